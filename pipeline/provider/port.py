@@ -1,0 +1,166 @@
+"""What a voice provider can do for us, in our own words; amounts are integer micro-dollars, times are seconds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What the provider accepts and how it charges."""
+
+    clone_model: str
+    design_model: str
+    speech_models: Sequence[str]
+    reference_formats: Sequence[str]
+    reference_min_seconds: float
+    reference_max_seconds: float
+    reference_max_bytes: int
+    max_chars: int
+    formats: Sequence[str]
+    label_max_chars: int
+    activation_deadline_seconds: int | None
+    """A clone that has not spoken by then is deleted upstream; None where it lives for ever."""
+    lists_own_voices: bool
+    client_chosen_id: bool
+    reports_balance: bool
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The provider's price list: what a call is expected to cost before the provider says what it did cost."""
+
+    clone_micros: int
+    design_micros: int
+    speech_micros_per_million_chars: Mapping[str, int]
+    source: str
+    """`table` for the built-in list, `provider` when the provider itself was asked."""
+
+    def speech(self, model: str, chars: int) -> int:
+        """Return the expected price of `chars` characters, rounded up to a whole micro-dollar."""
+        return -(-chars * self.speech_micros_per_million_chars[model] // 1_000_000)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much the provider lets one account do at once."""
+
+    tier: str
+    concurrent_calls: int
+    requests_per_minute: int
+    model_requests_per_minute: int
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """The provider's own word on our account."""
+
+    balance_micros: int | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the provider says a call cost; `charged_micros` is None where it did not say."""
+
+    charged_micros: int | None
+    balance_after_micros: int | None = None
+    chars_billed: int | None = None
+
+
+@dataclass(frozen=True)
+class CloneRequest:
+    """A reference to be made into a voice. `label` (64 characters at most) carries our attempt's token."""
+
+    reference: BinaryIO
+    filename: str
+    mime: str
+    label: str
+    model: str
+
+
+@dataclass(frozen=True)
+class DesignRequest:
+    """A voice described in words."""
+
+    description: str
+    label: str
+    model: str
+    preview_text: str | None = None
+    gender: str | None = None
+    age_group: str | None = None
+
+
+@dataclass(frozen=True)
+class VoiceResult:
+    """A voice the provider has made; `raw` is its answer as received, kept as evidence."""
+
+    provider_voice_id: str
+    label: str | None
+    cost: Cost
+    raw: str
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """One call's worth of text, at most `Capabilities.max_chars` characters."""
+
+    model: str
+    text: str
+    provider_voice_id: str
+    format: str
+    speed: float | None = None
+    extras: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SpeechResult:
+    """The spoken audio as it came."""
+
+    audio: bytes
+    content_type: str
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class SystemVoice:
+    """A voice everyone may use without cloning."""
+
+    provider_voice_id: str
+    name: str
+    category: str
+    description: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    preview_url: str | None = None
+
+
+class VoiceProvider(Protocol):
+    """A paid upstream. Every method but `capabilities` goes over the network and raises `ProviderError`.
+
+    No method retries: whether a call may be repeated is decided by the row it serves.
+    """
+
+    name: str
+
+    def capabilities(self) -> Capabilities:
+        """Return what the provider accepts; no network."""
+
+    def prices(self) -> Prices:
+        """Return the price list, the provider's own where it publishes one."""
+
+    def limits(self) -> Limits:
+        """Return what this account may do at once."""
+
+    def account(self) -> AccountState:
+        """Return the balance, where the provider tells it."""
+
+    def create_voice(self, request: CloneRequest) -> VoiceResult:
+        """Clone a voice. Charged; one POST on a fresh connection, never repeated here."""
+
+    def design_voice(self, request: DesignRequest) -> VoiceResult:
+        """Make a voice from a description. Charged; one POST, never repeated here."""
+
+    def synthesize(self, request: SpeechRequest) -> SpeechResult:
+        """Speak. Charged by the character."""
+
+    def system_voices(self) -> Sequence[SystemVoice]:
+        """List the voices that need no cloning."""
