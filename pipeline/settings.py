@@ -1,0 +1,137 @@
+"""One typed, frozen settings object: flag > environment > project file > user file > the running stack's.
+
+Every field is an environment variable: `CALLSHEET_` and its name in capitals.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from pipeline.errors import EnvironmentFault
+
+PREFIX = "CALLSHEET_"
+PROJECT_FILE = Path("callsheet.toml")
+USER_FILE = Path("~/.config/callsheet/config.toml")
+STACK_FILE = "stack.json"
+
+
+class Settings(BaseSettings):
+    """Where the parts are and how hard they work. The defaults run on a bare machine."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
+
+    home: Path = Field(
+        Path(".callsheet"), description="Folder of the embedded stack: database, bucket, logs, secrets."
+    )
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of PostgreSQL; without it SQLite in the home folder."
+    )
+    broker_url: SecretStr | None = Field(
+        None,
+        description="Redis or Valkey that carries the messages; without it the embedded one.",
+    )
+    s3_endpoint: str | None = Field(None, description="URL of the S3 service; none means the embedded one.")
+    s3_bucket: str = Field("callsheet", description="Bucket that holds references, takes and submissions.")
+    s3_region: str = Field("us-east-1", description="Region the requests are signed for.")
+    s3_access_key: SecretStr | None = Field(None, description="Access key of the S3 service.")
+    s3_secret_key: SecretStr | None = Field(None, description="Secret key of the S3 service.")
+
+    provider: Literal["sandbox", "kyma"] = Field(
+        "sandbox", description="Who clones and speaks: the local sandbox, or Kyma itself."
+    )
+    kyma_base_url: str = Field("https://kymaapi.com/v1", description="Base URL of Kyma's API.")
+    kyma_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices(f"{PREFIX}KYMA_API_KEY", "KYMA_API_KEY", "kyma_api_key"),
+        description="Key of the Kyma account that pays; also read from KYMA_API_KEY.",
+    )
+    sandbox_url: str | None = Field(None, description="Base URL of the sandbox; `callsheet up` starts one.")
+    sandbox_api_key: SecretStr | None = Field(None, description="Key of a sandbox user.")
+    sandbox_engine: Literal["auto", "natural", "pico", "tone"] = Field(
+        "auto", description="The sandbox's voice engine: auto takes the best one installed."
+    )
+    sandbox_tier: Literal["T0", "T1", "T2", "T3", "T4"] = Field(
+        "T4", description="The sandbox user's tier: how many calls a minute and at once."
+    )
+    sandbox_balance_usd: int = Field(500, gt=0, description="Sandbox dollars the sandbox user starts with.")
+
+    api_url: str | None = Field(None, description="URL of Callsheet's own API, which the commands speak to.")
+    api_key: SecretStr | None = Field(None, description="Key of the Callsheet account the commands act for.")
+    api_port: int = Field(0, ge=0, le=65535, description="Port of the API on loopback; 0 picks a free one.")
+    flower_port: int = Field(0, ge=0, le=65535, description="Port of Flower on loopback; 0 picks a free one.")
+    flower_url: str | None = Field(None, description="Where Flower listens.")
+    flower_password: SecretStr | None = Field(
+        None, description="Flower's password; generated where none is given."
+    )
+
+    worker_threads: int = Field(16, ge=1, le=256, description="Provider calls one worker may have under way.")
+    speech_timeout_seconds: float = Field(60.0, gt=0, description="Longest wait for one spoken line.")
+    clone_timeout_seconds: float = Field(180.0, ge=180, description="Longest wait for one clone.")
+    crash_point: str | None = Field(
+        None,
+        validation_alias=AliasChoices(f"{PREFIX}CRASH", "crash_point"),
+        description="Where a process kills itself; for tests only.",
+    )
+    testing: bool = Field(default=False, description="Allows what only tests may do.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the caller passes every source
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the caller passes every source
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: the first that knows a value wins."""
+        project = TomlConfigSettingsSource(settings_cls, PROJECT_FILE)
+        user = TomlConfigSettingsSource(settings_cls, USER_FILE.expanduser())
+        stated = (init_settings, env_settings, project, user)
+        home = next(
+            (Path(found["home"]) for source in stated if "home" in (found := source())), Path(".callsheet")
+        )
+        return (*stated, InitSettingsSource(settings_cls, _stack_state(home)))
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """Return the database that is the only truth."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'callsheet.db'}"
+
+    @property
+    def spool(self) -> Path:
+        """Return where raw answers of paid calls are kept until they are committed."""
+        return self.home / "spool"
+
+
+def _stack_state(home: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = json.loads((home / STACK_FILE).read_text())
+    except FileNotFoundError:
+        return {}
+    return {name: value for name, value in state.items() if name in Settings.model_fields}
+
+
+def load_settings(**flags: Any) -> Settings:  # noqa: ANN401 - any field's type
+    """Read the settings; a wrong one is an `EnvironmentFault` that names the variable and what is allowed."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        faults = [_fault(dict(detail)) for detail in error.errors()]
+        raise EnvironmentFault(
+            "; ".join(faults), hint="Correct the setting, or unset it to use its default.", settings=faults
+        ) from error
+
+
+def _fault(detail: dict[str, Any]) -> str:
+    name = str(detail["loc"][0]) if detail["loc"] else "settings"
+    variable = name if name.isupper() else f"{PREFIX}{name.upper()}"
+    return f"{variable}: {detail['msg']}"
