@@ -22,7 +22,7 @@ class ProviderError(Exception):
 
     kind: ClassVar[str] = "provider_error"
 
-    def __init__(  # noqa: PLR0913 - every field is evidence
+    def __init__(
         self,
         message: str,
         *,

@@ -1,0 +1,214 @@
+"""Kyma's audio API, and the sandbox that speaks it: only the base URL and the key differ.
+
+The vendor's SDKs repeat a paid POST after a reset, a 502 or a 409; this client never repeats anything.
+Whether a call may be made again is the type of the error, and the decision of the row it serves.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import SecretStr
+
+from pipeline.provider import kyma_answers, kyma_prices
+from pipeline.provider.errors import NotSent, ProviderFailed, RateLimited, Refused
+from pipeline.provider.kyma_client import KymaClient
+from pipeline.provider.kyma_errors import Call
+from pipeline.provider.kyma_http import Answer, Timeouts
+from pipeline.provider.port import (
+    AccountState,
+    Capabilities,
+    CloneRequest,
+    DesignRequest,
+    Limits,
+    Prices,
+    SpeechRequest,
+    SpeechResult,
+    SystemVoice,
+    VoiceResult,
+)
+
+REFERENCE_MAX_BYTES = 10_000_000
+"""The vendor writes "10 MB"; the smaller reading of it is accepted by both."""
+
+CAPABILITIES = Capabilities(
+    clone_model=kyma_prices.CLONE_MODEL,
+    design_model=kyma_prices.DESIGN_MODEL,
+    speech_models=tuple(kyma_prices.SPEECH),
+    reference_formats=("mp3", "wav", "m4a"),
+    reference_min_seconds=10.0,
+    reference_max_seconds=300.0,
+    reference_max_bytes=REFERENCE_MAX_BYTES,
+    max_chars=5000,
+    # "mp3" is what clients send with the MiniMax models; the others are documented.
+    formats=(
+        "mp3",
+        "mp3_44100_128",
+        "mp3_44100_192",
+        "mp3_22050_32",
+        "pcm_16000",
+        "pcm_22050",
+        "pcm_24000",
+        "pcm_44100",
+        "ulaw_8000",
+    ),
+    label_max_chars=64,
+    # Not documented by Kyma: MiniMax, which makes the voices, deletes one that is silent for 168 hours.
+    activation_deadline_seconds=7 * 24 * 3600,
+    lists_own_voices=False,
+    client_chosen_id=False,
+    reports_balance=True,
+)
+
+UNANSWERED = (NotSent, RateLimited, ProviderFailed, Refused)
+"""A public question that got no answer has a documented or a cautious one built in."""
+
+
+class Kyma:
+    """`VoiceProvider` over HTTP. Safe to share between threads; `close` it when the process ends.
+
+    `name` is `kyma` or `sandbox`. `tier` (such as `T2`) is the account's tier where it is known; without it
+    the account's own request limit tells, and the smallest tier is assumed where nothing does. `proxy` is
+    the only proxy used: environment variables are not read.
+
+    Raises:
+        EnvironmentFault: the base URL or the key cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        base_url: str,
+        api_key: SecretStr | str,
+        timeouts: Timeouts | None = None,
+        tier: str | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        self.name = name
+        self._client = KymaClient(name, base_url, api_key, timeouts or Timeouts(), proxy)
+        self._tier = kyma_answers.tier_name(tier) if tier else None
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._client.close()
+
+    def capabilities(self) -> Capabilities:
+        """Return what Kyma accepts; no network."""
+        return CAPABILITIES
+
+    def prices(self) -> Prices:
+        """Return Kyma's price list; the built-in table where it does not answer or has no such row."""
+        try:
+            return kyma_prices.from_catalogue(self._client.read("/pricing"))
+        except UNANSWERED:
+            return kyma_prices.table()
+
+    def limits(self) -> Limits:
+        """Return the limits of the account's tier, audio concurrency being that for MiniMax."""
+        matrix = kyma_answers.tiers(self._client.read("/limits/tiers"))
+        if not matrix:
+            raise ProviderFailed(f"{self.name} published no tiers; its calls cannot be paced.")
+        if self._tier is None:
+            return kyma_answers.tier_for(matrix, self._requests_per_minute())
+        known = {tier.tier.casefold(): tier for tier in matrix}
+        if self._tier.casefold() not in known:
+            names = ", ".join(tier.tier for tier in matrix)
+            raise Refused(f"{self.name} has no tier {self._tier!r}; it has {names}. Correct the tier setting.")
+        return known[self._tier.casefold()]
+
+    def account(self) -> AccountState:
+        """Return the account's balance."""
+        return AccountState(balance_micros=kyma_answers.balance(self._client.read("/credits/balance")))
+
+    def system_voices(self) -> Sequence[SystemVoice]:
+        """List the catalogue's voices but for the cloned ones. The server's copy may be 5 minutes old."""
+        return [voice for voice in self.listed_voices() if voice.category != "cloned"]
+
+    def listed_voices(self) -> Sequence[SystemVoice]:
+        """List all voices of the catalogue; whether the account's own are among them is not documented."""
+        return kyma_answers.voices(self._client.read("/audio/voices"))
+
+    def create_voice(self, request: CloneRequest) -> VoiceResult:
+        """Clone a voice with one POST on a fresh connection."""
+        answer = self._client.make(
+            Call.CLONE,
+            "/audio/voice-clone",
+            data={"name": request.label, "model": request.model},
+            # The part's type must be explicit: the service decides by it.
+            files={"file": (request.filename, _reference(request), request.mime)},
+        )
+        return self._voice(Call.CLONE, answer)
+
+    def design_voice(self, request: DesignRequest) -> VoiceResult:
+        """Make a voice from a description with one POST on a fresh connection."""
+        fields = {
+            "description": request.description,
+            "model": request.model,
+            "name": request.label,
+            "preview_text": request.preview_text,
+            "gender": request.gender,
+            "age_group": request.age_group,
+        }
+        said = {field: value for field, value in fields.items() if value is not None}
+        body = self._client.json(Call.DESIGN, said)
+        return self._voice(Call.DESIGN, self._client.make(Call.DESIGN, "/audio/voice-design", **body))
+
+    def synthesize(self, request: SpeechRequest) -> SpeechResult:
+        """Speak; `extras` are further fields of the API, sent as they are."""
+        said: dict[str, object] = {
+            **request.extras,
+            "model": request.model,
+            "input": request.text,
+            "voice_id": request.provider_voice_id,
+            "response_format": request.format,
+        }
+        if request.speed is not None:
+            said["speed"] = request.speed
+        return self._speech(self._client.speak("/audio/speech", said))
+
+    def _voice(self, call: Call, answer: Answer) -> VoiceResult:
+        # A body that broke off behind its last brace is still the whole answer.
+        said = kyma_answers.document(answer.body) or {}
+        voice_id = kyma_answers.voice_id(said) if answer.is_success else None
+        if voice_id is None:
+            self._client.raise_unless_done(call, answer)
+            raise self._client.unusable(call, answer, "and a body that names no voice")
+        label = said.get("name")
+        return VoiceResult(
+            provider_voice_id=voice_id,
+            label=label if isinstance(label, str) else None,
+            cost=kyma_answers.cost(answer.headers, said),
+            raw=self._client.evidence(answer),
+        )
+
+    def _speech(self, answer: Answer) -> SpeechResult:
+        self._client.raise_unless_done(Call.SPEECH, answer)
+        content_type = answer.headers.get("Content-Type", "")
+        media_type = content_type.partition(";")[0].strip().lower()
+        if not media_type.startswith("audio/") and media_type != "application/octet-stream":
+            raise self._client.unusable(
+                Call.SPEECH, answer, f"and {media_type or 'no content type'} where audio was expected"
+            )
+        if not answer.body:
+            raise self._client.unusable(Call.SPEECH, answer, "and not a byte of audio")
+        cost = kyma_answers.cost(answer.headers)
+        return SpeechResult(audio=answer.body, content_type=content_type, cost=cost)
+
+    def _requests_per_minute(self) -> object:
+        try:
+            return self._client.read("/auth/limits").get("rpm_limit")
+        except UNANSWERED:
+            return None
+
+
+def _reference(request: CloneRequest) -> bytes:
+    """Read the whole file before anything is sent, so that a disk error cannot strike in mid-request."""
+    try:
+        content = request.reference.read(REFERENCE_MAX_BYTES + 1)
+    except OSError as error:
+        raise NotSent(f"The reference {request.filename!r} could not be read: {error}") from error
+    if not 0 < len(content) <= REFERENCE_MAX_BYTES:
+        raise Refused(
+            f"The reference {request.filename!r} is {'too large' if content else 'empty'}: "
+            f"1 to {REFERENCE_MAX_BYTES} bytes are allowed. Nothing was sent."
+        )
+    return content

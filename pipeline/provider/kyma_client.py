@@ -1,0 +1,184 @@
+"""Kyma's endpoints as HTTP sees them: who asks, how, and what an answer that is no use means."""
+
+import json
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from pipeline.errors import EnvironmentFault
+from pipeline.provider import kyma_answers
+from pipeline.provider.errors import Ambiguous, ProviderError, ProviderFailed, Refused
+from pipeline.provider.kyma_errors import ADVICE, Call, classify
+from pipeline.provider.kyma_http import Answer, Timeouts, exchange, open_client
+
+LONGEST_AUDIO_BYTES = 128 << 20
+LONGEST_JSON_BYTES = 16 << 20
+RAW_LIMIT = 16_384
+"""Characters of an answer kept as evidence."""
+
+
+class KymaClient:
+    """Sends each request once and translates what comes back. Safe to share between threads.
+
+    Raises:
+        EnvironmentFault: the base URL or the key cannot be used.
+    """
+
+    def __init__(
+        self, name: str, base_url: str, api_key: SecretStr | str, timeouts: Timeouts, proxy: str | None
+    ) -> None:
+        self.name = name
+        self._base_url = _checked_url(name, base_url)
+        self._key = _checked_key(name, api_key)
+        self._timeouts = timeouts
+        self._proxy = proxy
+        self._lock = Lock()
+        self._pooled: httpx.Client | None = None
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            client, self._pooled = self._pooled, None
+        if client is not None:
+            client.close()
+
+    def make(self, call: Call, path: str, **content: Any) -> Answer:  # noqa: ANN401 - httpx's own
+        """POST what makes a voice, on a connection nothing else has used or will use."""
+        timeout = self._timeouts.waiting(self._timeouts.voice)
+        with open_client(timeout, proxy=self._proxy, keep_alive=False) as client:
+            request = self._request(client, call, "POST", path, **content)
+            request.headers["Connection"] = "close"
+            return self._exchange(client, call, request)
+
+    def speak(self, path: str, said: Mapping[str, object]) -> Answer:
+        """POST a line to be spoken, on a pooled connection."""
+        return self._reuse(Call.SPEECH, "POST", path, self._timeouts.speech, **self.json(Call.SPEECH, said))
+
+    def read(self, path: str) -> dict[str, Any]:
+        """GET a JSON object."""
+        answer = self._reuse(Call.READ, "GET", path, self._timeouts.read)
+        self.raise_unless_done(Call.READ, answer)
+        said = kyma_answers.document(answer.body)
+        if said is None:
+            raise self.unusable(Call.READ, answer, f"to {path} with something that is not a JSON object")
+        return said
+
+    def json(self, call: Call, said: Mapping[str, object]) -> dict[str, Any]:
+        """Return a JSON body as httpx takes it."""
+        try:
+            content = json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
+        except ValueError as error:
+            raise Refused(f"The {call} cannot be written as JSON: {error}. Nothing was sent.") from error
+        return {"content": content, "headers": {**self._headers, "Content-Type": "application/json"}}
+
+    def public(self, text: str) -> str:
+        """Return `text` without the key: servers echo it into their answers."""
+        return text.replace(self._key, "[key]")
+
+    def evidence(self, answer: Answer) -> str:
+        """Return the answer's body as it may be kept."""
+        return self.public(answer.text)[:RAW_LIMIT]
+
+    def raise_unless_done(self, call: Call, answer: Answer) -> None:
+        """Raise what the answer's status means, or that the answer broke off."""
+        if answer.is_success and answer.failure is None:
+            return
+        if answer.is_success:
+            broken = f"with HTTP {answer.status} and broke off ({_named(answer.failure)})"
+            raise self._error(call, answer, broken, None)
+        code, said = kyma_answers.error_detail(answer.body)
+        how = f"with HTTP {answer.status}{f' {code}' if code else ''}{f': {said}' if said else ''}"
+        raise self._error(call, answer, how, code)
+
+    def unusable(self, call: Call, answer: Answer, how: str) -> ProviderError:
+        """Return what it means that an answer said "done" and cannot be used."""
+        return self._error(call, answer, f"with HTTP {answer.status} {how}", None)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self._key}",
+            # A compressed answer that breaks off cannot be read as far as it came.
+            "Accept-Encoding": "identity",
+            "User-Agent": "callsheet",
+        }
+
+    def _reuse(self, call: Call, method: str, path: str, silence: float, **content: Any) -> Answer:  # noqa: ANN401 - httpx's own
+        client = self._shared_client()
+        timeout = self._timeouts.waiting(silence)
+        return self._exchange(client, call, self._request(client, call, method, path, timeout=timeout, **content))
+
+    def _request(self, client: httpx.Client, call: Call, method: str, path: str, **content: Any) -> httpx.Request:  # noqa: ANN401 - httpx's own
+        content.setdefault("headers", self._headers)
+        try:
+            return client.build_request(method, self._base_url + path, **content)
+        except ValueError as error:
+            raise Refused(f"The {call} cannot be written as a form: {error}. Nothing was sent.") from error
+
+    def _shared_client(self) -> httpx.Client:
+        with self._lock:
+            if self._pooled is None:
+                timeout = self._timeouts.waiting(self._timeouts.read)
+                self._pooled = open_client(timeout, proxy=self._proxy, keep_alive=True)
+            return self._pooled
+
+    def _exchange(self, client: httpx.Client, call: Call, request: httpx.Request) -> Answer:
+        max_bytes = LONGEST_AUDIO_BYTES if call is Call.SPEECH else LONGEST_JSON_BYTES
+        silence = request.extensions["timeout"]["read"]
+        try:
+            return exchange(client, request, max_bytes=max_bytes, body_seconds=silence)
+        except httpx.RequestError as failure:
+            meaning = classify(call, failure=type(failure))
+            how = f"gave no answer to the {call} ({_named(failure)})"
+            message = f"{self.name} at {self._base_url} {how}. {ADVICE[meaning]}"
+            raise meaning(self.public(message)) from failure
+
+    def _error(self, call: Call, answer: Answer, how: str, code: str | None) -> ProviderError:
+        failure = type(answer.failure) if answer.failure else None
+        meaning = classify(call, status=answer.status, code=code, failure=failure)
+        return meaning(
+            self.public(f"{self.name} answered the {call} {how}. {ADVICE[meaning]}"),
+            http_status=answer.status,
+            provider_code=self.public(code) if code else None,
+            retry_after=kyma_answers.retry_after(answer.headers),
+            request_id=answer.headers.get("x-request-id"),
+            # The amount a refusal names is what the call would have cost.
+            charged_micros=_charged(answer) if meaning in (Ambiguous, ProviderFailed) else None,
+            raw=self.evidence(answer),
+        )
+
+
+def _charged(answer: Answer) -> int | None:
+    return kyma_answers.cost(answer.headers, kyma_answers.document(answer.body)).charged_micros
+
+
+def _named(failure: httpx.RequestError | None) -> str:
+    return f"{type(failure).__name__}: {failure}"
+
+
+def _checked_url(name: str, base_url: str) -> str:
+    hint = "Set it to something like https://kymaapi.com/v1, without user, query or fragment."
+    try:
+        url = httpx.URL(base_url)
+        # What the resolver does with a host; it fails with something other than a network error.
+        url.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise EnvironmentFault(f"The base URL of {name} is not a URL: {error}.", hint=hint) from error
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
+        raise EnvironmentFault(f"The base URL of {name} cannot be used.", hint=hint)
+    return base_url.rstrip("/")
+
+
+def _checked_key(name: str, api_key: SecretStr | str) -> str:
+    key = (api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key).strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise EnvironmentFault(
+            f"The API key of {name} is {'missing' if not key else 'not one line of plain characters'}.",
+            hint="Set KYMA_API_KEY to the key exactly as Kyma shows it."
+            if name == "kyma"
+            else "Set CALLSHEET_SANDBOX_API_KEY, or start the sandbox with `callsheet up`.",
+        )
+    return key
