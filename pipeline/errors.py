@@ -5,6 +5,7 @@ CallsheetError
 │   ├── InvalidSheet      every problem of a submission at once
 │   └── NotFound
 ├── PartialError          some of the work could not be done               exit 3
+│   └── RunStopped
 ├── BudgetExceeded        a cap would be broken                            exit 4
 ├── NeedsReconcile        a paid call may have happened; a person decides  exit 5
 ├── ConsentRequired       the talent has not agreed, or no longer agrees   exit 6
@@ -99,6 +100,12 @@ class PartialError(CallsheetError):
     code = "partial"
     exit_code = ExitCode.PARTIAL
     http_status = 409
+
+
+class RunStopped(PartialError):
+    """The run may start nothing more; what it has made is kept."""
+
+    code = "run_stopped"
 
 
 class BudgetExceeded(CallsheetError):

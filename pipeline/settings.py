@@ -29,9 +29,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
 
-    home: Path = Field(
-        Path(".callsheet"), description="Folder of the embedded stack: database, bucket, logs, secrets."
-    )
+    home: Path = Field(Path(".callsheet"), description="Folder of the embedded stack: database, bucket, logs, secrets.")
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of PostgreSQL; without it SQLite in the home folder."
     )
@@ -69,19 +67,11 @@ class Settings(BaseSettings):
     api_port: int = Field(0, ge=0, le=65535, description="Port of the API on loopback; 0 picks a free one.")
     flower_port: int = Field(0, ge=0, le=65535, description="Port of Flower on loopback; 0 picks a free one.")
     flower_url: str | None = Field(None, description="Where Flower listens.")
-    flower_password: SecretStr | None = Field(
-        None, description="Flower's password; generated where none is given."
-    )
+    flower_password: SecretStr | None = Field(None, description="Flower's password; generated where none is given.")
 
     worker_threads: int = Field(16, ge=1, le=256, description="Provider calls one worker may have under way.")
     speech_timeout_seconds: float = Field(60.0, gt=0, description="Longest wait for one spoken line.")
     clone_timeout_seconds: float = Field(180.0, ge=180, description="Longest wait for one clone.")
-    crash_point: str | None = Field(
-        None,
-        validation_alias=AliasChoices(f"{PREFIX}CRASH", "crash_point"),
-        description="Where a process kills itself; for tests only.",
-    )
-    testing: bool = Field(default=False, description="Allows what only tests may do.")
 
     @classmethod
     def settings_customise_sources(
@@ -96,20 +86,13 @@ class Settings(BaseSettings):
         project = TomlConfigSettingsSource(settings_cls, PROJECT_FILE)
         user = TomlConfigSettingsSource(settings_cls, USER_FILE.expanduser())
         stated = (init_settings, env_settings, project, user)
-        home = next(
-            (Path(found["home"]) for source in stated if "home" in (found := source())), Path(".callsheet")
-        )
+        home = next((Path(found["home"]) for source in stated if "home" in (found := source())), Path(".callsheet"))
         return (*stated, InitSettingsSource(settings_cls, _stack_state(home)))
 
     @property
     def sqlalchemy_url(self) -> str:
         """Return the database that is the only truth."""
         return self.database_url or f"sqlite:///{self.home.absolute() / 'callsheet.db'}"
-
-    @property
-    def spool(self) -> Path:
-        """Return where raw answers of paid calls are kept until they are committed."""
-        return self.home / "spool"
 
 
 def _stack_state(home: Path) -> dict[str, Any]:

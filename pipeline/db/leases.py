@@ -1,0 +1,102 @@
+"""Claims on rows: a worker instance that beats, a lease by the database's clock, a fence no late twin can pass."""
+
+import os
+import socket
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, CursorResult, Delete, String, Update, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from pipeline.db.base import Base, CreatedAt, Id, Millis, Ref
+from pipeline.db.clock import now_ms
+from pipeline.db.ids import new_id
+
+BEAT_SECONDS = 1.0
+DEAD_AFTER_MS = 5_000
+"""An instance that has not beaten for this long is taken for dead and its leases end."""
+
+
+class Instance(Base):
+    """A running worker process. Its leases live as long as it beats."""
+
+    __tablename__ = "instances"
+
+    id: Mapped[Id]
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    started_at: Mapped[CreatedAt]
+    beat_at: Mapped[Millis] = mapped_column(index=True)
+
+
+class Leased:
+    """What a row needs that is claimed by one worker at a time."""
+
+    id: Mapped[Id]
+    fence: Mapped[int] = mapped_column(default=0)
+    holder: Mapped[Ref | None]
+    lease_until: Mapped[Millis | None]
+
+
+R = TypeVar("R", bound=Leased)
+
+
+def join(session: Session) -> str:
+    """Register this process and return the holder id for its claims."""
+    instance = Instance(id=new_id("wrk"), host=socket.gethostname(), pid=os.getpid(), beat_at=now_ms())
+    session.add(instance)
+    session.flush()
+    return instance.id
+
+
+def beat(session: Session, holder: str) -> bool:
+    """Say that this instance lives; False where it has been taken for dead meanwhile."""
+    beaten = update(Instance).where(Instance.id == holder).values(beat_at=now_ms())
+    return rowcount(session, beaten) == 1
+
+
+def bury(session: Session, *, host: str, pid: int) -> None:
+    """End an instance that was seen to die, without waiting for its beat to be missed."""
+    session.execute(update(Instance).where(Instance.host == host, Instance.pid == pid).values(beat_at=0))
+
+
+def claim(
+    session: Session, row: type[R], row_id: str, *, holder: str, seconds: float, **change: tuple[object, object]
+) -> R | None:
+    """Take one row by a conditional UPDATE and return it, or None where another was faster.
+
+    `change` maps a column to `(expected, new)`; the fence goes up by one and the lease starts.
+    """
+    expected = [getattr(row, column) == pair[0] for column, pair in change.items()]
+    claiming = (
+        update(row)
+        .where(row.id == row_id, *expected)
+        .values(
+            fence=row.fence + 1,
+            holder=holder,
+            lease_until=now_ms() + int(seconds * 1000),
+            **{column: pair[1] for column, pair in change.items()},
+        )
+        .returning(row)
+        .execution_options(populate_existing=True)
+    )
+    return session.scalar(claiming)
+
+
+def settle(session: Session, row: type[Leased], row_id: str, fence: int, **values: object) -> bool:
+    """Write the outcome of a claim and end its lease; False where the fence has moved on, and nothing was written."""
+    settling = update(row).where(row.id == row_id, row.fence == fence, row.lease_until.is_not(None))
+    return rowcount(session, settling.values(lease_until=None, holder=None, **values)) == 1
+
+
+def lapsed(row: type[Leased]) -> ColumnElement[bool]:
+    """Say which claims have ended: the lease is over, or its holder has stopped beating."""
+    dead = select(Instance.id).where(Instance.beat_at < now_ms() - DEAD_AFTER_MS)
+    return row.lease_until.is_not(None) & ((row.lease_until < now_ms()) | row.holder.in_(dead))
+
+
+def rowcount(session: Session, statement: Update | Delete) -> int:
+    """Run an UPDATE or DELETE and return how many rows it met."""
+    result = session.execute(statement)
+    if not isinstance(result, CursorResult):
+        raise TypeError("only statements that change rows are counted")
+    return result.rowcount

@@ -1,0 +1,22 @@
+"""What follows what: the event of a stage, and the task that takes it up."""
+
+from typing import Protocol
+
+FLOW = {
+    "reference.received": "references.prepare",
+    "reference.ready": "voices.reserve_cloned",
+    "reference.refused": "voices.refuse",
+    "voice.wanted": "voices.reserve",
+    "attempt.reserved": "voices.make",
+    "voice.ready": "speech.open_voice",
+    "voice.failed": "speech.block_voice",
+    "take.dispatched": "speech.speak",
+    "run.stopped": "speech.stop_run",
+}
+
+
+class Publisher(Protocol):
+    """Sends hints. A hint that is lost costs time only, so publishing never fails and never waits."""
+
+    def publish(self, task: str, row_id: str) -> None:
+        """Hint that a task has something to do for a row."""

@@ -1,0 +1,73 @@
+"""What a producer has declared, and each run of it."""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pipeline.db.base import Base, CreatedAt, Id, Micros, Millis, Ref, Sha256, states
+
+
+class Production(Base):
+    """A game or a show: cast, sheet and settings; the unit that is planned."""
+
+    __tablename__ = "productions"
+    __table_args__ = (Index("uq_productions_account_id_name", "account_id", "name", unique=True),)
+
+    id: Mapped[Id]
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
+    name: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(200))
+    language: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[CreatedAt]
+
+
+class Line(Base):
+    """A stable id and its current text; the fingerprint leads to the take that speaks it."""
+
+    __tablename__ = "lines"
+    __table_args__ = (
+        Index("ix_lines_production_id_position", "production_id", "position"),
+        Index("ix_lines_fingerprint", "fingerprint"),
+    )
+
+    production_id: Mapped[Ref] = mapped_column(ForeignKey("productions.id"), primary_key=True)
+    line_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    position: Mapped[int]
+    character: Mapped[str] = mapped_column(String(200))
+    text: Mapped[str] = mapped_column(Text)
+    direction: Mapped[str] = mapped_column(Text, default="")
+    extras: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Columns of the sheet that are not ours; they come back in every output."""
+    fingerprint: Mapped[Sha256]
+    voice_key: Mapped[str] = mapped_column(String(100))
+    """Which voice the character had when the line was last applied."""
+
+
+class RunState(StrEnum):
+    """A run is open while anything of it can still move."""
+
+    RUNNING = "running"
+    DONE = "done"
+    PARTIAL = "partial"
+    STOPPED = "stopped"
+    """Money or the provider account stopped it; what was made is kept."""
+
+
+class Run(Base):
+    """One apply of one plan; the batch whose speech jobs fan out."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_account_id_id", "account_id", "id"), Index("ix_runs_state", "state"))
+
+    id: Mapped[Id]
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
+    production_id: Mapped[Ref] = mapped_column(ForeignKey("productions.id"))
+    state: Mapped[RunState] = mapped_column(states(RunState), default=RunState.RUNNING)
+    reason: Mapped[str | None] = mapped_column(String(40))
+    """The error code that stopped it."""
+    plan_digest: Mapped[Sha256]
+    estimate: Mapped[Micros]
+    created_at: Mapped[CreatedAt]
+    closed_at: Mapped[Millis | None]

@@ -1,0 +1,36 @@
+"""Names and words of recordings: pure functions of plain values."""
+
+import hashlib
+import json
+from typing import Any
+
+from pipeline.intake.rules import Talent
+
+NORMALISER_VERSION = 1
+"""Counts up when recordings are normalised differently; the key of the normalised form holds it."""
+
+
+def upload_key(account_id: str, sha256: str) -> str:
+    """Return where a submitted file lies: the same bytes are uploaded once."""
+    return f"submissions/{account_id}/{sha256[:2]}/{sha256}"
+
+
+def normalised_key(account_id: str, sha256: str, suffix: str) -> str:
+    """Return where the normalised form of a recording lies."""
+    return f"references/{account_id}/{sha256[:2]}/{sha256}.n{NORMALISER_VERSION}{suffix}"
+
+
+def consent_digest(talent: Talent) -> str:
+    """Return the SHA-256 of a talent's whole permission as declared."""
+    record = [talent.name, talent.consent.model_dump(mode="json") if talent.consent else None]
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def unpreparable(message: str, attempts: int) -> dict[str, Any]:
+    """Say that a recording could not be decoded within the limits, however often it was tried."""
+    return {
+        "code": "reference_unpreparable",
+        "measured": f"failed {attempts} times: {message}",
+        "allowed": "a recording that decodes within the time and memory limits",
+        "hint": "Export it again as a plain WAV or MP3.",
+    }

@@ -1,0 +1,178 @@
+"""Recordings are taken in, decoded and measured in a bounded child process, and normalised for the provider."""
+
+import tempfile
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from pipeline.audio import AudioRejected, AudioToolFailed, PreparedReference, ReferenceRules, prepare_reference
+from pipeline.db import leases
+from pipeline.db.clock import now_ms
+from pipeline.db.events import emit
+from pipeline.db.ids import new_id
+from pipeline.errors import ConsentRequired
+from pipeline.intake.rules import Consent as ConsentRecord
+from pipeline.intake.rules import Talent
+from pipeline.references.models import Consent, Reference, ReferenceState
+from pipeline.references.rules import consent_digest, normalised_key, unpreparable
+from pipeline.storage.port import ObjectExists, ObjectStore
+
+LEASE_SECONDS = 120
+"""Longer than the child's wall limit and both transfers together."""
+MAX_ATTEMPTS = 3
+HINT_MS = 5_000
+"""A recording not taken up for this long is announced again: its message is lost."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed recording."""
+
+    id: str
+    fence: int
+    attempt: int
+    account_id: str
+    sha256: str
+    object_key: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recording fit to be cloned from, stored in its normalised form."""
+
+    audio: PreparedReference
+    key: str
+
+
+def declare(session: Session, *, account_id: str, sha256: str, filename: str, object_key: str) -> Reference:
+    """Take in a recording that lies in the bucket; the same bytes are one reference."""
+    known = find(session, account_id, sha256)
+    if known is not None:
+        return known
+    reference = Reference(
+        id=new_id("ref"), account_id=account_id, sha256=sha256, filename=filename, object_key=object_key
+    )
+    session.add(reference)
+    session.flush()
+    emit(session, "reference.received", reference.id)
+    return reference
+
+
+def find(session: Session, account_id: str, sha256: str) -> Reference | None:
+    """Return the recording with these bytes, where the account has it."""
+    return session.scalar(select(Reference).where(Reference.account_id == account_id, Reference.sha256 == sha256))
+
+
+def declare_consent(session: Session, account_id: str, talent: Talent) -> Consent:
+    """Keep the talent's permission as declared, the same declaration once; raises `ConsentRequired` without one."""
+    given = talent.consent
+    if given is None:
+        raise ConsentRequired(f"There is no consent of {talent.name}.", hint="Add it to the project file.")
+    digest = consent_digest(talent)
+    known = session.scalar(select(Consent).where(Consent.account_id == account_id, Consent.digest == digest))
+    if known is not None:
+        return known
+    consent = Consent(
+        id=new_id("cons"),
+        account_id=account_id,
+        digest=digest,
+        talent=talent.name,
+        record=given.model_dump(mode="json"),
+    )
+    session.add(consent)
+    session.flush()
+    return consent
+
+
+def require_consent(session: Session, consent_id: str, production: str, language: str, today: date) -> None:
+    """Raise `ConsentRequired` where the permission no longer covers this use, naming the field that forbids it."""
+    row = session.get_one(Consent, consent_id)
+    gap = "revoked" if row.revoked_at else ConsentRecord.model_validate(row.record).gap(production, language, today)
+    if gap:
+        raise ConsentRequired(
+            f"The consent of {row.talent} does not cover this: {gap}.", hint="Renew or widen it, then apply again."
+        )
+
+
+def begin(session: Session, reference_id: str, holder: str) -> Job | None:
+    """Claim a recording for preparation."""
+    states = (ReferenceState.RECEIVED, ReferenceState.PREPARING)
+    row = leases.claim(session, Reference, reference_id, holder=holder, seconds=LEASE_SECONDS, state=states)
+    if row is None:
+        return None
+    row.attempt += 1
+    return Job(row.id, row.fence, row.attempt, row.account_id, row.sha256, row.object_key)
+
+
+def prepare(store: ObjectStore, rules: ReferenceRules, job: Job) -> Prepared | AudioRejected | AudioToolFailed:
+    """Decode, measure, validate and normalise a recording, and store the result."""
+    with tempfile.TemporaryDirectory(prefix="callsheet-reference-") as folder:
+        source = Path(folder) / "original"
+        try:
+            store.download(job.object_key, source, max_bytes=rules.max_upload_bytes)
+            audio = prepare_reference(source, Path(folder), rules)
+        except (AudioRejected, AudioToolFailed) as error:
+            return error
+        key = normalised_key(job.account_id, job.sha256, audio.path.suffix)
+        _keep(store, key, audio)
+    return Prepared(audio, key)
+
+
+def settle(session: Session, job: Job, outcome: Prepared | AudioRejected | AudioToolFailed) -> None:
+    """Record what became of a claimed recording."""
+    match outcome:
+        case Prepared():
+            _settle_ready(session, job, outcome)
+        case AudioRejected():
+            _settle_refused(session, job, [asdict(problem) for problem in outcome.problems])
+        case AudioToolFailed() if job.attempt < MAX_ATTEMPTS:
+            _settle(session, job, "reference.received", state=ReferenceState.RECEIVED)
+        case AudioToolFailed():
+            _settle_refused(session, job, [unpreparable(str(outcome), MAX_ATTEMPTS)])
+
+
+def sweep(session: Session) -> None:
+    """Take back recordings whose worker is gone, and announce those that nobody has taken up."""
+    leases.rowcount(
+        session,
+        update(Reference)
+        .where(Reference.state == ReferenceState.PREPARING, leases.lapsed(Reference))
+        .values(state=ReferenceState.RECEIVED, lease_until=None, holder=None),
+    )
+    late = (Reference.state == ReferenceState.RECEIVED) & (Reference.created_at < now_ms() - HINT_MS)
+    for reference_id in session.scalars(select(Reference.id).where(late)):
+        emit(session, "reference.received", reference_id)
+
+
+def _settle_ready(session: Session, job: Job, prepared: Prepared) -> None:
+    audio = prepared.audio
+    _settle(
+        session,
+        job,
+        "reference.ready",
+        state=ReferenceState.READY,
+        seconds=audio.seconds,
+        measured={"before": asdict(audio.before), "after": asdict(audio.after)},
+        normalised_key=prepared.key,
+        normalised_mime=audio.mime,
+    )
+
+
+def _settle_refused(session: Session, job: Job, problems: list[dict[str, Any]]) -> None:
+    _settle(session, job, "reference.refused", state=ReferenceState.REFUSED, problems=problems)
+
+
+def _settle(session: Session, job: Job, event: str, **values: object) -> None:
+    if leases.settle(session, Reference, job.id, job.fence, **values):
+        emit(session, event, job.id)
+
+
+def _keep(store: ObjectStore, key: str, audio: PreparedReference) -> None:
+    try:
+        store.put(key, audio.path, content_type=audio.mime, metadata={"sha256": audio.sha256})
+    except ObjectExists:
+        return  # the same bytes prepared by a twin or an earlier attempt

@@ -1,0 +1,70 @@
+"""Takes: one rendering of a line each, found by the fingerprint of everything that shapes the sound."""
+
+from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pipeline.db.base import Base, CreatedAt, Micros, Millis, Ref, Sha256, states
+from pipeline.db.leases import Leased
+from pipeline.speech.rules import TakeKind, TakeState
+
+
+class Take(Leased, Base):
+    """One rendering of a line, found or made. Lines of equal fingerprint share it."""
+
+    __tablename__ = "takes"
+    __table_args__ = (
+        Index("uq_takes_account_id_fingerprint", "account_id", "fingerprint", unique=True),
+        Index("ix_takes_due", "state", "not_before", "priority", "id"),
+        Index("ix_takes_voice_id_state", "voice_id", "state"),
+        CheckConstraint("state <> 'speaking' OR lease_until IS NOT NULL", name="speaking_has_lease"),
+        CheckConstraint("state <> 'done' OR object_key IS NOT NULL", name="done_has_object"),
+    )
+
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
+    fingerprint: Mapped[Sha256]
+    kind: Mapped[TakeKind] = mapped_column(states(TakeKind), default=TakeKind.LINE)
+    voice_id: Mapped[Ref] = mapped_column(ForeignKey("voices.id"))
+    consent_id: Mapped[Ref | None] = mapped_column(ForeignKey("consents.id"))
+    production_name: Mapped[str] = mapped_column(String(64))
+    """For which production the consent was asked."""
+    language: Mapped[str] = mapped_column(String(16))
+    provider: Mapped[str] = mapped_column(String(24))
+    model: Mapped[str] = mapped_column(String(64))
+    text: Mapped[str] = mapped_column(Text)
+    format: Mapped[str] = mapped_column(String(24))
+    speed: Mapped[float | None] = mapped_column(Double)
+    estimate: Mapped[Micros]
+    """The expected price of one rendering."""
+
+    state: Mapped[TakeState] = mapped_column(states(TakeState), default=TakeState.WAITING)
+    priority: Mapped[int] = mapped_column(default=1)
+    """0 goes first."""
+    attempt: Mapped[int] = mapped_column(default=0)
+    """Paid attempts so far."""
+    not_before: Mapped[Millis] = mapped_column(default=0)
+    error_kind: Mapped[str | None] = mapped_column(String(40))
+    error: Mapped[str | None] = mapped_column(String(500))
+    run_id: Mapped[Ref] = mapped_column(ForeignKey("runs.id"))
+    """The run that pays for it."""
+
+    object_key: Mapped[str | None] = mapped_column(String(300))
+    cost: Mapped[Micros] = mapped_column(default=0)
+    """What all attempts at it have cost."""
+    chars: Mapped[int | None]
+    seconds: Mapped[float | None] = mapped_column(Double)
+    size: Mapped[int | None]
+    sha256: Mapped[Sha256 | None]
+    content_type: Mapped[str | None] = mapped_column(String(80))
+    created_at: Mapped[CreatedAt]
+    done_at: Mapped[Millis | None]
+
+
+class RunTake(Base):
+    """That a run asked for a take, and why."""
+
+    __tablename__ = "run_takes"
+    __table_args__ = (Index("ix_run_takes_take_id", "take_id"),)
+
+    run_id: Mapped[Ref] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    take_id: Mapped[Ref] = mapped_column(ForeignKey("takes.id"), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(24))

@@ -1,0 +1,114 @@
+"""What a take is, and what becomes of one that failed: pure functions of plain values."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+FINGERPRINT_VERSION = 1
+"""Counts up when the pipeline itself starts to shape the sound differently."""
+MAX_PAID_ATTEMPTS = 3
+MAX_CLAIMS = 20
+"""How often a take is taken up at all, paid or not, before it fails."""
+BACKOFF_BASE_SECONDS = 0.5
+BACKOFF_CAP_SECONDS = 60.0
+EXTENSIONS = {"mp3": "mp3", "wav": "wav", "pcm": "pcm", "ulaw": "ulaw", "flac": "flac", "opus": "opus"}
+
+
+class TakeKind(StrEnum):
+    """What a take is for."""
+
+    LINE = "line"
+    AUDITION = "audition"
+    """The first words of a new voice."""
+
+
+class TakeState(StrEnum):
+    """How far a take is."""
+
+    WAITING = "waiting"
+    """Its voice is not ready."""
+    READY = "ready"
+    DISPATCHED = "dispatched"
+    """A message is under way; the row still decides."""
+    SPEAKING = "speaking"
+    DONE = "done"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    """Something outside it is in the way: its voice, the budget, the account, the consent."""
+
+    def is_final(self) -> bool:
+        """Tell whether nothing more happens to it in this run."""
+        return self in {self.DONE, self.FAILED, self.BLOCKED}
+
+
+OPEN = tuple(state for state in TakeState if not state.is_final())
+IN_WINDOW = (TakeState.DISPATCHED, TakeState.SPEAKING)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Everything that shapes the sound of a take."""
+
+    provider: str
+    model: str
+    voice_key: str
+    text: str
+    format: str
+    speed: float | None
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 that two takes share exactly when they would sound alike."""
+        shape = [FINGERPRINT_VERSION, self.provider, self.model, self.voice_key, self.text, self.format, self.speed]
+        canonical = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def extension(audio_format: str) -> str:
+    """Return the file extension of a provider's format: `mp3_44100_128` is an mp3."""
+    return EXTENSIONS.get(audio_format.partition("_")[0], "bin")
+
+
+def object_key(account_id: str, fingerprint: str, audio_format: str) -> str:
+    """Return where a take's audio is stored; the account in the path keeps equal takes of two accounts apart."""
+    return f"speech/{account_id}/{fingerprint[:2]}/{fingerprint}.{extension(audio_format)}"
+
+
+def part_key(account_id: str, fingerprint: str, audio_format: str, number: int) -> str:
+    """Return where one part of a take too long for one call is stored until all are there."""
+    return f"speech/{account_id}/{fingerprint[:2]}/{fingerprint}.part{number}.{extension(audio_format)}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a call that brought no audio means for its take."""
+
+    state: TakeState
+    delay_seconds: float = 0.0
+    paid: bool = False
+    """Whether it counts as one of the paid attempts."""
+    stops_account: bool = False
+    loses_voice: bool = False
+
+
+def verdict(error_kind: str, *, paid: int, claims: int, retry_after: float | None, chance: float) -> Verdict:
+    """Judge a failed call. `paid` and `claims` count what came before it; `chance` in 0..1 spreads the retries."""
+    delay = max(retry_after or 0.0, backoff_seconds(claims, chance))
+    match error_kind:
+        case "not_sent" | "rate_limited" | "safe_retry":
+            return Verdict(TakeState.READY if claims < MAX_CLAIMS else TakeState.FAILED, delay)
+        case "refused" | "content_blocked":
+            return Verdict(TakeState.FAILED)
+        case "voice_gone":
+            return Verdict(TakeState.BLOCKED, loses_voice=True)
+        case "account_blocked":
+            return Verdict(TakeState.BLOCKED, stops_account=True)
+        case _:
+            again = paid + 1 < MAX_PAID_ATTEMPTS
+            return Verdict(TakeState.READY if again else TakeState.FAILED, delay, paid=True)
+
+
+def backoff_seconds(tries: int, chance: float) -> float:
+    """Return a full-jitter delay: anywhere up to a bound that doubles with each try."""
+    bound: float = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2.0 ** min(tries, 10))
+    return chance * bound

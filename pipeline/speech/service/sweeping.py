@@ -1,0 +1,21 @@
+"""Takes whose worker or message is gone go on; runs of which nothing can move any more end."""
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from pipeline.db import leases
+from pipeline.speech.models import Take
+from pipeline.speech.rules import TakeState
+from pipeline.speech.service.dispatching import close_runs, dispatch
+from pipeline.speech.service.speaking import lapse
+
+
+def sweep(session: Session) -> None:
+    """Take back what has lapsed, fill the windows, end the runs."""
+    for take in session.scalars(select(Take).where(Take.state == TakeState.SPEAKING, leases.lapsed(Take))).all():
+        lapse(session, take)
+    unheard = update(Take).where(Take.state == TakeState.DISPATCHED, leases.lapsed(Take))
+    session.execute(unheard.values(state=TakeState.READY, lease_until=None, holder=None))
+    for provider in session.scalars(select(Take.provider).where(Take.state == TakeState.READY).distinct()).all():
+        dispatch(session, provider)
+    close_runs(session)
