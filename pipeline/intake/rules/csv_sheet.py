@@ -1,0 +1,102 @@
+"""Sheets as text: comma, semicolon or tab between cells, in any encoding."""
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterator
+
+from pipeline.intake.rules.decoding import decode
+from pipeline.intake.rules.problems import Refusal
+from pipeline.intake.rules.sheets import BrokenRecord, Record, Sheet
+
+EXPORT_MARK = "callsheet_export"
+"""A column of this name says that we wrote the sheet, so that `unguard` may take back what `guard` did."""
+
+_DELIMITERS = (",", ";", "\t")
+_DECLARED_DELIMITER = re.compile(r"sep=(.)\r?\n")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+_WORKBOOKS = {b"PK\x03\x04": "an .xlsx or .ods workbook", b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)"}
+
+
+def guard(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: dialogue often begins with a dash.
+
+    The leading apostrophe is OWASP's advice against CSV injection.
+    """
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unguard(cell: str) -> str:
+    """Undo `guard`, exactly."""
+    return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def read_csv(data: bytes, *, language: str, encoding: str | None) -> Sheet:
+    """Open a text sheet; raises `Refusal` where the bytes are no text."""
+    if kind := next((kind for magic, kind in _WORKBOOKS.items() if data.startswith(magic)), None):
+        raise Refusal(f"the file is {kind}, not text", hint="export the sheet as CSV UTF-8")
+    decoded = decode(data, language=language, declared=encoding)
+    records = _records(decoded.text)
+    header = _header(records)
+    if header is not None and EXPORT_MARK in header.cells:
+        header = Record(header.row, header.line, [unguard(cell) for cell in header.cells])
+        return Sheet(header, map(_unguarded, records), decoded.encoding)
+    return Sheet(header, records, decoded.encoding)
+
+
+def _header(records: Iterator[Record | BrokenRecord]) -> Record | None:
+    first = next((r for r in records if isinstance(r, BrokenRecord) or any(map(str.strip, r.cells))), None)
+    if isinstance(first, BrokenRecord):
+        raise Refusal(f"the header in row {first.row} cannot be read: {first.message}", hint=first.hint)
+    return first
+
+
+def _records(text: str) -> Iterator[Record | BrokenRecord]:
+    declared = _DECLARED_DELIMITER.match(text)
+    start, skipped = (declared.end(), 1) if declared else (0, 0)
+    delimiter = declared[1] if declared else _delimiter(text)
+    # Strict, because the lenient reader drops quotes and lets an unclosed one swallow the rest of the sheet.
+    reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
+    for row in itertools.count(1):
+        line = reader.line_num + skipped + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as wrong:
+            yield _broken(row, line, str(wrong))
+        else:
+            yield Record(row, line, cells)
+
+
+def _delimiter(text: str) -> str:
+    """Return the delimiter that cuts the header into most cells; the comma where none does."""
+    head = text.lstrip("\r\n")
+    return max(_DELIMITERS, key=lambda delimiter: _header_width(head, delimiter))
+
+
+def _header_width(text: str, delimiter: str) -> int:
+    try:
+        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), []))
+    except csv.Error:
+        return 0
+
+
+def _broken(row: int, line: int, said: str) -> BrokenRecord:
+    if "expected after" in said:
+        message = "a cell begins with a quotation mark that is closed before the cell ends"
+        return BrokenRecord(
+            row, line, message, 'write every quotation mark inside a quoted cell twice: """Stop!"" she cried"'
+        )
+    if "end of data" in said or "field limit" in said:
+        message = "a quotation mark is opened here and never closed, so the rows below became part of the cell"
+        return BrokenRecord(row, line, message, "close it, or write it twice where it belongs to the text")
+    return BrokenRecord(row, line, f"the row cannot be read: {said}", "")
+
+
+def _unguarded(record: Record | BrokenRecord) -> Record | BrokenRecord:
+    if isinstance(record, BrokenRecord):
+        return record
+    return Record(record.row, record.line, [unguard(cell) for cell in record.cells])

@@ -1,0 +1,174 @@
+"""Rows to lines: every cell is judged and every problem kept."""
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pipeline.intake.rules import names, values
+from pipeline.intake.rules.columns import Columns, find_columns
+from pipeline.intake.rules.csv_sheet import EXPORT_MARK
+from pipeline.intake.rules.problems import Problem, Refusal, Suggestions, listed, shorten
+from pipeline.intake.rules.project import Line
+from pipeline.intake.rules.sheets import BrokenRecord, Record, Sheet
+
+T = TypeVar("T")
+
+
+@dataclass
+class Collected:
+    """What all sheets of a project have given so far; line ids are unique across them."""
+
+    characters: Sequence[str]
+    lines: list[Line] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    columns: dict[str, None] = field(default_factory=dict)
+    """The sheets' own columns, in the order in which they were met."""
+    first_uses: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Line id as a file system compares it -> the id as written, and where."""
+
+    def __post_init__(self) -> None:
+        """Prepare what is asked for every row."""
+        self.cast = frozenset(self.characters)
+        self.suggestions = Suggestions(self.characters)
+
+
+def read_lines(sheet: Sheet, into: Collected, *, file: str, shown: str, column_names: Mapping[str, str]) -> None:
+    """Read one sheet to its end; `file` goes into the lines, `shown` into the problems."""
+    if sheet.header is None:
+        hint = "its first row names the columns: id, character, text"
+        into.problems.append(Problem(shown, "the file", "", "the sheet is empty", hint=hint))
+        return
+    columns, faults = find_columns(sheet.header.cells, column_names, ignored=[EXPORT_MARK])
+    header = f"row {sheet.header.row}"
+    into.problems.extend(
+        Problem(
+            shown, f"{header}, column {fault.name}", "", fault.message, fault.allowed, fault.hint, sheet.header.line
+        )
+        for fault in faults
+    )
+    into.columns.update(dict.fromkeys(title for _, title in columns.extras))
+    rows = _RowReader(into, columns, file, shown)
+    if not sum(map(rows.read, sheet.records)):
+        into.problems.append(Problem(shown, header, "", "the sheet has a header and no lines", line=sheet.header.line))
+
+
+class _RowReader:
+    """Reads the rows of one sheet."""
+
+    def __init__(self, into: Collected, columns: Columns, file: str, shown: str) -> None:
+        self._into = into
+        self._columns = columns
+        self._file = file
+        self._shown = shown
+
+    def read(self, record: Record | BrokenRecord) -> bool:
+        """Keep the line or its problems; False for a blank row, which spreadsheets leave behind."""
+        if isinstance(record, BrokenRecord):
+            self._refuse(record, None, "", Refusal(record.message, hint=record.hint))
+            return True
+        if not any(map(str.strip, record.cells)):
+            return False
+        before = len(self._into.problems)
+        self._check_width(record)
+        cells = [*record.cells, *[""] * (len(self._columns.titles) - len(record.cells))]
+        self._check_characters(record, cells)
+        line = self._line(record, cells)
+        if len(self._into.problems) == before:
+            self._into.lines.append(line)
+        return True
+
+    def _line(self, record: Record, cells: Sequence[str]) -> Line:
+        return Line(
+            id=self._accept(record, cells, "id", lambda cell: self._new_id(cell, record)) or "",
+            character=self._accept(record, cells, "character", self._character) or "",
+            text=self._accept(record, cells, "text", _text) or "",
+            direction=self._accept(record, cells, "direction", str.strip) or "",
+            speed=self._accept(record, cells, "speed", _speed),
+            extras={title: cells[n] for n, title in self._columns.extras},
+            file=self._file,
+            row=record.row,
+        )
+
+    def _accept(self, record: Record, cells: Sequence[str], role: str, parse: Callable[[str], T]) -> T | None:
+        """Return the parsed cell; None where the column is not there or the cell was refused."""
+        position = self._columns.known.get(role)
+        if position is None:
+            return None
+        try:
+            return parse(cells[position])
+        except Refusal as refusal:
+            self._refuse(record, position, cells[position], refusal)
+            return None
+
+    def _new_id(self, cell: str, record: Record) -> str:
+        line_id = names.line_id(cell)
+        name = names.folded(line_id)
+        if name not in self._into.first_uses:
+            self._into.first_uses[name] = (line_id, f"row {record.row} of {self._shown}")
+            return line_id
+        first, place = self._into.first_uses[name]
+        hint = "every line needs an id of its own: it names the line's file"
+        if first == line_id:
+            raise Refusal(f"the id is used twice: first in {place}, again in row {record.row}", hint=hint)
+        message = f"the id differs only by case from {first} in {place}: on many systems both would be one file"
+        raise Refusal(message, hint=hint)
+
+    def _character(self, cell: str) -> str:
+        name = cell if cell in self._into.cast else unicodedata.normalize("NFC", cell.strip())
+        if name in self._into.cast:
+            return name
+        allowed = listed(self._into.characters)
+        if not name:
+            raise Refusal("no character is named", allowed=allowed)
+        hint = self._into.suggestions.hint(name) or "add the character to the project file"
+        raise Refusal("this character is not in the project file", allowed=allowed, hint=hint)
+
+    def _check_width(self, record: Record) -> None:
+        """A cell without a column is mostly a text with commas that nobody quoted: half of it would go unspoken."""
+        width = len(self._columns.titles)
+        if beyond := [cell for cell in record.cells[width:] if cell.strip()]:
+            message = f"the row has {len(record.cells)} cells and the header {width}"
+            hint = "put a text that contains the separator in quotation marks"
+            self._refuse(record, None, beyond[0], Refusal(message, hint=hint))
+        for position in self._columns.nameless:
+            if position < len(record.cells) and record.cells[position].strip():
+                refusal = Refusal(f"column {position + 1} has no header", hint="name it in the first row or empty it")
+                self._refuse(record, None, record.cells[position], refusal)
+
+    def _check_characters(self, record: Record, cells: Sequence[str]) -> None:
+        if values.is_plain("".join(cells)):
+            return
+        for position, cell in enumerate(cells):
+            if position == self._columns.known.get("id"):
+                continue  # refused as an id, with what an id may hold
+            try:
+                values.plain_text(cell)
+            except Refusal as refusal:
+                self._refuse(record, position, cell, refusal)
+
+    def _refuse(self, record: Record | BrokenRecord, position: int | None, value: str, refusal: Refusal) -> None:
+        column = "" if position is None else f", column {self._columns.titles[position]}"
+        self._into.problems.append(
+            Problem(
+                file=self._shown,
+                place=f"row {record.row}{column}",
+                value=shorten(value),
+                message=refusal.message,
+                allowed=refusal.allowed,
+                hint=refusal.hint,
+                line=record.line,
+            )
+        )
+
+
+def _text(cell: str) -> str:
+    if any(map(str.isalnum, cell)):
+        return cell
+    if cell.strip():
+        raise Refusal("there is nothing to speak: no letter and no digit", hint="write the sound, or delete the row")
+    raise Refusal("the text is empty", hint="write what is spoken, or delete the row")
+
+
+def _speed(cell: str) -> float | None:
+    return values.speed(cell.strip()) if cell.strip() else None

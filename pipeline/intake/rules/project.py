@@ -1,0 +1,105 @@
+"""A submission as it was read: the cast, the settings and every line, free of problems."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from pipeline.intake.rules.fields import AgeGroup, AudioFormat, Gender
+from pipeline.intake.rules.talents import Talent
+
+DEFAULT_MODEL = "minimax-speech-hd"
+DEFAULT_FORMAT: AudioFormat = "mp3"
+DEFAULT_LANGUAGE = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class ClonedFrom:
+    """The voice is cloned from the reference of a talent, named by key."""
+
+    talent: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemVoice:
+    """The voice is one of the provider's own; whether `id` exists is the provider's to say."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Designed:
+    """The voice is made from a description of at most 1,000 characters."""
+
+    description: str
+    gender: Gender | None = None
+    age_group: AgeGroup | None = None
+
+
+VoiceSource: TypeAlias = ClonedFrom | SystemVoice | Designed
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How lines are spoken where neither the character nor the line says otherwise; `speed` 1.0 is natural pace."""
+
+    model: str = DEFAULT_MODEL
+    format: AudioFormat = DEFAULT_FORMAT
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """A role: where its voice comes from, and what it sets otherwise than the production."""
+
+    key: str
+    name: str
+    voice: VoiceSource
+    model: str | None = None
+    format: AudioFormat | None = None
+    speed: float | None = None
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the sheet; `text` stands as it was written, `row` is its row in `file` as a spreadsheet counts."""
+
+    id: str
+    character: str
+    text: str
+    direction: str = ""
+    speed: float | None = None
+    extras: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""
+    row: int = 0
+
+
+@dataclass(frozen=True)
+class Project:
+    """A whole submission. Paths are relative to the project's folder, with forward slashes.
+
+    `columns` are the sheets' own columns in their order, kept in each line's `extras`. `files` are the project
+    file, the sheets, the references and the evidence, in this order. `encodings` tells how each text sheet was
+    decoded. `budget_micros` is None where there is no cap of its own.
+    """
+
+    production: str
+    title: str
+    language: str
+    settings: Settings
+    budget_micros: int | None
+    talents: Mapping[str, Talent]
+    characters: Mapping[str, Character]
+    lines: tuple[Line, ...]
+    columns: tuple[str, ...]
+    files: tuple[str, ...]
+    encodings: Mapping[str, str]
+
+    def delivery(self, line: Line) -> Settings:
+        """Return what applies to a line: its own settings, else its character's, else the production's."""
+        character = self.characters[line.character]
+        return Settings(
+            model=character.model or self.settings.model,
+            format=character.format or self.settings.format,
+            speed=line.speed or character.speed or self.settings.speed,
+        )

@@ -1,0 +1,216 @@
+"""Reads the project file: one pass finds everything that is wrong with it."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pipeline.intake.rules.decoding import decode_strict
+from pipeline.intake.rules.names import folded, is_sha256, project_path
+from pipeline.intake.rules.problems import Problem, Refusal, did_you_mean, listed, shorten
+from pipeline.intake.rules.project import DEFAULT_LANGUAGE
+from pipeline.intake.rules.sections import ProjectSection, SheetSection, as_sheets
+from pipeline.intake.rules.yaml_tree import BadYaml, Document, Path, Tree
+
+_MESSAGES = {
+    "missing": "this key is missing",
+    "extra_forbidden": "this key is not known",
+    "literal_error": "this is not one of the choices",
+    "string_type": "a text is expected here",
+    "bool_type": "true or false is expected here",
+    "bool_parsing": "true or false is expected here",
+    "string_too_short": "this is empty",
+    "too_short": "this is empty",
+    "model_type": "a mapping of keys is expected here",
+    "dict_type": "a mapping of keys is expected here",
+    "tuple_type": "a list is expected here",
+    "float_type": "a number is expected here",
+    "int_type": "an amount is expected here",
+    "date_type": "a date is expected here",
+}
+
+
+class ProjectFile:
+    """A project file as far as it can be read: `section` is None where it has problems."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        """Read the file; `name` is how problems call it."""
+        self.name = name
+        self.section: ProjectSection | None = None
+        self.problems: list[Problem] = []
+        self._document = self._parse(data)
+        if self._document is not None:
+            self._validate(self._document)
+            self.problems.sort(key=lambda problem: problem.line or 0)
+
+    @property
+    def characters(self) -> list[str]:
+        """The characters' keys, those with problems too: a line of theirs is no second problem."""
+        return [unicodedata.normalize("NFC", key) for key in self._mapping("characters")]
+
+    @property
+    def language(self) -> str:
+        """The language, or the usual one where it cannot be read."""
+        return self.section.language if self.section else DEFAULT_LANGUAGE
+
+    @property
+    def sheets(self) -> list[tuple[Path, SheetSection]]:
+        """The sheets that can be read, whatever the rest of the file looks like, and where each is named."""
+        given = as_sheets(self._top.get("lines"))
+        found = []
+        for n, entry in enumerate(given if isinstance(given, list) else []):
+            try:
+                found.append((("lines", n, "file"), SheetSection.model_validate(entry)))
+            except ValidationError:
+                continue  # its problems are listed already
+        return found
+
+    @property
+    def attachments(self) -> list[tuple[Path, str]]:
+        """References, then evidence: where each is named, and its path inside the project's folder."""
+        talents = [(key, entry) for key, entry in self._mapping("talents").items() if isinstance(entry, dict)]
+        consents = [(key, entry["consent"]) for key, entry in talents if isinstance(entry.get("consent"), dict)]
+        named = [
+            *((("talents", key, "reference"), entry.get("reference")) for key, entry in talents),
+            *((("talents", key, "consent", "evidence"), record.get("evidence")) for key, record in consents),
+        ]
+        return [(where, path) for where, text in named if (path := _path_of(text))]
+
+    def problem(self, path: Path, message: str, *, value: str = "", allowed: str = "", hint: str = "") -> None:
+        """Add a problem at a path of the file."""
+        document = self._document
+        place = _place(document.tree if document else None, path) or "the file"
+        line = document.line(path) if document else None
+        self.problems.append(Problem(self.name, place, shorten(value), message, allowed, hint, line))
+
+    def _parse(self, data: bytes) -> Document | None:
+        try:
+            return Document(decode_strict(data))
+        except Refusal as wrong:
+            line = wrong.line if isinstance(wrong, BadYaml) else None
+            place = f"line {line}" if line else "the file"
+            self.problems.append(Problem(self.name, place, "", wrong.message, wrong.allowed, wrong.hint, line))
+            return None
+
+    def _validate(self, document: Document) -> None:
+        for twice in document.repeated:
+            where = f"it stands in line {twice.first_line} and again in line {twice.line}"
+            self.problem(twice.path, f"the key is there twice: {where}", hint="delete or rename one of them")
+        if not document.tree:
+            self.problem((), "the file is empty", hint="`callsheet init` writes one to start from")
+            return
+        try:
+            self.section = ProjectSection.model_validate(document.tree)
+        except ValidationError as wrong:
+            for error in wrong.errors(include_url=False):
+                self._add(error)
+        self._check_names("talents")
+        self._check_names("characters")
+        self._check_casting()
+        self._check_sheets()
+
+    def _add(self, error: ErrorDetails) -> None:
+        path = tuple(step for step in error["loc"] if step != "[key]")
+        message, allowed, hint = _described(error, path)
+        value = error["input"] if isinstance(error["input"], str) else ""
+        self.problem(path, message, value=value, allowed=allowed, hint=hint)
+
+    def _check_names(self, kind: str) -> None:
+        """Two keys that differ only by case would be one folder on half of the world's machines."""
+        seen: dict[str, str] = {}
+        for name in self._mapping(kind):
+            first = seen.setdefault(folded(name), name)
+            if first != name:
+                self.problem((kind, name), f"the name differs from {first} only by case", hint="rename one of them")
+
+    def _check_casting(self) -> None:
+        talents = list(self._mapping("talents"))
+        for key, character in self._mapping("characters").items():
+            voice = character.get("voice") if isinstance(character, dict) else None
+            talent = voice.get("talent") if isinstance(voice, dict) else None
+            if isinstance(talent, str) and talent not in talents:
+                self.problem(
+                    ("characters", key, "voice", "talent"),
+                    "there is no such talent",
+                    value=talent,
+                    allowed=listed(talents) or "none: this file declares no talents",
+                    hint=did_you_mean(talent, talents) or f"add {talent} under talents",
+                )
+
+    def _check_sheets(self) -> None:
+        seen: set[str] = set()
+        for where, sheet in self.sheets:
+            if sheet.file in seen:
+                self.problem(where, "the sheet is listed twice", value=sheet.file, hint="delete one of them")
+            seen.add(sheet.file)
+
+    @property
+    def _top(self) -> Mapping[str, Any]:
+        tree = self._document.tree if self._document else None
+        return tree if isinstance(tree, dict) else {}
+
+    def _mapping(self, kind: str) -> Mapping[str, Any]:
+        found = self._top.get(kind)
+        return found if isinstance(found, dict) else {}
+
+
+def _path_of(text: Any) -> str | None:  # noqa: ANN401 - whatever the file holds
+    if not isinstance(text, str) or is_sha256(text):
+        return None
+    try:
+        return project_path(text)
+    except Refusal:
+        return None
+
+
+def _described(error: ErrorDetails, path: Path) -> tuple[str, str, str]:
+    """Return message, allowed values and hint for one finding of the schema."""
+    context, given = error.get("ctx", {}), error["input"]
+    message, allowed, hint = _MESSAGES.get(error["type"], error["msg"]), "", ""
+    match error["type"]:
+        case "value_error" if isinstance(context["error"], Refusal):
+            refusal = context["error"]
+            message, allowed, hint = refusal.message, refusal.allowed, refusal.hint
+        case "extra_forbidden":
+            keys = list(_section_at(path[:-1]).model_fields)
+            allowed, hint = listed(keys, most=20), did_you_mean(str(path[-1]), keys)
+        case "literal_error":
+            allowed = context["expected"].replace("'", "")
+        case "string_too_long":
+            message, allowed = f"the text has {len(given)} characters", f"at most {context['max_length']}"
+        case "string_type" if isinstance(given, bool):
+            hint = "put it in quotes"
+    return message, allowed, hint
+
+
+def _section_at(path: Sequence[str | int]) -> type[BaseModel]:
+    """Return the section that stands at a path, to know which keys it has."""
+    section: type[BaseModel] = ProjectSection
+    for step in path:
+        if isinstance(step, str) and step in section.model_fields:
+            section = next(_sections(section.model_fields[step].annotation), section)
+    return section
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any type annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _sections(part)
+
+
+def _place(tree: Tree, path: Path) -> str:
+    """Return the path as the author sees it: items counted from 1, nothing below what is written."""
+    parts: list[str] = []
+    for step in path:
+        if isinstance(step, str):
+            parts.append(step)
+            tree = tree.get(step) if isinstance(tree, dict) else None
+        elif isinstance(tree, list):
+            parts.append(str(step + 1))
+            tree = tree[step] if step < len(tree) else None
+        if isinstance(tree, str):
+            break
+    return ".".join(parts)

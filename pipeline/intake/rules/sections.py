@@ -1,0 +1,157 @@
+"""The sections of a project file: which keys there are, and what they become."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pipeline.intake.rules.fields import (
+    AgeGroup,
+    AudioFormat,
+    Description,
+    Encoding,
+    Gender,
+    KeyName,
+    Label,
+    LanguageTag,
+    Micros,
+    ProjectPath,
+    Prose,
+    ProviderId,
+    Section,
+    Slug,
+    Speed,
+)
+from pipeline.intake.rules.problems import Refusal
+from pipeline.intake.rules.project import (
+    DEFAULT_FORMAT,
+    DEFAULT_LANGUAGE,
+    DEFAULT_MODEL,
+    Character,
+    ClonedFrom,
+    Designed,
+    Settings,
+    SystemVoice,
+    VoiceSource,
+)
+from pipeline.intake.rules.talents import Consent, Talent
+
+_ONE_VOICE = "exactly one of talent, system and design"
+
+
+class TalentSection(Section):
+    """`talents.KEY`."""
+
+    name: Label | None = None
+    reference: ProjectPath
+    consent: Consent | None = None
+
+    def talent(self, key: str) -> Talent:
+        """Return the talent that the section declares."""
+        return Talent(key=key, name=self.name or key, reference=self.reference, consent=self.consent)
+
+
+class VoiceSection(Section):
+    """`characters.KEY.voice`."""
+
+    talent: KeyName | None = None
+    system: ProviderId | None = None
+    design: Description | None = None
+    gender: Gender | None = None
+    age_group: AgeGroup | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_a_bare_name(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if isinstance(given, str):
+            raise Refusal("the voice does not say where it comes from", hint=f"write {{talent: {given[:60]}}}")
+        return given
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "VoiceSection":
+        named = [key for key in ("talent", "system", "design") if getattr(self, key) is not None]
+        if len(named) != 1:
+            found = " and ".join(named) or "no source"
+            raise Refusal(f"the voice has {found}", allowed=_ONE_VOICE)
+        if self.design is None and (self.gender or self.age_group):
+            raise Refusal("gender and age_group describe a designed voice only", hint=f"delete them beside {named[0]}")
+        return self
+
+    def source(self) -> VoiceSource:
+        """Return where the voice comes from."""
+        if self.talent is not None:
+            return ClonedFrom(self.talent)
+        if self.system is not None:
+            return SystemVoice(self.system)
+        return Designed(self.design or "", self.gender, self.age_group)
+
+
+class CharacterSection(Section):
+    """`characters.KEY`."""
+
+    name: Label | None = None
+    voice: VoiceSection
+    model: ProviderId | None = None
+    format: AudioFormat | None = None
+    speed: Speed | None = None
+    notes: Prose = ""
+
+    def character(self, key: str) -> Character:
+        """Return the character that the section declares."""
+        return Character(
+            key=key,
+            name=self.name or key,
+            voice=self.voice.source(),
+            model=self.model,
+            format=self.format,
+            speed=self.speed,
+            notes=self.notes,
+        )
+
+
+class ColumnsSection(Section):
+    """`lines.columns`: what the sheet calls the columns that we need."""
+
+    id: Label | None = None
+    character: Label | None = None
+    text: Label | None = None
+    direction: Label | None = None
+    speed: Label | None = None
+
+
+class SheetSection(Section):
+    """One sheet of `lines`; `encoding` is for a text file whose encoding cannot be told from its bytes."""
+
+    file: ProjectPath
+    columns: ColumnsSection = ColumnsSection()
+    encoding: Encoding | None = None
+
+
+def as_sheets(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    """Let one sheet stand without a list, and its file name without a mapping."""
+    if isinstance(given, str | dict):
+        given = [given]
+    if isinstance(given, list):
+        return [{"file": item} if isinstance(item, str) else item for item in given]
+    return given
+
+
+Sheets = Annotated[tuple[SheetSection, ...], BeforeValidator(as_sheets), Field(min_length=1)]
+
+
+class ProjectSection(Section):
+    """The whole file."""
+
+    production: Slug
+    title: Label | None = None
+    language: LanguageTag = DEFAULT_LANGUAGE
+    model: ProviderId = DEFAULT_MODEL
+    format: AudioFormat = DEFAULT_FORMAT
+    speed: Speed = 1.0
+    budget: Micros | None = None
+    talents: dict[KeyName, TalentSection] = Field(default_factory=dict)
+    characters: Annotated[dict[KeyName, CharacterSection], Field(min_length=1)]
+    lines: Sheets
+
+    def settings(self) -> Settings:
+        """Return what applies to every line that says nothing else."""
+        return Settings(model=self.model, format=self.format, speed=self.speed)

@@ -1,0 +1,98 @@
+"""Single values of a submission: each function returns the value as it is kept, or raises `Refusal`."""
+
+import re
+from datetime import date
+from decimal import Decimal
+
+from pipeline.intake.rules.problems import Refusal
+
+SPEED_MIN, SPEED_MAX = 0.5, 2.0
+
+_SPEED_ALLOWED = f"a number from {SPEED_MIN} to {SPEED_MAX}; 1.0 is the voice's own pace"
+_LANGUAGE_ALLOWED = "a BCP-47 tag such as en, en-GB, pt-BR or zh-Hant"
+_BUDGET_ALLOWED = 'US dollars with a decimal point, such as "$25" or 25.00'
+_SPEED = re.compile(r"\d{1,3}([.,]\d{1,6})?")
+_LANGUAGE = re.compile(
+    r"(?P<language>[a-z]{2,3})(-(?P<script>[a-z]{4}))?(-(?P<region>[a-z]{2}|\d{3}))?"
+    r"(?P<variants>(-([a-z0-9]{5,8}|\d[a-z0-9]{3}))*)",
+    re.IGNORECASE,
+)
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,99}")
+_AMOUNT = re.compile(r"\$?\s?(\d{1,9}(\.\d{1,6})?)")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+
+
+def speed(text: str) -> float:
+    """Accept a speaking rate; a decimal comma is read as a point, as spreadsheets of half of Europe write it."""
+    value = float(text.replace(",", ".")) if _SPEED.fullmatch(text) else None
+    if value is None:
+        raise Refusal("the speed is not a number", allowed=_SPEED_ALLOWED)
+    if not SPEED_MIN <= value <= SPEED_MAX:
+        raise Refusal("the speed is out of range", allowed=_SPEED_ALLOWED)
+    return value
+
+
+def language(text: str) -> str:
+    """Accept a language tag; returns it in its usual case (en-GB, zh-Hant)."""
+    match = _LANGUAGE.fullmatch(text)
+    if not match:
+        dashed = text.replace("_", "-")
+        hint = f"write {language(dashed)}" if _LANGUAGE.fullmatch(dashed) else ""
+        raise Refusal("this is not a language tag", allowed=_LANGUAGE_ALLOWED, hint=hint)
+    parts = [match["language"].lower(), (match["script"] or "").title(), (match["region"] or "").upper()]
+    return "-".join(part for part in parts if part) + match["variants"].lower()
+
+
+def budget_micros(text: str) -> int:
+    """Accept an amount of US dollars; returns whole micro-dollars, exactly."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if not match:
+        hint = "leave out separators of thousands and write a decimal point" if "," in text else ""
+        raise Refusal("this is not an amount of dollars", allowed=_BUDGET_ALLOWED, hint=hint)
+    return int(Decimal(match[1]) * 1_000_000)
+
+
+def iso_date(text: str) -> date:
+    """Accept a calendar date."""
+    if _DATE.fullmatch(text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError as wrong:
+            raise Refusal(f"there is no such day: {wrong}", allowed="YYYY-MM-DD") from wrong
+    raise Refusal("this is not a date", allowed="YYYY-MM-DD, such as 2026-03-31")
+
+
+def provider_id(text: str) -> str:
+    """Accept a model's or system voice's id: whether it exists is the provider's to say."""
+    if not _MODEL.fullmatch(text):
+        raise Refusal("this is not an id", allowed="1 to 100 letters, digits and . _ / : -")
+    return text
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether `plain_text` accepts the text."""
+    return _CONTROL.search(text) is None and "\ufffd" not in text
+
+
+def plain_text(text: str) -> str:
+    """Accept text that can be shown and spoken: no control characters, nothing lost in an earlier conversion."""
+    if found := _CONTROL.search(text):
+        raise Refusal(
+            f"the text contains the control character U+{ord(found[0]):04X} at position {found.start() + 1}",
+            allowed="printable characters, tabs and line breaks",
+            hint="delete it; it often comes with text pasted from another program",
+        )
+    if "\ufffd" in text:
+        message = f"a character was lost in an earlier conversion, at position {text.index(chr(0xFFFD)) + 1}"
+        raise Refusal(message, hint="type it again, or export the file once more as UTF-8")
+    return text
+
+
+def encoding(text: str) -> str:
+    """Accept the name of a text encoding that Python knows."""
+    try:
+        b"".decode(text)
+    except (LookupError, ValueError) as wrong:
+        raise Refusal("this encoding is not known", allowed="utf-8, cp1252, cp1250, cp932, ...") from wrong
+    return text
