@@ -1,0 +1,1 @@
+"""The vendor's endpoints, one module each, and the sandbox's own controls."""
