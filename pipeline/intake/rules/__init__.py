@@ -12,7 +12,8 @@ from pipeline.intake.rules.project import (
     SystemVoice,
     VoiceSource,
 )
-from pipeline.intake.rules.reading import SHEET_READERS, read_project
+from pipeline.intake.rules.readers import SHEET_READERS
+from pipeline.intake.rules.reading import read_project
 from pipeline.intake.rules.scaffold import scaffold
 from pipeline.intake.rules.speech_text import split_text, spoken_text
 from pipeline.intake.rules.talents import Consent, Scope, Talent, missing_consent

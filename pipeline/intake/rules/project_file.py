@@ -59,7 +59,7 @@ class ProjectFile:
     def sheets(self) -> list[tuple[Path, SheetSection]]:
         """The sheets that can be read, whatever the rest of the file looks like, and where each is named."""
         given = as_sheets(self._top.get("lines"))
-        found = []
+        found: list[tuple[Path, SheetSection]] = []
         for n, entry in enumerate(given if isinstance(given, list) else []):
             try:
                 found.append((("lines", n, "file"), SheetSection.model_validate(entry)))

@@ -3,17 +3,14 @@
 import posixpath
 from collections.abc import Callable, Mapping
 
-from pipeline.intake.rules.csv_sheet import read_csv
 from pipeline.intake.rules.lines import Collected, read_lines
-from pipeline.intake.rules.problems import Problem, Refusal, invalid_sheet, listed
+from pipeline.intake.rules.problems import Problem, Refusal, invalid_sheet
 from pipeline.intake.rules.project import Project
 from pipeline.intake.rules.project_file import ProjectFile
+from pipeline.intake.rules.readers import reader_for
 from pipeline.intake.rules.sections import ProjectSection, SheetSection
-from pipeline.intake.rules.sheets import Sheet, SheetReader
+from pipeline.intake.rules.sheets import Sheet
 from pipeline.intake.rules.yaml_tree import Path
-
-SHEET_READERS: Mapping[str, SheetReader] = {".csv": read_csv, ".tsv": read_csv}
-"""The reader of each kind of sheet, by the end of the file's name."""
 
 Read = Callable[[str], bytes]
 
@@ -26,52 +23,43 @@ def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = N
     """
     file = _project_file(path, read)
     collected = Collected(file.characters)
-    encodings = {}
+    sheets: dict[str, str | None] = {}
     for where, section in file.sheets:
         sheet = _open_sheet(file, where, section, read)
         if sheet is not None:
             names = section.columns.model_dump(exclude_none=True)
             shown = _beside(path, section.file)
             read_lines(sheet, collected, file=section.file, shown=shown, column_names=names)
-            encodings[section.file] = sheet.encoding or "binary"
+            sheets[section.file] = sheet.encoding
     if exists is not None:
         _check_attachments(file, exists)
     problems = [*file.problems, *collected.problems]
     if problems or file.section is None:
         raise invalid_sheet(problems)
-    return _project(file, file.section, collected, encodings)
+    return _project(file, file.section, collected, sheets)
 
 
 def _project_file(path: str, read: Read) -> ProjectFile:
     try:
         return ProjectFile(path, _bytes(path, read))
     except Refusal as wrong:
-        hint = wrong.hint or "`callsheet init` writes one to start from"
+        hint = "`callsheet init` writes one to start from"
         raise invalid_sheet([Problem(path, "the file", "", wrong.message, hint=hint)]) from wrong
 
 
 def _open_sheet(file: ProjectFile, where: Path, section: SheetSection, read: Read) -> Sheet | None:
     """Open one sheet; None where it has a problem, which then stands where the author has to correct it."""
     shown = _beside(file.name, section.file)
-    kind = posixpath.splitext(section.file)[1].lower()
     try:
-        reader = _reader(kind)
         data = _bytes(shown, read)
     except Refusal as wrong:
-        file.problem(where, wrong.message, value=section.file, allowed=wrong.allowed, hint=wrong.hint)
+        file.problem(where, wrong.message, value=section.file, hint=wrong.hint)
         return None
     try:
-        return reader(data, language=file.language, encoding=section.encoding)
+        return reader_for(section.file)(data, language=file.language, encoding=section.encoding)
     except Refusal as wrong:
         file.problems.append(Problem(shown, "the file", "", wrong.message, wrong.allowed, wrong.hint))
         return None
-
-
-def _reader(kind: str) -> SheetReader:
-    if kind not in SHEET_READERS:
-        message = f"sheets of this kind ({kind or 'no extension'}) cannot be read"
-        raise Refusal(message, allowed=listed(SHEET_READERS), hint="export the sheet as CSV UTF-8")
-    return SHEET_READERS[kind]
 
 
 def _bytes(path: str, read: Read) -> bytes:
@@ -95,8 +83,10 @@ def _beside(path: str, other: str) -> str:
     return posixpath.join(posixpath.dirname(path), other)
 
 
-def _project(file: ProjectFile, section: ProjectSection, collected: Collected, encodings: Mapping[str, str]) -> Project:
-    paths = [posixpath.basename(file.name), *encodings, *(attached for _, attached in file.attachments)]
+def _project(
+    file: ProjectFile, section: ProjectSection, collected: Collected, sheets: Mapping[str, str | None]
+) -> Project:
+    paths = [posixpath.basename(file.name), *sheets, *(attached for _, attached in file.attachments)]
     return Project(
         production=section.production,
         title=section.title or section.production,
@@ -108,5 +98,5 @@ def _project(file: ProjectFile, section: ProjectSection, collected: Collected, e
         lines=tuple(collected.lines),
         columns=tuple(collected.columns),
         files=tuple(dict.fromkeys(paths)),
-        encodings=encodings,
+        encodings={name: encoding for name, encoding in sheets.items() if encoding},
     )

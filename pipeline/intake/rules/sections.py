@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.intake.rules.fields import (
     AgeGroup,
@@ -33,6 +33,7 @@ from pipeline.intake.rules.project import (
     SystemVoice,
     VoiceSource,
 )
+from pipeline.intake.rules.readers import sheet_path
 from pipeline.intake.rules.talents import Consent, Talent
 
 _ONE_VOICE = "exactly one of talent, system and design"
@@ -121,7 +122,7 @@ class ColumnsSection(Section):
 class SheetSection(Section):
     """One sheet of `lines`; `encoding` is for a text file whose encoding cannot be told from its bytes."""
 
-    file: ProjectPath
+    file: Annotated[str, AfterValidator(sheet_path)]
     columns: ColumnsSection = ColumnsSection()
     encoding: Encoding | None = None
 
