@@ -11,7 +11,8 @@ FLOW = {
     "voice.ready": "speech.open_voice",
     "voice.failed": "speech.block_voice",
     "take.dispatched": "speech.speak",
-    "run.stopped": "speech.stop_run",
+    "run.stopped": "voices.stop_run",
+    "run.voices_stopped": "speech.stop_run",
 }
 
 

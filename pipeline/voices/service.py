@@ -14,6 +14,7 @@ from pipeline.db.events import emit
 from pipeline.db.ids import new_id
 from pipeline.errors import BudgetExceeded
 from pipeline.intake import service as intake
+from pipeline.intake.models import Run, RunState
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import TransferKind
 from pipeline.provider.errors import MESSAGE_LIMIT, ProviderError
@@ -187,6 +188,22 @@ def refuse(session: Session, reference_id: str) -> None:
         fail(session, voice_id, "reference_refused", _refusal(reference))
 
 
+def stop_run(session: Session, run_id: str) -> None:
+    """Give up what a stopped run has not sent: its money is free again, its voices wait for the next run."""
+    reason = session.get_one(Run, run_id).reason or "run_stopped"
+    for attempt in session.scalars(
+        select(Attempt).where(Attempt.run_id == run_id, Attempt.state == AttemptState.RESERVED)
+    ).all():
+        giving_up = update(Attempt).where(Attempt.id == attempt.id, Attempt.state == AttemptState.RESERVED)
+        if leases.rowcount(session, giving_up.values(state=AttemptState.RELEASED, settled_at=now_ms())):
+            ledger.release(session, attempt.id)
+            fail(session, attempt.voice_id, reason, "The run was stopped before it was sent.")
+    unsent = (Voice.run_id == run_id, Voice.state == VoiceState.WANTED)
+    for voice_id in session.scalars(select(Voice.id).where(*unsent)).all():
+        fail(session, voice_id, reason, "The run was stopped before it was its turn.")
+    emit(session, "run.voices_stopped", run_id)
+
+
 def lose(session: Session, voice_id: str, message: str) -> None:
     """Flag a voice the provider no longer speaks with; it was paid for, so only a person may have it made again."""
     flagged = update(Voice).where(Voice.id == voice_id)
@@ -217,6 +234,9 @@ def sweep(session: Session) -> None:
         emit(session, "attempt.reserved", attempt_id)
     for voice_id in session.scalars(select(Voice.id).where(Voice.state == VoiceState.WANTED, _stale(Voice.created_at))):
         emit(session, "voice.wanted", voice_id)
+
+    for run_id in session.scalars(select(Run.id).where(Run.state == RunState.RUNNING, Run.reason.is_not(None))):
+        emit(session, "run.stopped", run_id)
 
 
 def _stale(since: InstrumentedAttribute[int]) -> ColumnElement[bool]:

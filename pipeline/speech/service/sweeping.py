@@ -4,10 +4,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from pipeline.db import leases
+from pipeline.db.events import emit
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
 from pipeline.speech.service.dispatching import close_runs, dispatch
 from pipeline.speech.service.speaking import lapse
+from pipeline.voices.models import Voice
+from pipeline.voices.rules import VoiceState
 
 
 def sweep(session: Session) -> None:
@@ -18,4 +21,13 @@ def sweep(session: Session) -> None:
     session.execute(unheard.values(state=TakeState.READY, lease_until=None, holder=None))
     for provider in session.scalars(select(Take.provider).where(Take.state == TakeState.READY).distinct()).all():
         dispatch(session, provider)
+    _tell_waiting(session)
     close_runs(session)
+
+
+def _tell_waiting(session: Session) -> None:
+    # The message that a voice is ready, or never will be, may have been lost.
+    waited_for = select(Take.voice_id).where(Take.state == TakeState.WAITING).distinct()
+    settled = (VoiceState.READY, VoiceState.FAILED, VoiceState.UNCLEAR)
+    for voice in session.scalars(select(Voice).where(Voice.id.in_(waited_for), Voice.state.in_(settled))):
+        emit(session, "voice.ready" if voice.state is VoiceState.READY else "voice.failed", voice.id)
