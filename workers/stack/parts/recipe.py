@@ -1,0 +1,26 @@
+"""What each kind of part has to say of itself."""
+
+from typing import Protocol
+
+from workers.stack.ground import Ground
+from workers.stack.part import Part
+
+
+class Recipe(Protocol):
+    """How one part is made. `provides` names the settings it stands for: `stack.json` carries them."""
+
+    name: str
+    provides: frozenset[str]
+
+    def needed(self, ground: Ground) -> bool:
+        """Tell whether the stack has to run it: not where the user has named another."""
+
+    def facts(self, ground: Ground) -> dict[str, str]:
+        """Return what `stack.json` says of it: URLs, and secrets made at the first start."""
+
+    def part(self, ground: Ground, facts: dict[str, str]) -> Part:
+        """Write what it reads at its start, and return its command; `facts` are those of all parts.
+
+        Raises:
+            EnvironmentFault: its program is missing.
+        """
