@@ -1,0 +1,221 @@
+"""Decoding with PyAV: the container is told by the magic bytes, every length is counted in decoded samples."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+
+from pipeline.audio.loudness import Samples
+from pipeline.audio.rejection import AudioRejected, rejected
+from pipeline.audio.sniff import Container
+
+_FORMATS = {Container.MP3: "mp3", Container.WAV: "wav", Container.M4A: "mov"}
+
+_CODECS = frozenset(
+    {"mp3", "mp3float", "aac", "alac", "adpcm_ms", "adpcm_ima_wav", "pcm_alaw", "pcm_mulaw", "pcm_u8"}
+    | {"pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_s16be", "pcm_s24be"}
+)
+
+_OPTIONS = {
+    "format_whitelist": "mp3,wav,mov",
+    # Playlists and DASH files name other files and hosts; neither is ever opened.
+    "protocol_whitelist": "file",
+    "codec_whitelist": ",".join(sorted(_CODECS)),
+    # WAV is searched for other codecs in disguise up to this many bytes: the default costs 12 ms a file.
+    "probesize": "65536",
+}
+
+SAMPLE_RATES = range(8_000, 192_001)
+MAX_CHANNELS = 8
+
+
+@dataclass(frozen=True)
+class StreamFacts:
+    """What the sound is stored as. `bits` is None for codecs that have no sample size."""
+
+    container: Container
+    codec: str
+    sample_rate: int
+    bits: int | None
+    channels: tuple[str, ...]
+    """Speaker names: `FC`, or `FL` and `FR`, and so on."""
+
+    @property
+    def floating(self) -> bool:
+        """Whether samples are stored as floating point, which may rightly pass full scale."""
+        return self.codec.startswith("pcm_f")
+
+
+class AudioInput:
+    """An opened recording. `facts` describes the first decoded frame; headers are not asked."""
+
+    def __init__(self, container: InputContainer, kind: Container) -> None:
+        self.packets = 0
+        self.packet_errors = 0
+        self._container = container
+        _refuse_video(container)
+        if not container.streams.audio:
+            raise _undecodable("there is no sound in it")
+        self._stream = container.streams.audio[0]
+        self._frames = self._decoded()
+        self._first = next(self._frames, None)
+        if self._first is None:
+            raise _undecodable("not one packet of it could be decoded")
+        self.facts = _facts(self._first, kind, self._stream.codec_context.name)
+
+    def blocks(self, max_seconds: float) -> Iterator[Samples]:
+        """Yield the sound in pieces of about a second, shaped (channels, samples), up to `max_seconds`."""
+        rate = self.facts.sample_rate
+        limit, total = int(max_seconds * rate), 0
+        gathered: list[Samples] = []
+        held = 0
+        for frame in self._all_frames():
+            gathered.append(_as_float(frame))
+            held += frame.samples
+            total += frame.samples
+            if held >= rate or total >= limit:
+                yield np.concatenate(gathered, axis=1)[:, : limit - total + held]
+                gathered, held = [], 0
+            if total >= limit:
+                return
+        if gathered:
+            yield np.concatenate(gathered, axis=1)
+
+    def _all_frames(self) -> Iterator[AudioFrame]:
+        if self._first is not None:
+            yield self._first
+        for frame in self._frames:
+            if (frame.sample_rate, _speakers(frame)) != (self.facts.sample_rate, self.facts.channels):
+                raise rejected(
+                    "changing_format",
+                    f"the sample rate or the channels change in the middle: {frame.sample_rate} Hz, "
+                    f"{len(_speakers(frame))} channels after {self.facts.sample_rate} Hz, "
+                    f"{len(self.facts.channels)}",
+                    measured="changes",
+                    allowed="one sample rate and one channel layout",
+                    hint="export the recording again as one WAV, MP3 or M4A file",
+                )
+            yield frame
+
+    def _decoded(self) -> Iterator[AudioFrame]:
+        for packet in self._demuxed():
+            try:
+                frames = packet.decode()
+            except MemoryError:
+                raise
+            except av.FFmpegError:
+                self.packet_errors += 1
+                continue
+            yield from (frame for frame in frames if isinstance(frame, AudioFrame) and frame.samples)
+
+    def _demuxed(self) -> Iterator[Packet]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except MemoryError:
+                raise
+            except av.FFmpegError:
+                self.packet_errors += 1
+                return
+            self.packets += bool(packet.size)
+            yield packet
+
+
+@contextmanager
+def open_audio(source: Path | bytes, kind: Container) -> Iterator[AudioInput]:
+    """Open a recording as `kind` and nothing else. Raises `AudioRejected`; never another library's error."""
+    file = BytesIO(source) if isinstance(source, bytes) else str(source)
+    try:
+        with av.open(file, format=_FORMATS[kind], options=dict(_OPTIONS)) as container:
+            yield AudioInput(container, kind)
+    except MemoryError:
+        raise
+    except (av.FFmpegError, ValueError) as error:
+        raise _undecodable(str(error)) from error
+
+
+def read_all(source: Path | bytes, kind: Container, *, max_seconds: float) -> tuple[Samples, StreamFacts]:
+    """Return the whole sound, (channels, samples), up to `max_seconds`. Raises `AudioRejected`."""
+    with open_audio(source, kind) as audio:
+        blocks = list(audio.blocks(max_seconds))
+        return np.concatenate(blocks, axis=1), audio.facts
+
+
+def _facts(frame: AudioFrame, kind: Container, codec: str) -> StreamFacts:
+    speakers = _speakers(frame)
+    if frame.sample_rate not in SAMPLE_RATES or not 1 <= len(speakers) <= MAX_CHANNELS:
+        raise rejected(
+            "unsupported_format",
+            f"{frame.sample_rate} Hz in {len(speakers)} channels cannot be used",
+            measured=f"{frame.sample_rate} Hz, {len(speakers)} channels",
+            allowed=f"{SAMPLE_RATES[0]} to {SAMPLE_RATES[-1]} Hz, 1 to {MAX_CHANNELS} channels",
+            hint="export the recording as a mono or stereo WAV at 44100 or 48000 Hz",
+        )
+    bits = re.fullmatch(r"pcm_[suf](\d+)(?:le|be)?", codec)
+    return StreamFacts(
+        kind, codec.replace("mp3float", "mp3"), frame.sample_rate, int(bits[1]) if bits else None, speakers
+    )
+
+
+def _speakers(frame: AudioFrame) -> tuple[str, ...]:
+    return tuple(channel.name for channel in frame.layout.channels)
+
+
+def _as_float(frame: AudioFrame) -> Samples:
+    raw = frame.to_ndarray()
+    if not frame.format.is_planar:
+        raw = raw.reshape(-1, frame.layout.nb_channels).T
+    if raw.dtype == np.uint8:
+        return (raw.astype(np.float32) - 128) / 128
+    if np.issubdtype(raw.dtype, np.integer):
+        return raw.astype(np.float32) / np.float32(-float(np.iinfo(raw.dtype).min))
+    return _finite(raw)
+
+
+def _finite(raw: npt.NDArray[np.floating]) -> Samples:
+    samples = raw.astype(np.float32)
+    if not np.isfinite(samples).all():
+        raise rejected(
+            "damaged",
+            "the recording holds samples that are no numbers",
+            measured="NaN or infinite samples",
+            allowed="finite samples",
+            hint="export the recording again, as 24-bit WAV",
+        )
+    return samples
+
+
+def _refuse_video(container: InputContainer) -> None:
+    films = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if films:
+        codec = films[0].codec_context.name if films[0].codec_context else "unknown"
+        raise rejected(
+            "video",
+            f"the file is a film: it has a picture track ({codec})",
+            measured=f"{len(films)} picture track(s)",
+            allowed="sound alone; a cover picture may stay",
+            hint="export the sound track alone as WAV, MP3 or M4A",
+        )
+
+
+def _undecodable(reason: str) -> AudioRejected:
+    return rejected(
+        "undecodable",
+        f"the file cannot be decoded: {reason}",
+        measured="damaged or cut off",
+        allowed="a complete WAV, MP3 or M4A file",
+        hint="play the file to its end in an audio editor and export it again",
+    )

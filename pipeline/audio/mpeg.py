@@ -1,0 +1,62 @@
+"""MPEG audio layer III frame headers (ISO/IEC 11172-3 and 13818-3)."""
+
+from dataclasses import dataclass
+
+HEADER_BYTES = 4
+_LAYER_III = 0b01
+_MONO = 0b11
+_MPEG_1 = 0b11
+_VERSION_RESERVED = 0b01
+_RATES_RESERVED = 0b11
+_EMPHASIS_RESERVED = 0b10
+_FREE_FORMAT, _BITRATE_RESERVED = 0, 15
+_MPEG_1_KBPS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MPEG_2_KBPS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_MPEG_1_HZ = (44_100, 48_000, 32_000)
+_DIVISOR = {0b11: 1, 0b10: 2, 0b00: 4}
+"""MPEG-2 halves and MPEG-2.5 quarters the sample rates of MPEG-1."""
+
+
+@dataclass(frozen=True)
+class FrameHeader:
+    """One layer III frame: lengths in bytes and samples, rates in Hz and bit/s."""
+
+    sample_rate: int
+    bit_rate: int
+    channels: int
+    samples: int
+    length: int
+    side_info_bytes: int
+
+
+def parse_header(data: bytes, at: int = 0) -> FrameHeader | None:
+    """Return the frame header at this offset, or None where the bits are not one."""
+    word = int.from_bytes(data[at : at + HEADER_BYTES], "big")
+    version, layer = word >> 19 & 3, word >> 17 & 3
+    if word >> 21 != 0x7FF or version == _VERSION_RESERVED or layer != _LAYER_III:
+        return None
+    bitrate_index, rate_index, mode = word >> 12 & 15, word >> 10 & 3, word >> 6 & 3
+    if bitrate_index in {_FREE_FORMAT, _BITRATE_RESERVED} or rate_index == _RATES_RESERVED:
+        return None
+    if word & 3 == _EMPHASIS_RESERVED:
+        return None
+    return _header(version, bitrate_index, rate_index, padding=word >> 9 & 1, mono=mode == _MONO)
+
+
+def _header(version: int, bitrate_index: int, rate_index: int, *, padding: int, mono: bool) -> FrameHeader:
+    first = version == _MPEG_1
+    rate = _MPEG_1_HZ[rate_index] // _DIVISOR[version]
+    bit_rate = 1000 * (_MPEG_1_KBPS if first else _MPEG_2_KBPS)[bitrate_index]
+    samples = 1152 if first else 576
+    side_info = (17 if mono else 32) if first else (9 if mono else 17)
+    length = samples // 8 * bit_rate // rate + padding
+    return FrameHeader(rate, bit_rate, 1 if mono else 2, samples, length, side_info)
+
+
+def id3v2_length(data: bytes) -> int:
+    """Return how many bytes an ID3v2 tag takes at the start of `data`: 0 where there is none."""
+    if len(data) < 10 or data[:3] != b"ID3" or any(byte & 0x80 for byte in data[6:10]):  # noqa: PLR2004 - the tag's header
+        return 0
+    size = data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9]
+    footer = 10 if data[5] & 0x10 else 0
+    return 10 + size + footer

@@ -1,0 +1,90 @@
+"""Peaks: the highest sample, the highest point between samples (true peak), and runs at full scale."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.audio.loudness import Samples
+
+FULL_SCALE = 1 - 2**-15
+"""The highest 16-bit sample; what reaches it in a row was cut off."""
+
+CLIPPED_RUN = 3
+"""A clean peak touches full scale for one sample or two; three in a row are a flat top."""
+
+_BLOCK = 8192
+_GUARD = 256
+_HEADROOM = 2.0
+"""Sound between samples rises at most this far above its neighbours in practice: quieter blocks are skipped."""
+
+
+def oversampling(rate: int) -> int:
+    """Return the factor BS.1770-4 annex 2 asks for: at least 192 kHz."""
+    return 4 if rate < 96_000 else 2 if rate < 192_000 else 1  # noqa: PLR2004 - the rates of the standard
+
+
+class PeakMeter:
+    """Follows the sample peak and the true peak, both as amplitudes (1 = 0 dBFS)."""
+
+    def __init__(self, rate: int, channels: int) -> None:
+        self.sample_peak = 0.0
+        self._factor = oversampling(rate)
+        self._true_peak = 0.0
+        self._taper = _taper()
+        self._pending: Samples = np.zeros((channels, _GUARD), dtype=np.float32)
+
+    def feed(self, samples: Samples) -> None:
+        """Take the next samples."""
+        self._pending = np.concatenate((self._pending, samples), axis=1)
+        while self._pending.shape[1] >= _BLOCK:
+            self._look_at(self._pending[:, :_BLOCK])
+            self._pending = self._pending[:, _BLOCK - 2 * _GUARD :]
+
+    def true_peak(self) -> float:
+        """Return the true peak of all that was fed; it is never below the sample peak."""
+        missing = _BLOCK - self._pending.shape[1]
+        self._look_at(np.pad(self._pending, ((0, 0), (0, missing))))
+        return max(self._true_peak, self.sample_peak)
+
+    def _look_at(self, block: Samples) -> None:
+        peak = float(np.abs(block).max(initial=0.0))
+        self.sample_peak = max(self.sample_peak, peak)
+        if self._factor == 1 or peak * _HEADROOM <= max(self._true_peak, self.sample_peak):
+            return
+        spectrum = np.fft.rfft(block * self._taper, axis=1)
+        spectrum[:, -1] /= 2  # the Nyquist bin stands for both of its halves once there is room above it
+        fine = np.fft.irfft(spectrum, n=_BLOCK * self._factor, axis=1) * self._factor
+        inner = fine[:, _GUARD * self._factor : -_GUARD * self._factor]
+        self._true_peak = max(self._true_peak, float(inner.max()), -float(inner.min()))
+
+
+def _taper() -> npt.NDArray[np.float32]:
+    """Return a window that is flat but for its guards: without it a block's ends would ring into its middle."""
+    window = np.ones(_BLOCK, dtype=np.float32)
+    slope = np.sin(np.linspace(0, np.pi / 2, _GUARD, endpoint=False, dtype=np.float32)) ** 2
+    window[:_GUARD], window[-_GUARD:] = slope, slope[::-1]
+    return window
+
+
+class ClipCounter:
+    """Counts samples that stand in runs of `CLIPPED_RUN` or more at full scale.
+
+    Floating point recordings may rightly pass 0 dBFS: there only samples at full scale and not above it count.
+    """
+
+    def __init__(self, channels: int, *, floating: bool = False) -> None:
+        self.clipped = 0
+        self._ceiling = 1.0 if floating else np.inf
+        self._tail = np.zeros((channels, CLIPPED_RUN), dtype=np.bool_)
+
+    def feed(self, samples: Samples) -> None:
+        """Take the next samples."""
+        level = np.abs(samples)
+        flags = np.concatenate((self._tail, (level >= FULL_SCALE) & (level <= self._ceiling)), axis=1)
+        self._tail = flags[:, -CLIPPED_RUN:]
+        if not flags.any():
+            return
+        # A run of n flags makes n - 2 windows of three, so each run of windows stands for two samples more.
+        windows = flags[:, 2:] & flags[:, 1:-1] & flags[:, :-2]
+        new = windows[:, 1:]
+        starts = new & ~windows[:, :-1]
+        self.clipped += int(new.sum()) + (CLIPPED_RUN - 1) * int(starts.sum())

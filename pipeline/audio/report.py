@@ -1,0 +1,61 @@
+"""The child's answer: the normalised file's description, or the problems, as plain JSON values."""
+
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from typing import Any
+
+from pipeline.audio.normalise import normalise
+from pipeline.audio.rejection import AudioRejected, rejected
+from pipeline.audio.rules import ReferenceRules
+from pipeline.audio.sniff import Container
+
+
+def report(source: Path, container: str, rules: dict[str, Any], workdir: Path) -> dict[str, Any]:
+    """Normalise `source` into `workdir` and describe it; a rejection is an answer too."""
+    try:
+        facts, before, mono, result = normalise(
+            source, Container(container), ReferenceRules(**rules), workdir
+        )
+    except AudioRejected as error:
+        return {"problems": [asdict(problem) for problem in error.problems]}
+    except MemoryError:
+        return {"problems": [asdict(problem) for problem in _too_large_in_memory().problems]}
+    return {
+        "name": result.name,
+        "source": asdict(facts),
+        "before": asdict(before),
+        "after": asdict(result.levels),
+        "encoding": asdict(result.encoding),
+        "size_bytes": result.size_bytes,
+        "gain_db": result.gain_db,
+        "trimmed_start_seconds": mono.start / mono.rate,
+        "trimmed_end_seconds": max(0.0, mono.levels.seconds - mono.end / mono.rate),
+        "cpu_seconds": time.process_time(),
+        "peak_rss_bytes": peak_rss_bytes(),
+    }
+
+
+def peak_rss_bytes() -> int:
+    """Return the most memory this process has held.
+
+    Linux hands the parent's peak down to a child in `getrusage`; its own is in /proc.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return getrusage(RUSAGE_SELF).ru_maxrss * unit
+
+
+def _too_large_in_memory() -> AudioRejected:
+    return rejected(
+        "too_costly",
+        "the file needs more memory to read than any recording of its length should",
+        measured="the child's memory limit was reached",
+        allowed="the memory of a 5 min studio master",
+        hint="export the recording again as a plain WAV, MP3 or M4A file",
+    )
