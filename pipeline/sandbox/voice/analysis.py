@@ -27,6 +27,12 @@ _F0_HOP = 80
 _LAGS = np.arange(15, 146)
 """Candidate periods in samples at 8 kHz: 533 Hz down to 55 Hz."""
 
+_OCTAVE = 12
+_LEAST_PERIODICITY = 0.55
+_LEAST_NEIGHBOURS = 4
+_LARGEST_JUMP = 0.45
+"""Octaves between a frame and the median of its 170 ms: more is the tracker's mistake, not the voice's."""
+
 
 def measure(pcm: NDArray[np.float32], rate: int) -> Measurements:
     """Measure the first 40 seconds of mono speech."""
@@ -35,7 +41,7 @@ def measure(pcm: NDArray[np.float32], rate: int) -> Measurements:
     voiced = track[track > 0]
     semitones = 12 * np.log2(voiced) if len(voiced) else np.array([12 * np.log2(FALLBACK_F0_HZ)])
     median = float(np.median(semitones))
-    near = semitones[np.abs(semitones - median) < 12]
+    near = semitones[np.abs(semitones - median) < _OCTAVE]
     envelope, bandwidth = spectral_envelope(pcm, rate)
     return Measurements(
         f0_hz=round(2 ** (median / 12), 2),
@@ -56,7 +62,7 @@ def pitch_track(pcm: NDArray[np.float32], rate: int) -> Floats:
     periodicity = _periodicity(frames)
     peak, strength = _best_lag(periodicity)
     level_db = 10 * np.log10((frames**2).mean(axis=1) + 1e-10)
-    voiced = (strength > 0.55) & (level_db > np.percentile(level_db, 95) - 30)
+    voiced = (strength > _LEAST_PERIODICITY) & (level_db > np.percentile(level_db, 95) - 30)
     return _without_octave_jumps(np.where(voiced, _F0_RATE / peak, 0.0))
 
 
@@ -121,6 +127,6 @@ def _without_octave_jumps(track: Floats) -> Floats:
     for position in np.flatnonzero(track):
         around = track[max(0, position - 8) : position + 9]
         around = around[around > 0]
-        if len(around) < 4 or abs(np.log2(track[position] / np.median(around))) > 0.45:
+        if len(around) < _LEAST_NEIGHBOURS or abs(np.log2(track[position] / np.median(around))) > _LARGEST_JUMP:
             cleaned[position] = 0
     return cleaned

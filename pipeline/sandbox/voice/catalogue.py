@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.sandbox.voice.engine import SystemVoice
 from pipeline.sandbox.voice.profile import Measurements, Profile, rounded
@@ -89,11 +90,16 @@ def stock_measurements() -> dict[str, StockMeasurement]:
         envelopes, embeddings = stored["envelopes"].astype(float), stored["embeddings"].astype(float)
     return {
         name: StockMeasurement(
-            Measurements(*rounded(scalars[row], 3), envelope=rounded(envelopes[row], 2)),
+            _measurements(scalars[row], envelopes[row]),
             rounded(embeddings[row], 4),
         )
         for row, name in enumerate(names)
     }
+
+
+def _measurements(scalars: NDArray[np.float64], envelope: NDArray[np.float64]) -> Measurements:
+    f0_hz, f0_spread, voiced, bandwidth_hz = rounded(scalars, 3)
+    return Measurements(f0_hz, f0_spread, voiced, bandwidth_hz, rounded(envelope, 2))
 
 
 @cache

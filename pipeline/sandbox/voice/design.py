@@ -1,4 +1,4 @@
-"""Makes a voice from a description: words pull towards the stock voices that have the trait, then shape what is left."""
+"""Makes a voice from a description: words pull towards the stock voices that have the trait, then shape the rest."""
 
 import hashlib
 import re
@@ -44,9 +44,12 @@ _PACE: Final = {
     "fast quick quickly rapid brisk energetic excited lively": 1.1,
 }
 _FEMALE: Final = frozenset(
-    "female woman women girl lady she her mother queen grandmother actress heroine witch".split()
-)
-_MALE: Final = frozenset("male man men boy gentleman he his father king grandfather actor hero wizard".split())
+    ("female", "woman", "women", "girl", "lady", "she", "her", "mother",
+     "queen", "grandmother", "actress", "heroine", "witch")
+)  # fmt: skip
+_MALE: Final = frozenset(
+    ("male", "man", "men", "boy", "gentleman", "he", "his", "father", "king", "grandfather", "actor", "hero", "wizard")
+)  # fmt: skip
 _ACCENTS: Final = {
     "british": "british", "english": "british", "london": "british", "uk": "british", "scottish": "british",
     "irish": "british", "american": "american", "us": "american", "usa": "american", "californian": "american",
@@ -60,6 +63,7 @@ _INDIVIDUALITY: Final = 0.6
 """How far the description's hash moves the choice: two casts' "old man" need not be one voice."""
 _LARGEST_WARP: Final = 0.16
 _TILT_DB: Final = 3.0
+_DARK_HZ, _BRIGHT_HZ = 1000, 2000
 
 
 @dataclass
@@ -160,7 +164,7 @@ def _moved(measured: Measurements, warp: float, tilt_db: float) -> Measurements:
 
 @cache
 def _traits() -> dict[str, Floats]:
-    """Return each stock style's traits from -1 to 1: pitch and brightness measured within its gender, the rest as cast."""
+    """Return each stock style's traits, -1 to 1: pitch and brightness ranked within its gender, the rest as cast."""
     known = stock_measurements()
     traits = {}
     for gender in ("female", "male"):
@@ -178,7 +182,7 @@ def _cast_traits(stock: StockVoice) -> tuple[float, float, float]:
 
 def _slope(measured: Measurements) -> float:
     envelope = np.asarray(measured.envelope)
-    return float(envelope[BAND_CENTRES > 2000].mean() - envelope[BAND_CENTRES < 1000].mean())
+    return float(envelope[BAND_CENTRES > _BRIGHT_HZ].mean() - envelope[BAND_CENTRES < _DARK_HZ].mean())
 
 
 def _ranked(values: list[float]) -> Floats:

@@ -87,7 +87,7 @@ def _weights() -> dict[str, Floats]:
 
 
 def _sigmoid(values: Floats) -> Floats:
-    return 0.5 + 0.5 * np.tanh(0.5 * values)
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * values), dtype=np.float32)
 
 
 def _speech_only(signal: Floats) -> Floats:
@@ -115,12 +115,15 @@ def _mel_filters() -> Floats:
     return np.asarray(filters.T, dtype=np.float32)
 
 
+_LINEAR_BELOW_HZ = 1000.0
 _MEL_BREAK, _MEL_STEP = 15.0, float(np.log(6.4) / 27)
 
 
 def _mel(hz: float) -> float:
-    return hz * 3 / 200 if hz < 1000 else _MEL_BREAK + float(np.log(hz / 1000)) / _MEL_STEP
+    if hz < _LINEAR_BELOW_HZ:
+        return hz * 3 / 200
+    return _MEL_BREAK + float(np.log(hz / _LINEAR_BELOW_HZ)) / _MEL_STEP
 
 
 def _hz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(mels < _MEL_BREAK, mels * 200 / 3, 1000 * np.exp(_MEL_STEP * (mels - _MEL_BREAK)))
+    return np.where(mels < _MEL_BREAK, mels * 200 / 3, _LINEAR_BELOW_HZ * np.exp(_MEL_STEP * (mels - _MEL_BREAK)))

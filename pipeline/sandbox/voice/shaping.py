@@ -17,13 +17,16 @@ PEAK = 0.95
 _TAPS = 513
 _FFT = 1024
 _FRAMES_A_SECOND = 100
+_LEAST_FRAMES = 3
+_LEAST_BANDS = 6
+_LOWEST_HZ, _HIGHEST_HZ = 150.0, 9000.0
 
 
 def trim(pcm: Floats, rate: int, *, floor_db: float = 40.0, keep_seconds: float = 0.04) -> Floats:
     """Cut the ends where the sound is `floor_db` under its loudest 10 ms, keeping a little around."""
     length = rate // _FRAMES_A_SECOND
     frames = pcm[: len(pcm) // length * length].reshape(-1, length)
-    if len(frames) < 3:
+    if len(frames) < _LEAST_FRAMES:
         return pcm
     level_db = 10 * np.log10((frames**2).mean(axis=1) + 1e-10)
     loud = np.flatnonzero(level_db > level_db.max() - floor_db)
@@ -51,9 +54,9 @@ def _equaliser_taps(source: Measurements, target: Measurements, warp: float) -> 
     log_centres = np.log(BAND_CENTRES)
     warped = np.interp(log_centres, log_centres + np.log(warp), source.envelope)
     # Above either recording's bandwidth there is nothing to compare.
-    top = min(9000.0, 0.85 * target.bandwidth_hz, 0.85 * source.bandwidth_hz)
-    usable = np.flatnonzero((BAND_CENTRES > 150) & (BAND_CENTRES < top))
-    if len(usable) < 6:
+    top = min(_HIGHEST_HZ, 0.85 * target.bandwidth_hz, 0.85 * source.bandwidth_hz)
+    usable = np.flatnonzero((BAND_CENTRES > _LOWEST_HZ) & (top > BAND_CENTRES))
+    if len(usable) < _LEAST_BANDS:
         return None
     difference = np.asarray(target.envelope) - warped
     difference -= difference[usable].mean()

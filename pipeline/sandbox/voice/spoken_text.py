@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004 - clocks, calendars and fractions
 """Writes text out the way it is said: numbers, money, dates, abbreviations and symbols become words."""
 
 import re
@@ -17,14 +18,17 @@ _TITLES: Final = {
     "vs": "versus", "etc": "et cetera", "approx": "approximately", "dept": "department", "capt": "captain",
     "lt": "lieutenant", "sgt": "sergeant", "col": "colonel", "gen": "general", "cmdr": "commander", "rev": "reverend",
     "hon": "honorable", "ave": "avenue", "blvd": "boulevard", "rd": "road", "mt": "mount", "ft": "fort",
-    "inc": "incorporated", "ltd": "limited", "corp": "corporation", "bros": "brothers", "vol": "volume", "fig": "figure",
-    "ch": "chapter", "pp": "pages", "gov": "governor", "sen": "senator", "pres": "president",
+    "inc": "incorporated", "ltd": "limited", "corp": "corporation", "bros": "brothers", "vol": "volume",
+    "fig": "figure", "ch": "chapter", "pp": "pages", "gov": "governor", "sen": "senator", "pres": "president",
     "jan": "January", "feb": "February", "apr": "April", "aug": "August", "sept": "September", "sep": "September",
     "oct": "October", "nov": "November", "dec": "December",
 }  # fmt: skip
 _ALWAYS_DOTTED: Final = "|".join(sorted(_TITLES, key=len, reverse=True))
 _WITHOUT_DOT: Final = "Mr|Mrs|Ms|Dr"
-_MONTHS: Final = ("January February March April May June July August September October November December").split()
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 _CURRENCIES: Final = {"$": ("dollar", "cent"), "£": ("pound", "penny"), "€": ("euro", "cent"), "¥": ("yen", "sen")}
 _UNITS: Final = {
@@ -36,11 +40,9 @@ _UNITS: Final = {
     "s": "seconds", "min": "minutes", "h": "hours", "ft": "feet", "in": "inches", "mi": "miles",
 }  # fmt: skip
 _ROMANS: Final = {
-    roman: value
-    for value, roman in enumerate(
-        "I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX".split(), start=1
-    )
-}
+    "I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10, "XI": 11, "XII": 12,
+    "XIII": 13, "XIV": 14, "XV": 15, "XVI": 16, "XVII": 17, "XVIII": 18, "XIX": 19, "XX": 20,
+}  # fmt: skip
 _NUMBERED: Final = "chapter|part|act|book|volume|scene|section|phase|world war|type|class|level|episode|season"
 _SYMBOLS: Final = {
     "&": " and ", "@": " at ", "+": " plus ", "=": " equals ", "%": " percent ", "°": " degrees ", "×": " times ",
@@ -88,7 +90,7 @@ def _money(match: re.Match[str]) -> str:
     whole, fraction, scale = match["whole"].replace(",", ""), match["fraction"], match["scale"]
     if scale:
         amount = numerals.decimal(whole, fraction) if fraction else numerals.number(whole)
-        return f" {amount} {_SCALES.get(scale.lower(), scale.lower())} {_several(unit)}"
+        return f" {amount} {_MONEY_SCALES.get(scale.lower(), scale.lower())} {_several(unit)}"
     if fraction and len(fraction) != 2:
         return f" {numerals.decimal(whole, fraction)} {_several(unit)}"
     said = [] if fraction and int(whole) == 0 else [_counted(whole, unit)]
@@ -97,7 +99,7 @@ def _money(match: re.Match[str]) -> str:
     return " " + (" and ".join(said) or _counted("0", unit))
 
 
-_SCALES: Final = {"k": "thousand", "m": "million", "bn": "billion", "b": "billion"}
+_MONEY_SCALES: Final = {"k": "thousand", "m": "million", "bn": "billion", "b": "billion"}
 
 
 def _counted(digits: str, unit: str) -> str:

@@ -1,12 +1,10 @@
 """The last resort where no synthesiser runs: beeps at the voice's pitch, one a word. It is not speech."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.sandbox.voice import catalogue, cloning, design
-from pipeline.sandbox.voice.engine import SAMPLE_RATE, SystemVoice, checked_speed
+from pipeline.sandbox.voice.casting import Casting
+from pipeline.sandbox.voice.engine import SAMPLE_RATE, checked_speed
 from pipeline.sandbox.voice.profile import Profile
 from pipeline.sandbox.voice.shaping import level
 from pipeline.sandbox.voice.spoken_text import spoken
@@ -20,20 +18,12 @@ _FADE_SECONDS = 0.01
 _HARMONICS = (1.0, 0.5, 0.25)
 
 
-class ToneEngine:
+class ToneEngine(Casting):
     """Beeps: pitch and length of a line are right, nothing else is. Marked `speaks = False`."""
 
     name = "tone"
     speaks = False
     version = "tone-1"
-
-    def clone(self, pcm: Floats, rate: int) -> Profile:
-        """Measure and embed the speech; the profile is as good as any other engine's."""
-        return cloning.clone(pcm, rate)
-
-    def design(self, description: str, gender: str | None, age_group: str | None) -> Profile:
-        """Blend stock voices by the words of the description."""
-        return design.design(description, gender, age_group)
 
     def speak(self, text: str, profile: Profile, speed: float = 1.0) -> Floats:
         """Beep at 24 kHz mono, level -20 dBFS."""
@@ -44,14 +34,6 @@ class ToneEngine:
         gap = np.zeros(int(_GAP_SECONDS * SAMPLE_RATE), np.float32)
         beeps = [part for word in words for part in (_beep(len(word) / rate, profile.measured.f0_hz), gap)]
         return level(np.concatenate(beeps[:-1]))
-
-    def system_voices(self) -> Sequence[SystemVoice]:
-        """List the stock voices."""
-        return catalogue.system_voices()
-
-    def system_profile(self, voice_id: str) -> Profile | None:
-        """Return a stock voice's profile, or None for an unknown id."""
-        return catalogue.system_profile(voice_id)
 
 
 def _beep(letters: float, f0_hz: float) -> Floats:
