@@ -23,7 +23,7 @@ Micros = Annotated[int, mapped_column(BigInteger)]
 """Micro-dollars: $2.10 is 2_100_000."""
 Millis = Annotated[int, mapped_column(BigInteger)]
 """Milliseconds since 1970, by the database's clock."""
-CreatedAt = Annotated[int, mapped_column(BigInteger, server_default=now_ms())]
+CreatedAt = Annotated[int, mapped_column(BigInteger, default=now_ms())]
 
 
 class Base(DeclarativeBase):

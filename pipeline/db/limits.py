@@ -3,9 +3,7 @@
 The pace is GCRA with a burst of one at 95 % of the limit; it earned no refusal against four upstream algorithms.
 """
 
-from dataclasses import dataclass
-
-from sqlalchemy import String, case, delete, select, update
+from sqlalchemy import String, case, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -42,14 +40,6 @@ class Slot(Base):
     lease_until: Mapped[Millis] = mapped_column(default=0)
 
 
-@dataclass(frozen=True)
-class Permit:
-    """The right to one call, or how long to wait before asking again."""
-
-    slot: int | None
-    wait_ms: int = 0
-
-
 def set_limits(session: Session, name: str, *, concurrent: int, per_minute: int) -> None:
     """Make the rows say what the provider allows; calls in flight are left alone."""
     interval = -(-60_000 * 100 // (per_minute * SHARE))
@@ -64,20 +54,33 @@ def concurrency(session: Session, name: str) -> int:
     return len(session.scalars(select(Slot.number).where(Slot.name == name)).all())
 
 
-def acquire(session: Session, name: str, *, holder: str, seconds: float) -> Permit:
-    """Take a slot and the next place in the pace, both or neither."""
+def wait_ms(session: Session, name: str) -> int:
+    """Return how long to wait before asking for a permit; 0 where one is likely. Reads only."""
     now = session.scalar(select(now_ms())) or 0
     pace = session.get(Pace, name, populate_existing=True)
-    due = max(pace.next_at, pace.cooldown_until) if pace else now + SLOT_POLL_MS
+    if pace is None:
+        return SLOT_POLL_MS
+    due = max(pace.next_at, pace.cooldown_until)
     if due > now:
-        return Permit(None, due - now)
+        return due - now
+    is_free = exists().where(Slot.name == name, Slot.lease_until < now_ms())
+    return 0 if session.scalar(select(is_free)) else SLOT_POLL_MS
+
+
+def acquire(session: Session, name: str, *, holder: str, seconds: float) -> int | None:
+    """Take a slot and the next place in the pace, both or neither; None where there is none."""
     slot = _take_slot(session, name, holder, int(seconds * 1000))
-    if slot is None:
-        return Permit(None, SLOT_POLL_MS)
-    if not _take_place(session, name):
+    if slot is not None and not take_place(session, name):
         free(session, name, slot, holder)
-        return Permit(None, 1)
-    return Permit(slot)
+        return None
+    return slot
+
+
+def take_place(session: Session, name: str) -> bool:
+    """Take the next place in the pace alone: for one more call under a slot that is held."""
+    start = case((Pace.next_at > now_ms(), Pace.next_at), else_=now_ms())
+    due = update(Pace).where(Pace.name == name, Pace.next_at <= now_ms(), Pace.cooldown_until <= now_ms())
+    return rowcount(session, due.values(next_at=start + Pace.interval_ms)) == 1
 
 
 def free(session: Session, name: str, slot: int, holder: str) -> None:
@@ -109,12 +112,6 @@ def _take_slot(session: Session, name: str, holder: str, lease_ms: int) -> int |
         .execution_options(synchronize_session=False)
     )
     return session.scalar(taking)
-
-
-def _take_place(session: Session, name: str) -> bool:
-    start = case((Pace.next_at > now_ms(), Pace.next_at), else_=now_ms())
-    due = update(Pace).where(Pace.name == name, Pace.next_at <= now_ms(), Pace.cooldown_until <= now_ms())
-    return rowcount(session, due.values(next_at=start + Pace.interval_ms)) == 1
 
 
 def _upsert(session: Session, row: type[Base], key: dict[str, object], values: dict[str, object]) -> None:

@@ -1,8 +1,9 @@
 """Who pays, what is reserved and what has left: accounts, budgets, holds and transfers, in micro-dollars."""
 
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, String, event
+from sqlalchemy import DDL, JSON, CheckConstraint, ForeignKey, Index, String, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.db.base import Base, CreatedAt, Id, Micros, Millis, Ref, Sha256, states
@@ -111,6 +112,16 @@ class Transfer(Base):
     """The voice or the take that was paid for."""
     chars: Mapped[int | None]
     created_at: Mapped[CreatedAt]
+
+
+class PriceList(Base):
+    """What a provider was last known to charge; plans read it, so that planning calls nobody."""
+
+    __tablename__ = "price_lists"
+
+    provider: Mapped[str] = mapped_column(String(24), primary_key=True)
+    prices: Mapped[dict[str, Any]] = mapped_column(JSON)
+    read_at: Mapped[Millis]
 
 
 _SQLITE_REFUSAL = """

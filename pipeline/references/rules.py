@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from typing import Any
 
+from pipeline.audio import Problem
 from pipeline.intake.rules import Talent
 
 NORMALISER_VERSION = 1
@@ -26,11 +26,23 @@ def consent_digest(talent: Talent) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def unpreparable(message: str, attempts: int) -> dict[str, Any]:
+def unpreparable(message: str, attempts: int) -> Problem:
     """Say that a recording could not be decoded within the limits, however often it was tried."""
-    return {
-        "code": "reference_unpreparable",
-        "measured": f"failed {attempts} times: {message}",
-        "allowed": "a recording that decodes within the time and memory limits",
-        "hint": "Export it again as a plain WAV or MP3.",
-    }
+    return Problem(
+        code="reference_unpreparable",
+        message="the recording could not be decoded",
+        measured=f"failed {attempts} times: {message}",
+        allowed="a recording that decodes within the time and memory limits",
+        hint="Export it again as a plain WAV or MP3.",
+    )
+
+
+def altered(found: str, declared: str) -> Problem:
+    """Say that the bytes in the bucket are not those that were submitted."""
+    return Problem(
+        code="reference_altered",
+        message="the uploaded file is not the one that was submitted",
+        measured=f"SHA-256 {found[:12]}…",
+        allowed=f"SHA-256 {declared[:12]}…",
+        hint="Apply again: the file changed while it was being uploaded.",
+    )

@@ -1,5 +1,6 @@
 """Recordings are taken in, decoded and measured in a bounded child process, and normalised for the provider."""
 
+import hashlib
 import tempfile
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -18,7 +19,7 @@ from pipeline.errors import ConsentRequired
 from pipeline.intake.rules import Consent as ConsentRecord
 from pipeline.intake.rules import Talent
 from pipeline.references.models import Consent, Reference, ReferenceState
-from pipeline.references.rules import consent_digest, normalised_key, unpreparable
+from pipeline.references.rules import altered, consent_digest, normalised_key, unpreparable
 from pipeline.storage.port import ObjectExists, ObjectStore
 
 LEASE_SECONDS = 120
@@ -113,7 +114,8 @@ def prepare(store: ObjectStore, rules: ReferenceRules, job: Job) -> Prepared | A
     with tempfile.TemporaryDirectory(prefix="callsheet-reference-") as folder:
         source = Path(folder) / "original"
         try:
-            store.download(job.object_key, source, max_bytes=rules.max_upload_bytes)
+            store.download(job.object_key, source, max_bytes=rules.max_bytes)
+            _require_same_bytes(source, job.sha256)
             audio = prepare_reference(source, Path(folder), rules)
         except (AudioRejected, AudioToolFailed) as error:
             return error
@@ -132,7 +134,7 @@ def settle(session: Session, job: Job, outcome: Prepared | AudioRejected | Audio
         case AudioToolFailed() if job.attempt < MAX_ATTEMPTS:
             _settle(session, job, "reference.received", state=ReferenceState.RECEIVED)
         case AudioToolFailed():
-            _settle_refused(session, job, [unpreparable(str(outcome), MAX_ATTEMPTS)])
+            _settle_refused(session, job, [asdict(unpreparable(str(outcome), MAX_ATTEMPTS))])
 
 
 def sweep(session: Session) -> None:
@@ -169,6 +171,13 @@ def _settle_refused(session: Session, job: Job, problems: list[dict[str, Any]]) 
 def _settle(session: Session, job: Job, event: str, **values: object) -> None:
     if leases.settle(session, Reference, job.id, job.fence, **values):
         emit(session, event, job.id)
+
+
+def _require_same_bytes(source: Path, sha256: str) -> None:
+    with source.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise AudioRejected([altered(found, sha256)])
 
 
 def _keep(store: ObjectStore, key: str, audio: PreparedReference) -> None:

@@ -141,6 +141,16 @@ def recording(store: ObjectStore, job: Job) -> bytes:
     return store.get(job.object_key) if job.object_key else b""
 
 
+def balance(provider: VoiceProvider) -> int | None:
+    """Return the provider account's balance before a paid call, as evidence; None where it cannot be had."""
+    if not provider.capabilities().reports_balance:
+        return None
+    try:
+        return provider.account().balance_micros
+    except ProviderError:
+        return None
+
+
 def begin(session: Session, job: Job, *, holder: str, timeout: float, balance: int | None) -> Claim | None:
     """Claim a reserved attempt: once this is committed, and not before, the request may be sent."""
     attempt = session.get_one(Attempt, job.id)

@@ -92,6 +92,13 @@ class Missed:
     retry_after: float | None = None
 
 
+class TakeMissed(Exception):
+    """A take was not spoken this time; its row says what follows. Raised so that the task shows as failed."""
+
+    def __init__(self, missed: Missed) -> None:
+        super().__init__(missed.kind)
+
+
 def job(session: Session, take_id: str, *, max_chars: int) -> Job | None:
     """Return what a dispatched take asks for, or None where there is nothing to do."""
     take = session.get(Take, take_id)

@@ -1,0 +1,75 @@
+"""What the API takes: every body with an example. Amounts are integer micro-dollars."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+class Body(BaseModel):
+    """A request body: unknown fields are refused, so that a misspelt one is not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class UploadFile(Body):
+    """One file that is to be uploaded."""
+
+    sha256: Sha256
+    bytes: int = Field(ge=1)
+
+
+class UploadRequest(Body):
+    """The files of a submission; those the bucket has already need no upload."""
+
+    files: list[UploadFile] = Field(max_length=2_000)
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"files": [{"sha256": _HASH, "bytes": 184320}]}]}
+    )
+
+
+class PlanRequest(Body):
+    """A project to be planned: its documents inline, its recordings by hash. Nothing is written."""
+
+    project: str = Field(description="Path of the project file among the documents.")
+    documents: dict[str, str] = Field(description="Each document's bytes in base64, by path.")
+    references: dict[str, Sha256] = Field(default_factory=dict, description="SHA-256 of each recording, by path.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "project": "cast.yaml",
+                    "documents": {"cast.yaml": "cHJvZHVjdGlvbjogLi4u", "lines.csv": "aWQsY2hhcmFjdGVyLHRleHQ="},
+                    "references": {"references/mara.mp3": _HASH},
+                }
+            ]
+        },
+    )
+
+
+class RunRequest(Body):
+    """A run of a submission whose files have been uploaded."""
+
+    project: str = Field(description="Path of the project file among the files.")
+    files: dict[str, Sha256] = Field(description="SHA-256 of every file of the submission, by path.")
+    agreed: Sha256 | None = Field(None, description="Digest of the plan that was agreed to.")
+    budget_micros: int | None = Field(None, ge=0, description="Cap for this run, in micro-dollars.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "project": "cast.yaml",
+                    "files": {"cast.yaml": _HASH, "lines.csv": _HASH, "references/mara.mp3": _HASH},
+                    "agreed": _HASH,
+                    "budget_micros": 25_000_000,
+                }
+            ]
+        },
+    )

@@ -1,0 +1,104 @@
+"""The edge: where transactions begin and end, where hints go out after a commit, where a permit is waited for."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlalchemy.orm import Session
+
+from pipeline.audio import ReferenceRules
+from pipeline.db import limits
+from pipeline.db.engine import Database
+from pipeline.db.events import emitted
+from pipeline.flow import FLOW, Publisher
+from pipeline.provider.port import VoiceProvider
+from pipeline.storage.port import ObjectStore
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 10.0
+"""How long a thread waits for a permit before it puts its work back for others."""
+
+
+@dataclass(frozen=True)
+class Admission(Generic[T]):
+    """A permit for one call, and the claim that was made under it."""
+
+    claim: T
+    slot: int
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Everything a task or a request works with. Shared by the threads of one process."""
+
+    database: Database
+    store: ObjectStore
+    provider: VoiceProvider
+    publisher: Publisher
+    reference_rules: ReferenceRules
+    speech_timeout: float
+    clone_timeout: float
+    holder: str = ""
+    """The id this process claims rows under."""
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Run a transaction that only reads."""
+        with self.database.read() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Run a transaction; once it is committed, publish the events it left."""
+        with self.database.write() as session:
+            yield session
+        for event in emitted(session):
+            self.publisher.publish(FLOW[event.name], event.id)
+
+    def admit(self, begin: Callable[[Session], T | None], *, seconds: float) -> Admission[T] | None:
+        """Wait for a permit, then claim under it: a throttled worker holds no claim.
+
+        Returns None where there was no permit in time or `begin` claimed nothing; `seconds` is how long the
+        call may take.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            wait = self._wait_ms()
+            if wait:
+                time.sleep(min(wait / 1000, max(deadline - time.monotonic(), 0)))
+                continue
+            with self.write() as session:
+                slot = limits.acquire(session, self.provider.name, holder=self.holder, seconds=seconds)
+                if slot is not None:
+                    claim = begin(session)
+                    if claim is None:
+                        limits.free(session, self.provider.name, slot, self.holder)
+                        return None
+                    return Admission(claim, slot)
+        return None
+
+    def dismiss(self, admission: Admission[T]) -> None:
+        """Give the permit back: the call is over, storing and settling need none."""
+        with self.write() as session:
+            limits.free(session, self.provider.name, admission.slot, self.holder)
+
+    def wait_place(self) -> None:
+        """Wait for the next place in the pace, for one more call under the same permit."""
+        while True:
+            wait = self._wait_ms()
+            if wait:
+                time.sleep(wait / 1000)
+            with self.write() as session:
+                if limits.take_place(session, self.provider.name):
+                    return
+
+    def cool_down(self, seconds: float) -> None:
+        """Let no worker call the provider for a while: it has refused a call for speed."""
+        with self.write() as session:
+            limits.cool_down(session, self.provider.name, seconds)
+
+    def _wait_ms(self) -> int:
+        with self.read() as session:
+            return limits.wait_ms(session, self.provider.name)

@@ -1,0 +1,77 @@
+"""The one place that turns settings into a database, a bucket, a provider and the edge that holds them."""
+
+from pydantic import SecretStr
+
+from pipeline.audio import ReferenceRules
+from pipeline.db.engine import Database
+from pipeline.edge import Edge
+from pipeline.errors import EnvironmentFault
+from pipeline.flow import Publisher
+from pipeline.provider.kyma import Kyma
+from pipeline.provider.kyma_http import Timeouts
+from pipeline.provider.port import Capabilities, VoiceProvider
+from pipeline.settings import PREFIX, Settings
+from pipeline.storage.port import ObjectStore
+from pipeline.storage.s3 import S3Store
+
+UP = "Run `callsheet up`, or set it to use a service of your own."
+
+
+def database(settings: Settings) -> Database:
+    """Return the database, with a connection for every thread of a worker."""
+    return Database(settings.sqlalchemy_url, pool_size=settings.worker_threads + 4)
+
+
+def store(settings: Settings) -> ObjectStore:
+    """Return the bucket."""
+    return S3Store(
+        endpoint=_required(settings.s3_endpoint, "s3_endpoint"),
+        bucket=settings.s3_bucket,
+        access_key=_secret(settings.s3_access_key, "s3_access_key"),
+        secret_key=_secret(settings.s3_secret_key, "s3_secret_key"),
+        region=settings.s3_region,
+    )
+
+
+def provider(settings: Settings) -> VoiceProvider:
+    """Return who clones and speaks. The sandbox differs from Kyma by base URL and key alone."""
+    timeouts = Timeouts(speech=settings.speech_timeout_seconds, voice=settings.clone_timeout_seconds)
+    if settings.provider == "kyma":
+        key = _secret(settings.kyma_api_key, "kyma_api_key", "Set KYMA_API_KEY to the key of your Kyma account.")
+        return Kyma(name="kyma", base_url=settings.kyma_base_url, api_key=key, timeouts=timeouts)
+    url = _required(settings.sandbox_url, "sandbox_url")
+    key = _secret(settings.sandbox_api_key, "sandbox_api_key")
+    return Kyma(name="sandbox", base_url=f"{url}/v1", api_key=key, timeouts=timeouts, tier=settings.sandbox_tier)
+
+
+def reference_rules(capabilities: Capabilities) -> ReferenceRules:
+    """Return what a reference must be for this provider."""
+    return ReferenceRules(
+        min_seconds=capabilities.reference_min_seconds,
+        max_seconds=capabilities.reference_max_seconds,
+        provider_max_bytes=capabilities.reference_max_bytes,
+    )
+
+
+def edge(settings: Settings, publisher: Publisher) -> Edge:
+    """Return everything a task or a request works with."""
+    upstream = provider(settings)
+    return Edge(
+        database=database(settings),
+        store=store(settings),
+        provider=upstream,
+        publisher=publisher,
+        reference_rules=reference_rules(upstream.capabilities()),
+        speech_timeout=settings.speech_timeout_seconds,
+        clone_timeout=settings.clone_timeout_seconds,
+    )
+
+
+def _required(value: str | None, name: str, hint: str = UP) -> str:
+    if value is None:
+        raise EnvironmentFault(f"{PREFIX}{name.upper()} is not set and no stack is running here.", hint=hint)
+    return value
+
+
+def _secret(value: SecretStr | None, name: str, hint: str = UP) -> str:
+    return _required(value.get_secret_value() if value else None, name, hint)

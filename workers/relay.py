@@ -1,0 +1,112 @@
+"""Events become messages; and the sweeper, which finds what lost messages and dead workers have left behind."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from pipeline.db import leases, limits
+from pipeline.edge import Edge
+from pipeline.ledger.prices import store_prices
+from pipeline.provider.errors import ProviderError
+from pipeline.references import service as references
+from pipeline.speech import service as speech
+from pipeline.voices import service as voices
+
+SWEEP_SECONDS = 1.0
+MARKET_SECONDS = 60.0
+"""How often the provider's limits and prices are read anew."""
+MUTE_SECONDS = 1.0
+"""After a hint that could not be sent nobody tries again for this long: a commit never waits for the broker."""
+
+log = structlog.get_logger()
+
+
+class CeleryPublisher:
+    """Publishes hints through Celery. Losing one costs a sweep's time, so failures are logged and forgotten."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._muted_until = 0.0
+
+    def publish(self, task: str, row_id: str) -> None:
+        """Send a hint, unless the broker was away a moment ago."""
+        if time.monotonic() < self._muted_until:
+            return
+        try:
+            self._app.send_task(task, args=[row_id], retry=False)
+        except (OperationalError, OSError) as error:
+            self._muted_until = time.monotonic() + MUTE_SECONDS
+            log.warning("hint_not_sent", task=task, row=row_id, error=type(error).__name__)
+
+
+class Heartbeat:
+    """Beats in a row for as long as this process lives; its claims end soon after the beat does."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._stopped = Event()
+        with edge.write() as session:
+            self.holder = leases.join(session)
+        self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Start beating."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop beating."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(leases.BEAT_SECONDS):
+            try:
+                with self._edge.write() as session:
+                    leases.beat(session, self.holder)
+            except SQLAlchemyError as error:
+                log.warning("beat_missed", holder=self.holder, error=type(error).__name__)
+
+
+def sweep(edge: Edge) -> None:
+    """Look once at every stage for what has stood still."""
+    stages: tuple[Callable[[Session], None], ...] = (references.sweep, voices.sweep, speech.sweep)
+    for stage in stages:
+        with edge.write() as session:
+            stage(session)
+
+
+def read_market(edge: Edge) -> None:
+    """Read the provider's limits and prices into the rows that pace the calls and price the plans."""
+    allowed = edge.provider.limits()
+    prices = edge.provider.prices()
+    with edge.write() as session:
+        per_minute = min(allowed.requests_per_minute, allowed.model_requests_per_minute)
+        limits.set_limits(session, edge.provider.name, concurrent=allowed.concurrent_calls, per_minute=per_minute)
+        store_prices(session, edge.provider.name, prices)
+
+
+def run_sweeper(edge: Edge, stopped: Event, ready: Path | None = None) -> None:
+    """Sweep until told to stop; several sweepers may run at once. `ready` is written after the first round."""
+    market_due = 0.0
+    while not stopped.is_set():
+        if time.monotonic() >= market_due:
+            market_due = time.monotonic() + (MARKET_SECONDS if _try(read_market, edge) else SWEEP_SECONDS)
+        if _try(sweep, edge) and ready is not None:
+            ready.touch()
+        stopped.wait(SWEEP_SECONDS)
+
+
+def _try(action: Callable[[Edge], None], edge: Edge) -> bool:
+    try:
+        action(edge)
+    except (SQLAlchemyError, ProviderError) as error:
+        log.warning("sweep_failed", action=action.__name__, error=type(error).__name__, detail=str(error)[:300])
+        return False
+    return True

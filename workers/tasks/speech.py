@@ -1,0 +1,62 @@
+"""Takes are opened, spoken by one task each, and stopped."""
+
+from pipeline.edge import Edge
+from pipeline.ledger.prices import load_prices
+from pipeline.speech import service as speech
+from workers.app import task
+
+
+@task("speech.open_voice")
+def open_voice(edge: Edge, voice_id: str) -> None:
+    """Start the lines of a voice that is ready, its audition first."""
+    with edge.write() as session:
+        speech.open_voice(session, voice_id, prices=load_prices(session, edge.provider.name))
+
+
+@task("speech.block_voice")
+def block_voice(edge: Edge, voice_id: str) -> None:
+    """Stop the lines of a voice that cannot be had."""
+    with edge.write() as session:
+        speech.block_voice(session, voice_id)
+
+
+@task("speech.stop_run")
+def stop_run(edge: Edge, run_id: str) -> None:
+    """Stop the lines of a run that may start nothing more."""
+    with edge.write() as session:
+        speech.stop_run(session, run_id)
+
+
+@task("speech.speak")
+def speak(edge: Edge, take_id: str) -> None:
+    """Speak one take: find it stored, or claim, call, store and settle it."""
+    with edge.read() as session:
+        job = speech.job(session, take_id, max_chars=edge.provider.capabilities().max_chars)
+    if job is None:
+        return
+    found = edge.store.head(job.key)
+    if found is not None:
+        with edge.write() as session:
+            speech.adopt(session, job, found, holder=edge.holder)
+        return
+    _speak_anew(edge, job)
+
+
+def _speak_anew(edge: Edge, job: speech.Job) -> None:
+    admission = edge.admit(
+        lambda session: speech.begin(session, job, holder=edge.holder, timeout=edge.speech_timeout),
+        seconds=edge.speech_timeout * len(job.parts),
+    )
+    if admission is None:
+        with edge.write() as session:
+            speech.put_back(session, job.id)
+        return
+    spoken = speech.call(edge.provider, edge.store, job, edge.wait_place)
+    edge.dismiss(admission)
+    outcome = speech.keep(edge.store, job, admission.claim, spoken) if isinstance(spoken, speech.Spoken) else spoken
+    with edge.write() as session:
+        speech.settle(session, job, admission.claim, outcome)
+    if isinstance(outcome, speech.Missed):
+        if outcome.kind == "rate_limited":
+            edge.cool_down(outcome.retry_after or 1.0)
+        raise speech.TakeMissed(outcome)
