@@ -99,6 +99,6 @@ def _refuse_damaged_utf8(data: bytes) -> None:
     text = data.decode("utf-8", errors="replace")
     lost = text.count("\ufffd")
     good = sum(1 for c in text if not c.isascii()) - lost
-    if good >= lost:
+    if lost and good >= lost:
         line = text.count("\n", 0, text.index("\ufffd")) + 1
         raise Refusal(f"the file is UTF-8 except in line {line}", hint=_HINT)

@@ -139,13 +139,13 @@ class _RowReader:
     def _check_characters(self, record: Record, cells: Sequence[str]) -> None:
         if values.is_plain("".join(cells)):
             return
-        for position, cell in enumerate(cells):
-            if position == self._columns.known.get("id"):
-                continue  # refused as an id, with what an id may hold
+        for position, title in enumerate(self._columns.titles):
+            if not title or position == self._columns.known.get("id"):
+                continue  # refused as a cell without a header, or as an id, with what an id may hold
             try:
-                values.plain_text(cell)
+                values.plain_text(cells[position])
             except Refusal as refusal:
-                self._refuse(record, position, cell, refusal)
+                self._refuse(record, position, cells[position], refusal)
 
     def _refuse(self, record: Record | BrokenRecord, position: int | None, value: str, refusal: Refusal) -> None:
         column = "" if position is None else f", column {self._columns.titles[position]}"

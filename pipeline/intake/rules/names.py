@@ -69,7 +69,7 @@ def _refuse_unfit(name: str, *, also: str, allowed: str) -> None:
 def _spelt(character: str) -> str:
     if character.isprintable() and character != " ":
         return f"'{character}'"
-    return unicodedata.name(character, f"the character U+{ord(character):04X}").lower()
+    return unicodedata.name(character, "").lower() or f"the character U+{ord(character):04X}"
 
 
 def slug(text: str) -> str:

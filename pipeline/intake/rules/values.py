@@ -11,15 +11,15 @@ SPEED_MIN, SPEED_MAX = 0.5, 2.0
 _SPEED_ALLOWED = f"a number from {SPEED_MIN} to {SPEED_MAX}; 1.0 is the voice's own pace"
 _LANGUAGE_ALLOWED = "a BCP-47 tag such as en, en-GB, pt-BR or zh-Hant"
 _BUDGET_ALLOWED = 'US dollars with a decimal point, such as "$25" or 25.00'
-_SPEED = re.compile(r"\d{1,3}([.,]\d{1,6})?")
+_SPEED = re.compile(r"[0-9]{1,3}([.,][0-9]{1,6})?")
 _LANGUAGE = re.compile(
     r"(?P<language>[a-z]{2,3})(-(?P<script>[a-z]{4}))?(-(?P<region>[a-z]{2}|\d{3}))?"
     r"(?P<variants>(-([a-z0-9]{5,8}|\d[a-z0-9]{3}))*)",
     re.IGNORECASE,
 )
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,99}")
-_AMOUNT = re.compile(r"\$?\s?(\d{1,9}(\.\d{1,6})?)")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_AMOUNT = re.compile(r"\$?\s?([0-9]{1,9}(\.[0-9]{1,6})?)")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
@@ -92,7 +92,7 @@ def plain_text(text: str) -> str:
 def encoding(text: str) -> str:
     """Accept the name of a text encoding that Python knows."""
     try:
-        b"".decode(text)
+        "a".encode(text)
     except (LookupError, ValueError) as wrong:
         raise Refusal("this encoding is not known", allowed="utf-8, cp1252, cp1250, cp932, ...") from wrong
     return text
