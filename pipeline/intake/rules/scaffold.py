@@ -2,8 +2,8 @@
 
 import json
 
+from pipeline.errors import UsageError
 from pipeline.intake.rules.names import slugged
-from pipeline.intake.rules.problems import Refusal
 
 _CAST = """\
 # Who speaks, from which voice, and which sheet holds the lines.
@@ -45,12 +45,14 @@ intro_030,MARA,Get the lamp. Somebody is down there.,urgent
 
 
 def scaffold(name: str) -> dict[str, str]:
-    """Return the files of a small commented project, by path; raises `Refusal` where `name` holds no letter or digit.
+    """Return the files of a small commented project, by path; raises `UsageError` where `name` holds no letter or digit.
 
     What it lacks on purpose is the recording and the consent: nobody but the user can give them.
     """
     production = slugged(name)
     if not production:
-        raise Refusal("the name gives no id", allowed="a name with at least one letter or digit from a-z and 0-9")
+        raise UsageError(
+            f"'{name}' gives no id for the production", hint="use at least one letter from a-z or one digit"
+        )
     title = json.dumps(name.strip(), ensure_ascii=False)
     return {"cast.yaml": _CAST.format(production=production, title=title), "lines.csv": _LINES}

@@ -1,6 +1,7 @@
 import pytest
 
-from pipeline.intake.rules import Refusal, missing_consent, scaffold
+from pipeline.errors import UsageError
+from pipeline.intake.rules import missing_consent, scaffold
 from pipeline.intake.rules.values import iso_date
 from tests.unit.intake.rules.submissions import Submission
 
@@ -31,5 +32,5 @@ def test_the_consent_it_suggests_is_whole_once_the_signs_before_it_are_removed()
 
 @pytest.mark.parametrize("name", ["", "...", "線"])
 def test_a_name_that_gives_no_id_is_refused(name: str) -> None:
-    with pytest.raises(Refusal, match="gives no id"):
+    with pytest.raises(UsageError, match="gives no id"):
         scaffold(name)
