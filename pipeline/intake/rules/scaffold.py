@@ -45,7 +45,7 @@ intro_030,MARA,Get the lamp. Somebody is down there.,urgent
 
 
 def scaffold(name: str) -> dict[str, str]:
-    """Return the files of a small commented project, by path; raises `UsageError` where `name` holds no letter or digit.
+    """Return the files of a small commented project, by path; raises `UsageError` where the name gives no id.
 
     What it lacks on purpose is the recording and the consent: nobody but the user can give them.
     """
