@@ -72,9 +72,7 @@ def run_bounded(module: str, arguments: Sequence[str], workdir: Path, limits: Ch
     raise _failure(code, limits)
 
 
-def _run(
-    command: Sequence[str], workdir: Path, limits: ChildLimits, out: BinaryIO, err: BinaryIO
-) -> int | None:
+def _run(command: Sequence[str], workdir: Path, limits: ChildLimits, out: BinaryIO, err: BinaryIO) -> int | None:
     """Return the exit code, negative for a signal, None where the wall time ran out. Leaves no process."""
     child = subprocess.Popen(  # noqa: S603 - our own module, arguments as a list
         command,

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
@@ -33,6 +35,8 @@ _OPTIONS = {
     "codec_whitelist": ",".join(sorted(_CODECS)),
     # WAV is searched for other codecs in disguise up to this many bytes: the default costs 12 ms a file.
     "probesize": "65536",
+    # PCM comes in packets of this many bytes at most: the default of 20 ms each costs more than the decoding.
+    "max_size": "262144",
 }
 
 SAMPLE_RATES = range(8_000, 192_001)
@@ -63,14 +67,11 @@ class AudioInput:
         self.packets = 0
         self.packet_errors = 0
         self._container = container
-        _refuse_video(container)
-        if not container.streams.audio:
-            raise _undecodable("there is no sound in it")
         self._stream = container.streams.audio[0]
         self._frames = self._decoded()
         self._first = next(self._frames, None)
         if self._first is None:
-            raise _undecodable("not one packet of it could be decoded")
+            raise undecodable("not one packet of it could be decoded")
         self.facts = _facts(self._first, kind, self._stream.codec_context.name)
 
     def blocks(self, max_seconds: float) -> Iterator[Samples]:
@@ -116,9 +117,9 @@ class AudioInput:
             except av.FFmpegError:
                 self.packet_errors += 1
                 continue
-            yield from (frame for frame in frames if isinstance(frame, AudioFrame) and frame.samples)
+            yield from (frame for frame in frames if frame.samples)
 
-    def _demuxed(self) -> Iterator[Packet]:
+    def _demuxed(self) -> Iterator[Packet[AudioStream]]:
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -135,16 +136,26 @@ class AudioInput:
 
 
 @contextmanager
-def open_audio(source: Path | bytes, kind: Container) -> Iterator[AudioInput]:
+def open_container(source: Path | bytes, kind: Container) -> Iterator[InputContainer]:
     """Open a recording as `kind` and nothing else. Raises `AudioRejected`; never another library's error."""
     file = BytesIO(source) if isinstance(source, bytes) else str(source)
     try:
-        with av.open(file, format=_FORMATS[kind], options=dict(_OPTIONS)) as container:
-            yield AudioInput(container, kind)
+        with av.open(file, "r", format=_FORMATS[kind], options=dict(_OPTIONS)) as container:
+            _refuse_video(container)
+            if not container.streams.audio:
+                raise undecodable("there is no sound in it")
+            yield container
     except MemoryError:
         raise
     except (av.FFmpegError, ValueError) as error:
-        raise _undecodable(str(error)) from error
+        raise undecodable(str(error)) from error
+
+
+@contextmanager
+def open_audio(source: Path | bytes, kind: Container) -> Iterator[AudioInput]:
+    """Open a recording for decoding. Raises `AudioRejected`."""
+    with open_container(source, kind) as container:
+        yield AudioInput(container, kind)
 
 
 def read_all(source: Path | bytes, kind: Container, *, max_seconds: float) -> tuple[Samples, StreamFacts]:
@@ -175,18 +186,20 @@ def _speakers(frame: AudioFrame) -> tuple[str, ...]:
 
 
 def _as_float(frame: AudioFrame) -> Samples:
-    raw = frame.to_ndarray()
+    raw: npt.NDArray[Any] = frame.to_ndarray()
     if not frame.format.is_planar:
         raw = raw.reshape(-1, frame.layout.nb_channels).T
-    if raw.dtype == np.uint8:
-        return (raw.astype(np.float32) - 128) / 128
-    if np.issubdtype(raw.dtype, np.integer):
-        return raw.astype(np.float32) / np.float32(-float(np.iinfo(raw.dtype).min))
-    return _finite(raw)
-
-
-def _finite(raw: npt.NDArray[np.floating]) -> Samples:
+    if raw.dtype.kind == "f":
+        return _finite(raw)
+    middle, full = (128, 128) if raw.dtype.kind == "u" else (0, 1 << (8 * raw.dtype.itemsize - 1))
     samples = raw.astype(np.float32)
+    samples -= np.float32(middle)
+    samples *= np.float32(1 / full)
+    return samples
+
+
+def _finite(raw: npt.NDArray[Any]) -> Samples:
+    samples: Samples = raw.astype(np.float32)
     if not np.isfinite(samples).all():
         raise rejected(
             "damaged",
@@ -211,7 +224,8 @@ def _refuse_video(container: InputContainer) -> None:
         )
 
 
-def _undecodable(reason: str) -> AudioRejected:
+def undecodable(reason: str) -> AudioRejected:
+    """Return the rejection of a file no sound can be read from."""
     return rejected(
         "undecodable",
         f"the file cannot be decoded: {reason}",

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 
 from pipeline.audio.loudness import Samples
 from pipeline.audio.rejection import AudioToolFailed
@@ -50,9 +51,7 @@ def choose_encoding(seconds: float, sample_rate: int, max_bytes: int) -> Encodin
         fits = WAV_HEADER_BYTES + 2 * rate * seconds <= max_bytes
         if rate <= sample_rate and rate >= min(sample_rate, _WAV_RATES[-1]) and fits:
             kept = "at its own rate" if rate == sample_rate else f"down from {sample_rate} Hz"
-            return Encoding(
-                Container.WAV, "pcm_s16le", rate, reason=f"{seconds:.1f} s fit as 16-bit WAV {kept}"
-            )
+            return Encoding(Container.WAV, "pcm_s16le", rate, reason=f"{seconds:.1f} s fit as 16-bit WAV {kept}")
     return _m4a_encoding(seconds, sample_rate, max_bytes)
 
 
@@ -73,8 +72,9 @@ def write(target: Path | BinaryIO, encoding: Encoding, pcm: Iterable[Pcm], chann
     file = str(target) if isinstance(target, Path) else target
     try:
         with av.open(file, "w", format=_MUXERS[encoding.container], options=_muxer_options()) as output:
-            stream = output.add_stream(
-                encoding.codec, rate=encoding.sample_rate, options=_codec_options(encoding)
+            stream = cast(
+                "AudioStream",
+                output.add_stream(encoding.codec, rate=encoding.sample_rate, options=_codec_options(encoding)),
             )
             stream.codec_context.layout = layout
             if encoding.bit_rate:

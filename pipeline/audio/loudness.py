@@ -97,7 +97,7 @@ class _KWeighting:
     def _filtered(self, block: Samples) -> Samples:
         spectrum = np.fft.rfft(block, axis=1)
         spectrum *= self._response
-        filtered: Samples = np.fft.irfft(spectrum, n=self._size, axis=1)
+        filtered = np.fft.irfft(spectrum, n=self._size, axis=1).astype(np.float32, copy=False)
         return filtered[:, self._history :]
 
 

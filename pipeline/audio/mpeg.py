@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 HEADER_BYTES = 4
+_SYNC = 0x7FF
 _LAYER_III = 0b01
 _MONO = 0b11
 _MPEG_1 = 0b11
@@ -33,7 +34,7 @@ def parse_header(data: bytes, at: int = 0) -> FrameHeader | None:
     """Return the frame header at this offset, or None where the bits are not one."""
     word = int.from_bytes(data[at : at + HEADER_BYTES], "big")
     version, layer = word >> 19 & 3, word >> 17 & 3
-    if word >> 21 != 0x7FF or version == _VERSION_RESERVED or layer != _LAYER_III:
+    if word >> 21 != _SYNC or version == _VERSION_RESERVED or layer != _LAYER_III:
         return None
     bitrate_index, rate_index, mode = word >> 12 & 15, word >> 10 & 3, word >> 6 & 3
     if bitrate_index in {_FREE_FORMAT, _BITRATE_RESERVED} or rate_index == _RATES_RESERVED:

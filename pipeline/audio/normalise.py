@@ -17,7 +17,7 @@ from pipeline.audio.editing import fade_edges
 from pipeline.audio.encode import Encoding, Pcm, choose_encoding, resample, to_pcm, write
 from pipeline.audio.levels import Levels
 from pipeline.audio.loudness import Samples
-from pipeline.audio.meter import Meter
+from pipeline.audio.meter import Gauge, Meter
 from pipeline.audio.rejection import AudioRejected, AudioToolFailed
 from pipeline.audio.rules import ReferenceRules, SourceFacts, check_source, check_trimmed
 from pipeline.audio.sniff import Container
@@ -37,9 +37,11 @@ class Mono:
 
     spool: Path
     rate: int
+    samples: int
     start: int
     end: int
-    levels: Levels
+    lufs: float | None
+    sample_peak: float
 
     @property
     def seconds(self) -> float:
@@ -77,33 +79,31 @@ def normalise(
     return facts, before, mono, _write(mono, rules, workdir)
 
 
-def _measure(
-    source: Path, kind: Container, rules: ReferenceRules, workdir: Path
-) -> tuple[SourceFacts, Levels, Mono]:
+def _measure(source: Path, kind: Container, rules: ReferenceRules, workdir: Path) -> tuple[SourceFacts, Levels, Mono]:
     limit = rules.max_seconds + _PAST_THE_END_SECONDS
     with open_audio(source, kind) as audio:
         meter = Meter(audio.facts.sample_rate, audio.facts.channels, floating=audio.facts.floating)
         rate = min(audio.facts.sample_rate, MAX_RATE)
-        mono_meter = Meter(rate)
+        gauge = Gauge(rate)
         mixed = resample(_mixed(audio, meter, limit), audio.facts.sample_rate, rate)
         with (workdir / _SPOOL).open("wb") as spool:
             for block in mixed:
-                mono_meter.feed(block)
+                gauge.feed(block)
                 block.tofile(spool)
-        facts = _source_facts(source, audio, meter, mono_meter, limit)
-    return facts, meter.levels(), _trimmed(workdir / _SPOOL, rate, mono_meter, rules)
+        facts = _source_facts(source, audio, meter, gauge, limit)
+    return facts, meter.levels(), _trimmed(workdir / _SPOOL, gauge, rules)
 
 
 def _mixed(audio: AudioInput, meter: Meter, limit: float) -> Iterator[Samples]:
     """Measure each block as it was delivered and yield it mixed to one channel."""
+    count = len(audio.facts.channels)
+    average = np.full(count, 1 / count, dtype=np.float32)
     for block in audio.blocks(limit):
         meter.feed(block)
-        yield block.mean(axis=0, keepdims=True)
+        yield (average @ block)[None, :]
 
 
-def _source_facts(
-    source: Path, audio: AudioInput, meter: Meter, mono_meter: Meter, limit: float
-) -> SourceFacts:
+def _source_facts(source: Path, audio: AudioInput, meter: Meter, gauge: Gauge, limit: float) -> SourceFacts:
     stored = audio.facts
     return SourceFacts(
         container=stored.container,
@@ -117,21 +117,22 @@ def _source_facts(
         packet_errors=audio.packet_errors,
         size_bytes=source.stat().st_size,
         reached_limit=meter.samples >= int(limit * stored.sample_rate),
-        cancelled_db=_cancelled_db(meter, mono_meter) if len(stored.channels) == 2 else 0.0,  # noqa: PLR2004 - stereo
+        cancelled_db=_cancelled_db(meter, gauge) if len(stored.channels) == 2 else 0.0,  # noqa: PLR2004 - stereo
     )
 
 
-def _cancelled_db(meter: Meter, mono_meter: Meter) -> float:
+def _cancelled_db(meter: Meter, gauge: Gauge) -> float:
     loudest = decibels(float(meter.channel_energy.max()) / max(1, meter.samples))
-    mixed = decibels(float(mono_meter.channel_energy[0]) / max(1, mono_meter.samples))
+    mixed = decibels(float(gauge.channel_energy[0]) / max(1, gauge.samples))
     return max(0.0, loudest - mixed) if loudest > SILENCE_DBFS else 0.0
 
 
-def _trimmed(spool: Path, rate: int, meter: Meter, rules: ReferenceRules) -> Mono:
-    start, end = _speech_range(meter.activity(), rate, meter.samples)
+def _trimmed(spool: Path, gauge: Gauge, rules: ReferenceRules) -> Mono:
+    start, end = _speech_range(gauge.activity(), gauge.rate, gauge.samples)
     # The encoder adds its padding again, and the provider's limit is the same as ours.
-    longest = int((rules.max_seconds - rules.codec_padding_seconds) * rate)
-    return Mono(spool, rate, start, min(end, start + longest), meter.levels())
+    longest = int((rules.max_seconds - rules.codec_padding_seconds) * gauge.rate)
+    end = min(end, start + longest)
+    return Mono(spool, gauge.rate, gauge.samples, start, end, gauge.lufs(), gauge.sample_peak)
 
 
 def _speech_range(activity: Activity, rate: int, samples: int) -> tuple[int, int]:
@@ -146,7 +147,7 @@ def _speech_range(activity: Activity, rate: int, samples: int) -> tuple[int, int
 def _write(mono: Mono, rules: ReferenceRules, workdir: Path) -> Normalised:
     """Write, measure what was written, and write again while a lossy codec passed a limit."""
     encoding = choose_encoding(mono.seconds, mono.rate, rules.provider_max_bytes)
-    gain_db = _gain_db(mono.levels, rules)
+    gain_db = _gain_db(mono, rules)
     path = workdir / f"normalised.{encoding.container}"
     for _ in range(_ATTEMPTS):
         write(path, encoding, _edited(mono, gain_db, encoding.sample_rate))
@@ -164,11 +165,14 @@ def _write(mono: Mono, rules: ReferenceRules, workdir: Path) -> Normalised:
     )
 
 
-def _gain_db(levels: Levels, rules: ReferenceRules) -> float:
-    """Return one static gain: to the target, or less where the true peak would pass the ceiling."""
-    if levels.lufs is None:
+def _gain_db(mono: Mono, rules: ReferenceRules) -> float:
+    """Return one static gain: to the target, or less where samples would pass the ceiling.
+
+    What rises above it between the samples is found on the written file, the codec's own share included.
+    """
+    if mono.lufs is None:
         raise AudioToolFailed("the mono mix has no loudness")
-    return min(rules.target_lufs - levels.lufs, rules.true_peak_ceiling_dbtp - levels.true_peak_dbtp)
+    return min(rules.target_lufs - mono.lufs, rules.true_peak_ceiling_dbtp - decibels(mono.sample_peak**2))
 
 
 def _edited(mono: Mono, gain_db: float, rate: int) -> Iterator[Pcm]:

@@ -1,4 +1,4 @@
-"""Peaks: the highest sample, the highest point between samples (true peak), and runs at full scale."""
+"""Peaks between samples (true peak, ITU-R BS.1770-4 annex 2) and runs of samples at full scale."""
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,12 @@ def oversampling(rate: int) -> int:
     return 4 if rate < 96_000 else 2 if rate < 192_000 else 1  # noqa: PLR2004 - the rates of the standard
 
 
-class PeakMeter:
-    """Follows the sample peak and the true peak, both as amplitudes (1 = 0 dBFS)."""
+class TruePeakMeter:
+    """Follows the highest point of the sound between its samples, as an amplitude (1 = 0 dBTP)."""
 
     def __init__(self, rate: int, channels: int) -> None:
-        self.sample_peak = 0.0
         self._factor = oversampling(rate)
-        self._true_peak = 0.0
+        self._highest = 0.0
         self._taper = _taper()
         self._pending: Samples = np.zeros((channels, _GUARD), dtype=np.float32)
 
@@ -39,22 +38,24 @@ class PeakMeter:
             self._look_at(self._pending[:, :_BLOCK])
             self._pending = self._pending[:, _BLOCK - 2 * _GUARD :]
 
-    def true_peak(self) -> float:
-        """Return the true peak of all that was fed; it is never below the sample peak."""
+    def amplitude(self) -> float:
+        """Return the true peak of all that was fed."""
         missing = _BLOCK - self._pending.shape[1]
         self._look_at(np.pad(self._pending, ((0, 0), (0, missing))))
-        return max(self._true_peak, self.sample_peak)
+        return self._highest
 
     def _look_at(self, block: Samples) -> None:
-        peak = float(np.abs(block).max(initial=0.0))
-        self.sample_peak = max(self.sample_peak, peak)
-        if self._factor == 1 or peak * _HEADROOM <= max(self._true_peak, self.sample_peak):
+        peak = max(float(block.max()), -float(block.min()))
+        if peak * _HEADROOM <= self._highest:
+            return
+        self._highest = max(self._highest, peak)
+        if self._factor == 1:
             return
         spectrum = np.fft.rfft(block * self._taper, axis=1)
         spectrum[:, -1] /= 2  # the Nyquist bin stands for both of its halves once there is room above it
-        fine = np.fft.irfft(spectrum, n=_BLOCK * self._factor, axis=1) * self._factor
+        fine = np.fft.irfft(spectrum, n=_BLOCK * self._factor, axis=1)
         inner = fine[:, _GUARD * self._factor : -_GUARD * self._factor]
-        self._true_peak = max(self._true_peak, float(inner.max()), -float(inner.min()))
+        self._highest = max(self._highest, self._factor * max(float(inner.max()), -float(inner.min())))
 
 
 def _taper() -> npt.NDArray[np.float32]:
@@ -78,11 +79,11 @@ class ClipCounter:
 
     def feed(self, samples: Samples) -> None:
         """Take the next samples."""
+        if max(float(samples.max()), -float(samples.min())) < FULL_SCALE and not self._tail.any():
+            return
         level = np.abs(samples)
         flags = np.concatenate((self._tail, (level >= FULL_SCALE) & (level <= self._ceiling)), axis=1)
         self._tail = flags[:, -CLIPPED_RUN:]
-        if not flags.any():
-            return
         # A run of n flags makes n - 2 windows of three, so each run of windows stands for two samples more.
         windows = flags[:, 2:] & flags[:, 1:-1] & flags[:, :-2]
         new = windows[:, 1:]

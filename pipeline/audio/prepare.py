@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -71,7 +70,7 @@ def prepare_reference(
         }
         answer = _answer(run_bounded(_CHILD, [json.dumps(request)], Path(scratch), limits))
         path = workdir / answer["name"]
-        os.replace(Path(scratch) / answer["name"], path)
+        (Path(scratch) / answer["name"]).replace(path)
     return _prepared(path, answer)
 
 

@@ -16,9 +16,7 @@ from pipeline.audio.sniff import Container
 def report(source: Path, container: str, rules: dict[str, Any], workdir: Path) -> dict[str, Any]:
     """Normalise `source` into `workdir` and describe it; a rejection is an answer too."""
     try:
-        facts, before, mono, result = normalise(
-            source, Container(container), ReferenceRules(**rules), workdir
-        )
+        facts, before, mono, result = normalise(source, Container(container), ReferenceRules(**rules), workdir)
     except AudioRejected as error:
         return {"problems": [asdict(problem) for problem in error.problems]}
     except MemoryError:
@@ -32,7 +30,7 @@ def report(source: Path, container: str, rules: dict[str, Any], workdir: Path) -
         "size_bytes": result.size_bytes,
         "gain_db": result.gain_db,
         "trimmed_start_seconds": mono.start / mono.rate,
-        "trimmed_end_seconds": max(0.0, mono.levels.seconds - mono.end / mono.rate),
+        "trimmed_end_seconds": (mono.samples - mono.end) / mono.rate,
         "cpu_seconds": time.process_time(),
         "peak_rss_bytes": peak_rss_bytes(),
     }
