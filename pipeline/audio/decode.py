@@ -119,7 +119,7 @@ class AudioInput:
                 continue
             yield from (frame for frame in frames if frame.samples)
 
-    def _demuxed(self) -> Iterator[Packet[AudioStream]]:
+    def _demuxed(self) -> Iterator["Packet[AudioStream]"]:
         packets = self._container.demux(self._stream)
         while True:
             try:
