@@ -1,4 +1,8 @@
-"""Keys, metadata and file names that every store keeps as they are given: S3, SeaweedFS and a file system."""
+"""Keys, metadata and file names that every store keeps as they are given: S3, SeaweedFS and a file system.
+
+One rule cannot be checked on a key alone: no key may be another one's folder. SeaweedFS 4.48 answers a
+conditional PUT of `a` with "exists already" when `a/b` is or was there (measured).
+"""
 
 import re
 from collections.abc import Mapping

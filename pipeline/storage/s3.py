@@ -45,7 +45,7 @@ Checksums = Literal["when_supported", "when_required"]
 
 
 class S3Store:
-    """`ObjectStore` on an S3 service. Constructing it is cheap: the connection is made at the first call.
+    """`ObjectStore` on an S3 service. Constructing it is cheap: what connects is made at the first call.
 
     `endpoint` is None for AWS itself; any other service is addressed by path. `public_endpoint` is where
     signed forms and URLs point when users reach the service under another name than we do. Without keys the
@@ -78,7 +78,15 @@ class S3Store:
         self._timeouts = (connect_seconds, read_seconds)
         self._page_size = page_size
         self._lock = Lock()
+        self._session: boto3.session.Session | None = None
         self._clients: dict[tuple[str | None, int], S3Client] = {}
+
+    def close(self) -> None:
+        """Close the idle connections: some servers wait for them when they are told to stop."""
+        with self._lock:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
+            client.close()
 
     def ensure_bucket(self) -> None:
         """Create the bucket where it is missing; several processes may do so at once."""
@@ -234,10 +242,9 @@ class S3Store:
         # Using a client is thread-safe; making one is not, and takes a tenth of a second.
         with self._lock:
             if (endpoint, attempts) not in self._clients:
-                access_key, secret_key = self._keys
-                session = boto3.session.Session(access_key, secret_key, region_name=self._region)
+                self._session = self._session or boto3.session.Session(*self._keys, region_name=self._region)
                 config = self._config(endpoint, attempts)
-                self._clients[endpoint, attempts] = session.client("s3", endpoint_url=endpoint, config=config)
+                self._clients[endpoint, attempts] = self._session.client("s3", endpoint_url=endpoint, config=config)
             return self._clients[endpoint, attempts]
 
     def _config(self, endpoint: str | None, attempts: int) -> Config:
