@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from os import SEEK_CUR
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +11,8 @@ from pipeline.audio.sniff import SNIFF_BYTES, Container
 
 _CHUNK_LIMIT = 256
 """No real file has more chunks or boxes before its sound; a crafted one may not keep us walking."""
+
+_TAG_LIMIT = 8
 
 _UNKNOWN_SIZE = 0x7FFF_F000
 """Programs that write into a pipe leave sizes from here on, or 0, for `not known yet`."""
@@ -95,9 +98,14 @@ def _movie_seconds(file: BinaryIO) -> float | None:
 
 
 def _mp3(file: BinaryIO) -> float | None:
-    tag = id3v2_length(file.read(10))
-    file.seek(tag)
-    audio = file.read(SNIFF_BYTES).lstrip(b"\0")
+    audio = file.read(SNIFF_BYTES)
+    for _ in range(_TAG_LIMIT):
+        tag = id3v2_length(audio)
+        if not tag:
+            break
+        file.seek(tag - len(audio), SEEK_CUR)
+        audio = file.read(SNIFF_BYTES)
+    audio = audio.lstrip(b"\0")
     header = parse_header(audio)
     if header is None:
         return None

@@ -147,8 +147,10 @@ def open_container(source: Path | bytes, kind: Container) -> Iterator[InputConta
             yield container
     except MemoryError:
         raise
-    except (av.FFmpegError, ValueError) as error:
-        raise undecodable(str(error)) from error
+    except av.FFmpegError as error:
+        raise undecodable((error.strerror or "unknown error").lower()) from error
+    except ValueError as error:
+        raise undecodable("its streams make no sense") from error
 
 
 @contextmanager

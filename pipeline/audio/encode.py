@@ -83,7 +83,7 @@ def write(target: Path | BinaryIO, encoding: Encoding, pcm: Iterable[Pcm], chann
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
     except (av.FFmpegError, ValueError) as error:
-        raise AudioToolFailed(f"could not write {encoding.container} audio: {error}") from error
+        raise AudioToolFailed(f"could not write {encoding.container} audio ({encoding.codec})") from error
 
 
 def resample(blocks: Iterable[Samples], source_rate: int, target_rate: int) -> Iterator[Samples]:

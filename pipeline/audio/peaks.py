@@ -11,8 +11,11 @@ FULL_SCALE = 1 - 2**-15
 CLIPPED_RUN = 3
 """A clean peak touches full scale for one sample or two; three in a row are a flat top."""
 
-_BLOCK = 8192
-_GUARD = 256
+_BLOCK = 1024
+_GUARD = 128
+_STEP = _BLOCK - 2 * _GUARD
+_BATCH = 16
+"""Blocks oversampled together: more would leave the processor's cache."""
 _HEADROOM = 2.0
 """Sound between samples rises at most this far above its neighbours in practice: quieter blocks are skipped."""
 
@@ -23,7 +26,11 @@ def oversampling(rate: int) -> int:
 
 
 class TruePeakMeter:
-    """Follows the highest point of the sound between its samples, as an amplitude (1 = 0 dBTP)."""
+    """Follows the highest point of the sound between its samples, as an amplitude (1 = 0 dBTP).
+
+    Sound is oversampled in the frequency domain, in overlapping blocks of some 20 ms, and only where a block
+    is loud enough to hold a new peak.
+    """
 
     def __init__(self, rate: int, channels: int) -> None:
         self._factor = oversampling(rate)
@@ -34,24 +41,28 @@ class TruePeakMeter:
     def feed(self, samples: Samples) -> None:
         """Take the next samples."""
         self._pending = np.concatenate((self._pending, samples), axis=1)
-        while self._pending.shape[1] >= _BLOCK:
-            self._look_at(self._pending[:, :_BLOCK])
-            self._pending = self._pending[:, _BLOCK - 2 * _GUARD :]
+        blocks = (self._pending.shape[1] - 2 * _GUARD) // _STEP
+        if blocks > 0:
+            self._look_at(self._pending[:, : blocks * _STEP + 2 * _GUARD])
+            self._pending = self._pending[:, blocks * _STEP :]
 
     def amplitude(self) -> float:
         """Return the true peak of all that was fed."""
-        missing = _BLOCK - self._pending.shape[1]
-        self._look_at(np.pad(self._pending, ((0, 0), (0, missing))))
+        self.feed(np.zeros((len(self._pending), _BLOCK), dtype=np.float32))
         return self._highest
 
-    def _look_at(self, block: Samples) -> None:
-        peak = max(float(block.max()), -float(block.min()))
-        if peak * _HEADROOM <= self._highest:
-            return
-        self._highest = max(self._highest, peak)
+    def _look_at(self, samples: Samples) -> None:
+        self._highest = max(self._highest, float(samples.max()), -float(samples.min()))
         if self._factor == 1:
             return
-        spectrum = np.fft.rfft(block * self._taper, axis=1)
+        blocks = np.lib.stride_tricks.sliding_window_view(samples, _BLOCK, axis=1)[:, ::_STEP]
+        peaks = np.maximum(blocks.max(axis=2), -blocks.min(axis=2))
+        candidates = blocks[peaks * _HEADROOM > self._highest]
+        for at in range(0, len(candidates), _BATCH):
+            self._oversample(candidates[at : at + _BATCH])
+
+    def _oversample(self, blocks: Samples) -> None:
+        spectrum = np.fft.rfft(blocks * self._taper, axis=1)
         spectrum[:, -1] /= 2  # the Nyquist bin stands for both of its halves once there is room above it
         fine = np.fft.irfft(spectrum, n=_BLOCK * self._factor, axis=1)
         inner = fine[:, _GUARD * self._factor : -_GUARD * self._factor]

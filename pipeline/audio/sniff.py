@@ -71,10 +71,12 @@ def _is_mpeg4(head: bytes) -> bool:
 
 
 def _is_mp3(head: bytes) -> bool:
-    at = id3v2_length(head)
-    if at >= len(head) > 0 and at > 0:
-        return True  # the tag (a cover picture, say) is longer than what we were shown
-    audio = head[at:].lstrip(b"\0")
+    audio = head
+    while tag := id3v2_length(audio):
+        if tag >= len(audio):
+            return True  # the tag (a cover picture, say) is longer than what we were shown
+        audio = audio[tag:]
+    audio = audio.lstrip(b"\0")
     first = parse_header(audio)
     if first is None:
         return False
