@@ -1,9 +1,9 @@
 """The ASGI application: routes, error envelopes, and the log line of every call."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -19,9 +19,10 @@ from pipeline.sandbox.routes import account, catalogue, clone, control, design, 
 from pipeline.sandbox.visit import Strike
 from pipeline.sandbox.voice import load_engine
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
-_ROUTERS = (catalogue, account, voices, clone, design, speech, transcriptions, control)
+# Speech first: routes are tried in order, and it is called thousands of times as often as the others.
+_ROUTERS = (speech, clone, design, transcriptions, voices, account, catalogue, control)
 _UNLOGGED = ("/v1/health", "/__sandbox__/")
 
 
@@ -69,7 +70,7 @@ class CallLog:
         except Exception:
             if answer.started or call.delivery is Delivery.RESET:
                 raise
-            log.exception("request failed", request_id=call.request_id, route=call.route)
+            log.exception("%s %s failed (%s)", call.method, call.route, call.request_id)
             await _internal_error()(scope, receive, answer.send)
         finally:
             answer.close()
@@ -88,18 +89,20 @@ class _Answer:
     async def send(self, message: Message) -> None:
         """Log the status before the first byte leaves, and after the last one that it did."""
         if message["type"] == "http.response.start":
-            self._label(message)
-            if self._logged:
-                await self._box.store.run(self._box.book.log, self._call.row())
-            self.started = True
+            await self._begin(message)
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self._call.delivery = Delivery.VANISHED if self._call.vanished else Delivery.ANSWERED
 
-    def _label(self, message: Message) -> None:
-        self._call.status = message["status"]
+    async def _begin(self, message: Message) -> None:
         ours = [(b"x-sandbox", b"1"), (b"x-request-id", self._call.request_id.encode())]
         message["headers"] = [*message["headers"], *ours]
+        # A charge has already written the line, with the status in it.
+        written = self._call.status == message["status"]
+        self._call.status = message["status"]
+        if self._logged and not written:
+            await self._box.store.run(self._box.book.log, self._call.row())
+        self.started = True
 
     def close(self) -> None:
         """Write the line for the last time."""

@@ -3,8 +3,9 @@
 import secrets
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 
 MAX_HEADER = 128
 
@@ -58,10 +59,12 @@ class Call:
 
     def row(self) -> tuple[str | int | None, ...]:
         """Return the column values as they are now, to be written on another thread."""
-        return astuple(self)
+        values: tuple[str | int | None, ...] = _VALUES(self)
+        return values
 
 
 _COLUMNS = tuple(column.name for column in fields(Call))
+_VALUES = attrgetter(*_COLUMNS)
 _SAVE = (
     f"INSERT INTO calls ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' for _ in _COLUMNS)}) "  # noqa: S608 - our own fields
     f"ON CONFLICT (request_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}"
