@@ -163,6 +163,8 @@ def _serve(connection: socket.socket, stub: Stub, number: int) -> None:
                 stub.requests.append(Received(method, path, headers, b"", number))
                 stub.before_body(connection)
                 return
+            if headers.get("expect", "").lower() == "100-continue":
+                connection.sendall(b"HTTP/1.1 100 Continue" + HEADERS_END)
             length = int(headers.get("content-length", 0))
             buffered = _read_to(connection, buffered, length)
             request = Received(method, path, headers, buffered[:length], number)
