@@ -27,7 +27,10 @@ from pipeline.provider.port import (
 )
 
 REFERENCE_MAX_BYTES = 10_000_000
-"""The vendor writes "10 MB"; the smaller reading of it is accepted by both."""
+"""The vendor writes "10 MB"; the smaller reading of it is within both."""
+
+LARGEST_REFERENCE_SENT = 10 << 20
+"""The larger reading: above it an upload is refused by any, so it is not begun."""
 
 CAPABILITIES = Capabilities(
     clone_model=kyma_prices.CLONE_MODEL,
@@ -203,12 +206,12 @@ class Kyma:
 def _reference(request: CloneRequest) -> bytes:
     """Read the whole file before anything is sent, so that a disk error cannot strike in mid-request."""
     try:
-        content = request.reference.read(REFERENCE_MAX_BYTES + 1)
+        content = request.reference.read(LARGEST_REFERENCE_SENT + 1)
     except OSError as error:
         raise NotSent(f"The reference {request.filename!r} could not be read: {error}") from error
-    if not 0 < len(content) <= REFERENCE_MAX_BYTES:
+    if not 0 < len(content) <= LARGEST_REFERENCE_SENT:
         raise Refused(
             f"The reference {request.filename!r} is {'too large' if content else 'empty'}: "
-            f"1 to {REFERENCE_MAX_BYTES} bytes are allowed. Nothing was sent."
+            f"1 to {LARGEST_REFERENCE_SENT} bytes are allowed. Nothing was sent."
         )
     return content
