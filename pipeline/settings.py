@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices(f"{PREFIX}KYMA_API_KEY", "KYMA_API_KEY", "kyma_api_key"),
         description="Key of the Kyma account that pays; also read from KYMA_API_KEY.",
     )
-    sandbox_url: str | None = Field(None, description="Base URL of the sandbox; `callsheet up` starts one.")
+    sandbox_url: str | None = Field(None, description="Base URL of the sandbox, /v1 included; `callsheet up` starts one.")
     sandbox_api_key: SecretStr | None = Field(None, description="Key of a sandbox user.")
     sandbox_engine: Literal["auto", "natural", "pico", "tone"] = Field(
         "auto", description="The sandbox's voice engine: auto takes the best one installed."

@@ -157,8 +157,8 @@ def _settle_ready(session: Session, job: Job, prepared: Prepared) -> None:
         job,
         "reference.ready",
         state=ReferenceState.READY,
-        seconds=audio.seconds,
-        measured={"before": asdict(audio.before), "after": asdict(audio.after)},
+        seconds=audio.before.seconds,
+        measured=audio.as_dict(),
         normalised_key=prepared.key,
         normalised_mime=audio.mime,
     )

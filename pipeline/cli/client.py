@@ -1,0 +1,98 @@
+"""The commands' way to the API: JSON in, JSON out, and the API's errors as our own."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from pipeline.errors import CallsheetError, EnvironmentFault
+from pipeline.settings import Settings
+
+TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+Json = dict[str, Any]
+
+
+class Client:
+    """Speaks to the API for one account. Raises the API's errors with their code, sentence and exit code."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.api_url is None or settings.api_key is None:
+            raise EnvironmentFault(
+                "No stack is running here.", hint="Run `callsheet up`, or set CALLSHEET_API_URL and CALLSHEET_API_KEY."
+            )
+        self.url = settings.api_url
+        self._http = httpx.Client(
+            base_url=settings.api_url,
+            headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
+            timeout=TIMEOUT,
+            trust_env=False,
+        )
+        self._bucket = httpx.Client(timeout=httpx.Timeout(300.0, connect=5.0), trust_env=False)
+
+    def get(self, path: str, **params: object) -> Json:
+        """Ask."""
+        given = {name: str(value) for name, value in params.items() if value is not None}
+        return self._send("GET", path, params=given)
+
+    def post(self, path: str, body: Mapping[str, object]) -> Json:
+        """Send."""
+        return self._send("POST", path, json=dict(body))
+
+    def pages(self, path: str, cursor: str, **params: object) -> Iterator[Json]:
+        """Read a list to its end; `cursor` names the field the next page starts after."""
+        after: object = None
+        while True:
+            page = self.get(path, after=after, **params)
+            yield from page["data"]
+            if not page.get("has_more") or not page["data"]:
+                return
+            after = page["data"][-1][cursor]
+
+    def upload(self, form: Json, file: Path) -> None:
+        """Send a file to the bucket with a presigned form."""
+        with file.open("rb") as body:
+            answer = self._exchange(self._bucket, "POST", form["url"], data=form["fields"], files={"file": body})
+        if answer.is_error:
+            raise EnvironmentFault(
+                f"The bucket refused {file.name} (HTTP {answer.status_code}).", hint="Apply again; the form may be old."
+            )
+
+    def download(self, url: str) -> bytes:
+        """Fetch a file from the bucket."""
+        answer = self._exchange(self._bucket, "GET", url)
+        if answer.is_error:
+            raise EnvironmentFault(f"The bucket answered {answer.status_code}.", hint="Pull again.")
+        return answer.content
+
+    def _send(self, method: str, path: str, **content: Any) -> Json:  # noqa: ANN401 - httpx's arguments
+        answer = self._exchange(self._http, method, f"/v1{path}", **content)
+        body: Json = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+        if answer.is_error:
+            raise _error(answer, body)
+        return body
+
+    def _exchange(self, http: httpx.Client, method: str, url: str, **content: Any) -> httpx.Response:  # noqa: ANN401
+        try:
+            return http.request(method, url, **content)
+        except httpx.TransportError as error:
+            raise EnvironmentFault(
+                f"{http.base_url if http is self._http else 'The bucket'} does not answer: {type(error).__name__}.",
+                hint="Is the stack running? `callsheet doctor` tells, `callsheet up` starts it.",
+            ) from error
+
+
+def _error(answer: httpx.Response, body: Json) -> CallsheetError:
+    told = body.get("error")
+    if not isinstance(told, dict):
+        return EnvironmentFault(f"The API answered {answer.status_code}.", hint="See the API's log in .callsheet/logs.")
+    facts = dict(told)
+    kind = _kinds(CallsheetError).get(facts.pop("code", ""), CallsheetError)
+    return kind(facts.pop("message", ""), hint=facts.pop("hint", ""), **facts)
+
+
+def _kinds(base: type[CallsheetError]) -> dict[str, type[CallsheetError]]:
+    kinds = {base.code: base}
+    for kind in base.__subclasses__():
+        kinds |= _kinds(kind)
+    return kinds

@@ -1,0 +1,1 @@
+"""The producer's commands, a module a concern."""

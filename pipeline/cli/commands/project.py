@@ -1,0 +1,186 @@
+"""init, check, plan, apply: from a folder to a run."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from pipeline.cli import follow, render
+from pipeline.cli.client import Client
+from pipeline.cli.console import data, say, show_json, talk
+from pipeline.cli.context import context
+from pipeline.cli.options import AsJson, ProjectPath
+from pipeline.cli.recordings import from_recordings
+from pipeline.cli.submission import LocalProject
+from pipeline.errors import ExitCode, UsageError
+from pipeline.intake.rules import missing_consent, scaffold
+from pipeline.ledger.money import dollars, parse_dollars
+
+Json = dict[str, Any]
+EXITS = {"budget_exceeded": ExitCode.BUDGET, "consent_required": ExitCode.CONSENT}
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (init, check, plan, apply):
+        app.command()(command)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of the new project.")],
+    from_folder: Annotated[
+        Path | None,
+        typer.Option("--from-recordings", help="Cast one character for each recording in this folder."),
+    ] = None,
+    consent: Annotated[
+        str | None,
+        typer.Option(help="Who allows all of these recordings to be cloned; written into the project file."),
+    ] = None,
+) -> None:
+    """Write a small project to start from."""
+    name = folder.resolve().name
+    files = from_recordings(name, from_folder, consent) if from_folder else _scaffolded(name)
+    _write_new(folder, files)
+    say(f"Wrote {', '.join(escape(path) for path in files)} in [bold]{escape(str(folder))}[/].")
+    say(f"[bold]Next[/]  callsheet check {escape(str(folder))}")
+
+
+def check(project: ProjectPath, *, as_json: AsJson = False) -> None:
+    """Read a project and its sheets and say everything that is wrong. Offline; nothing is sent or spent."""
+    local = LocalProject.read(project)
+    facts = _facts(local)
+    if as_json:
+        show_json(facts)
+        return
+    data.print(
+        f"[green]ok[/]  {escape(facts['production'])}: {facts['lines']} lines, {facts['characters']} characters,"
+        f" {facts['talents']} talents"
+    )
+    for name, encoding in facts["encodings"].items():
+        say(f"{escape(name)} was read as {encoding}; is every accent right?")
+    for talent, field in facts["missing_consent"].items():
+        say(f"[yellow]consent[/]  {escape(talent)} cannot be cloned yet: {field} is missing or does not cover this.")
+
+
+def plan(
+    project: ProjectPath,
+    *,
+    every_line: Annotated[bool, typer.Option("--all", help="List every line, the reused ones too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what would be made, why, and what it costs. Nothing is written and the provider is not asked."""
+    local = LocalProject.read(project)
+    drawn = context.client().post("/plans", local.plan_body())
+    if as_json:
+        show_json(drawn)
+    else:
+        data.print(render.plan_view(drawn, every_line=every_line))
+
+
+def apply(
+    project: ProjectPath,
+    *,
+    budget: Annotated[str | None, typer.Option(help="Most this run may spend, in dollars, such as 25.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    detach: Annotated[bool, typer.Option(help="Start the run and do not wait for its end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make exactly what the plan says, and watch it. Ctrl-C stops watching, not the run."""
+    local = LocalProject.read(project)
+    cap = _cap(budget)
+    client = context.client()
+    drawn = client.post("/plans", local.plan_body())
+    talk.print(render.plan_view(drawn, every_line=False))
+    if not yes and drawn["totals"]["total_micros"]:
+        _ask(drawn)
+    run = _start(client, local, drawn, cap)
+    if not detach:
+        run = _watch(client, run)
+    if as_json:
+        show_json(run)
+    raise typer.Exit(_report(run))
+
+
+def _start(client: Client, local: LocalProject, drawn: Json, cap: int | None) -> Json:
+    local.upload(client, lambda name, size: say(f"uploaded {escape(name)} ({size / 1e6:.1f} MB)"))
+    body = {"project": local.name, "files": local.hashes, "agreed": drawn["digest"], "budget_micros": cap}
+    return client.post("/runs", body)
+
+
+def _watch(client: Client, run: Json) -> Json:
+    try:
+        return follow.follow(client, run["id"])
+    except KeyboardInterrupt:
+        say(f"\nStopped watching; the run goes on. [bold]callsheet status {run['id']} --watch[/] comes back to it.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _report(run: Json) -> ExitCode:
+    """Say how a run ended and return the exit code that says the same."""
+    talk.print(render.run_view(run))
+    if run["state"] == "running":
+        say(f"[bold]Next[/]  callsheet status {run['id']} --watch")
+        return ExitCode.OK
+    if run["unclear_attempts"]:
+        say("[bold]Next[/]  callsheet voices   lists the paid calls whose outcome is not known; none is repeated.")
+        return ExitCode.RECONCILE
+    if run["state"] == "done":
+        say(f"[bold]Next[/]  callsheet pull {escape(run['production'])}")
+        return ExitCode.OK
+    if run["reason"]:
+        return EXITS.get(run["reason"], ExitCode.PARTIAL)
+    return _exit_of_failures(run)
+
+
+def _exit_of_failures(run: Json) -> ExitCode:
+    causes = {failure["cause"] for failure in run["failures"]}
+    return EXITS["consent_required"] if causes == {"consent_required"} else ExitCode.PARTIAL
+
+
+def _ask(drawn: Json) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody is here to agree to the price.", hint="Add --yes to apply without being asked.")
+    if not typer.confirm(f"Spend up to {dollars(drawn['totals']['total_micros'])}?", err=True):
+        say("Nothing was started.")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _cap(budget: str | None) -> int | None:
+    try:
+        return None if budget is None else parse_dollars(budget)
+    except ValueError as error:
+        raise UsageError(f"--budget: {error}.", hint="Write dollars, such as --budget 25.") from None
+
+
+def _facts(local: LocalProject) -> Json:
+    project = local.project
+    gaps = {}
+    for talent in project.talents.values():
+        field = missing_consent(talent, project.production, project.language, datetime.now(UTC).date())
+        if field:
+            gaps[talent.key] = f"talents.{talent.key}.{field}"
+    return {
+        "production": project.production,
+        "lines": len(project.lines),
+        "characters": len(project.characters),
+        "talents": len(project.talents),
+        "missing_consent": gaps,
+        "encodings": {name: encoding for name, encoding in project.encodings.items() if encoding != "utf-8"},
+    }
+
+
+def _scaffolded(name: str) -> dict[str, str | Path]:
+    return dict(scaffold(name))
+
+
+def _write_new(folder: Path, files: dict[str, str | Path]) -> None:
+    there = [path for path in files if (folder / path).exists()]
+    if there:
+        raise UsageError(f"{folder} already holds {', '.join(there)}.", hint="Choose another folder.")
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.read_bytes() if isinstance(content, Path) else content.encode())

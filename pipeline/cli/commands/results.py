@@ -1,0 +1,91 @@
+"""status, pull, voices, ledger: what a run has brought and what it cost."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from pipeline.cli import follow, render
+from pipeline.cli.console import data, say, show_json
+from pipeline.cli.context import context
+from pipeline.cli.options import AsJson
+from pipeline.cli.pack import Puller
+from pipeline.ledger.money import dollars
+
+AllowedRun = Annotated[str | None, typer.Argument(help="Id of a run; the newest without it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (status, pull, voices, ledger):
+        app.command()(command)
+
+
+def status(
+    run: AllowedRun = None,
+    *,
+    watch: Annotated[bool, typer.Option(help="Watch the run to its end.")] = False,
+    every_run: Annotated[bool, typer.Option("--all", help="List the runs and productions.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a run stands: counts, money, failures by cause."""
+    client = context.client()
+    if every_run:
+        listed = {"runs": client.get("/runs")["data"], "productions": client.get("/productions")["data"]}
+        show_json(listed) if as_json else data.print(render.runs_table(listed["runs"]))
+        return
+    found = client.get(f"/runs/{run or 'latest'}")
+    if watch and found["state"] == "running":
+        found = follow.follow(client, found["id"])
+    show_json(found) if as_json else data.print(render.run_view(found))
+
+
+def pull(
+    production: Annotated[str, typer.Argument(help="Name of the production.")],
+    *,
+    out: Annotated[Path | None, typer.Option(help="Folder for the files; without it, a folder named as it is.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch a production's spoken lines, a file a line, with a manifest. Files that are there already stay."""
+    client = context.client()
+    folder = out or Path(production)
+    pulled = Puller(client, folder).pull(production)
+    if as_json:
+        show_json(pulled)
+        return
+    data.print(str(folder))
+    say(
+        f"{pulled['fetched']} files fetched, {pulled['kept']} were there already,"
+        f" {len(pulled['missing'])} lines are not spoken yet."
+    )
+
+
+def voices(
+    *,
+    system: Annotated[bool, typer.Option(help="List the provider's own voices, which need no cloning.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the account's voices, and the paid calls whose outcome is not known."""
+    answer = context.client().get("/system-voices" if system else "/voices")
+    if as_json:
+        show_json(answer)
+        return
+    data.print(render.system_voices_table(answer["data"]) if system else render.voices_table(answer["data"]))
+    for attempt in answer.get("unclear", []):
+        say(f"[bold red]unclear[/] {attempt['id']} ({escape(attempt['label'])}): {escape(attempt['error'] or '')}")
+
+
+def ledger(
+    run: Annotated[str | None, typer.Option(help="Only what this run has paid.")] = None, *, as_json: AsJson = False
+) -> None:
+    """List every charge: what for, how much, and what it was expected to be. Amounts with * are estimates."""
+    client = context.client()
+    transfers = list(client.pages("/ledger", "id", run=run))
+    balance = client.get("/ledger", run=run)["balance"]
+    if as_json:
+        show_json({"transfers": transfers, "balance": balance})
+        return
+    data.print(render.ledger_table(transfers))
+    total = sum(row["amount_micros"] for row in transfers)
+    data.print(f"[bold]{dollars(total)}[/] in {len(transfers)} charges; {dollars(balance['held_micros'])} held.")

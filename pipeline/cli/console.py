@@ -1,0 +1,54 @@
+"""Data goes to stdout, talk goes to stderr; colours and motion only where somebody watches."""
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.errors import CallsheetError
+
+data = Console(highlight=False, soft_wrap=True)
+talk = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show_json(value: object) -> None:
+    """Write one JSON document to stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal something that is not data."""
+    talk.print(text)
+
+
+def table(title: str, *columns: str, right: frozenset[str] = frozenset()) -> Table:
+    """Return an empty table in the one look that all commands share; columns in `right` are right-aligned."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", header_style="dim")
+    return made
+
+
+def show_error(error: CallsheetError, *, as_json: bool) -> None:
+    """Say what went wrong, every problem of it, and the next step."""
+    if as_json:
+        sys.stderr.write(json.dumps({"error": error.as_dict()}, ensure_ascii=False, default=str) + "\n")
+        return
+    talk.print(f"[bold red]Error[/] {escape(error.message)} [dim]({error.code})[/]")
+    for problem in error.data.get("problems", []):
+        talk.print(f"  {_problem(problem)}")
+    if error.hint:
+        talk.print(f"[bold]Next[/]  {escape(error.hint)}")
+
+
+def _problem(problem: Any) -> str:  # noqa: ANN401 - a problem's dict, or a sentence
+    if not isinstance(problem, dict):
+        return escape(str(problem))
+    where = ", ".join(str(problem[key]) for key in ("file", "place") if problem.get(key))
+    value = f" [dim]{escape(repr(problem['value']))}[/]" if problem.get("value") else ""
+    allowed = f" [dim]allowed: {escape(problem['allowed'])}[/]" if problem.get("allowed") else ""
+    hint = f" [cyan]{escape(problem['hint'])}[/]" if problem.get("hint") else ""
+    return f"[bold]{escape(where)}[/]{value} {escape(problem.get('message', ''))}{allowed}{hint}"

@@ -1,0 +1,97 @@
+"""Watching a run: a live bar on a terminal, one line a step off it. What it shows comes from the rows alone."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from pipeline.cli.client import Client
+from pipeline.cli.console import say, talk
+from pipeline.errors import EnvironmentFault
+from pipeline.ledger.money import dollars
+
+Json = dict[str, Any]
+POLL_SECONDS = 0.3
+STEP_SECONDS = 5.0
+"""Off a terminal a line is written when something has changed, but no more often than this."""
+PATIENCE_SECONDS = 30.0
+"""How long the API may be away, say while it restarts, before watching is given up."""
+
+
+def follow(client: Client, run_id: str) -> Json:
+    """Watch a run to its end and return its last status."""
+    return _follow_live(client, run_id) if talk.is_terminal else _follow_plainly(client, run_id)
+
+
+def eta_seconds(status: Json) -> float | None:
+    """Estimate the seconds left from the takes this run has finished so far; None before the first."""
+    takes: dict[str, int] = status["takes"]
+    done = takes["done"]
+    left = takes["total"] - done - takes["failed"] - takes["blocked"]
+    if not done:
+        return None
+    return float(status["elapsed_seconds"]) / done * left
+
+
+def line(status: Json) -> str:
+    """Say in one line how a run stands."""
+    takes = status["takes"]
+    ready = sum(voice["state"] == "ready" for voice in status["voices"])
+    bad = takes["failed"] + takes["blocked"]
+    parts = [
+        f"voices {ready}/{len(status['voices'])}",
+        f"takes {takes['done']}/{takes['total']}",
+        f"spent {dollars(status['spent_micros'])}",
+    ]
+    if bad:
+        parts.append(f"not spoken {bad}")
+    eta = eta_seconds(status)
+    if status["state"] == "running" and eta is not None:
+        parts.append(f"about {_duration(eta)} left")
+    return ", ".join(parts)
+
+
+def _follow_live(client: Client, run_id: str) -> Json:
+    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=talk, transient=True) as progress:
+        bar = progress.add_task("starting", total=None)
+        status: Json = {}
+        for status in _statuses(client, run_id):
+            takes = status["takes"]
+            progress.update(bar, completed=takes["done"], total=takes["total"], description=line(status))
+    return status
+
+
+def _follow_plainly(client: Client, run_id: str) -> Json:
+    told, told_at = "", 0.0
+    status: Json = {}
+    for status in _statuses(client, run_id):
+        is_over = status["state"] != "running"
+        text = line(status)
+        if text != told and (is_over or not told or time.monotonic() - told_at >= STEP_SECONDS):
+            say(f"{status['elapsed_seconds']:6.1f} s  {text}")
+            told, told_at = text, time.monotonic()
+    return status
+
+
+def _statuses(client: Client, run_id: str) -> Iterator[Json]:
+    heard_at = time.monotonic()
+    while True:
+        try:
+            status = client.get(f"/runs/{run_id}")
+        except EnvironmentFault:
+            if time.monotonic() - heard_at > PATIENCE_SECONDS:
+                raise
+        else:
+            heard_at = time.monotonic()
+            yield status
+            if status["state"] != "running":
+                return
+        time.sleep(POLL_SECONDS)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:  # noqa: PLR2004 - up to there seconds read better
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min"

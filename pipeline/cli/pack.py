@@ -1,0 +1,78 @@
+"""Fetching a cast pack: whole files only, nothing rewritten that has not changed, a manifest beside them."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pipeline.cli.client import Client
+from pipeline.errors import EnvironmentFault
+from pipeline.intake.rules import EXPORT_MARK, guard
+
+Json = dict[str, Any]
+THREADS = 8
+COLUMNS = ("id", "character", "text", "direction", "file", "seconds", "sha256", "cost_micros", "state", "take")
+
+
+class Puller:
+    """Brings a production's files into a folder."""
+
+    def __init__(self, client: Client, folder: Path) -> None:
+        self._client = client
+        self._folder = folder
+
+    def pull(self, production: str) -> Json:
+        """Fetch what is missing or has changed and write manifest.json and manifest.csv."""
+        lines = list(self._client.pages(f"/productions/{production}/pack", "position"))
+        spoken = [line for line in lines if line["url"]]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(THREADS) as pool:
+            fetched = sum(pool.map(self._fetch, spoken))
+        self._write_manifest(lines)
+        return {
+            "folder": str(self._folder),
+            "fetched": fetched,
+            "kept": len(spoken) - fetched,
+            "missing": [line["id"] for line in lines if not line["url"]],
+        }
+
+    def _fetch(self, line: Json) -> bool:
+        target = self._folder / line["file"]
+        if target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == line["sha256"]:
+            return False
+        content = self._client.download(line["url"])
+        if hashlib.sha256(content).hexdigest() != line["sha256"]:
+            raise EnvironmentFault(f"{line['file']} did not arrive whole.", hint="Pull again.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(target, content)
+        return True
+
+    def _write_manifest(self, lines: list[Json]) -> None:
+        kept = [{name: value for name, value in line.items() if name not in {"url", "position"}} for line in lines]
+        document = json.dumps({"lines": kept}, ensure_ascii=False, indent=1)
+        _write_whole(self._folder / "manifest.json", document.encode())
+        _write_whole(self._folder / "manifest.csv", _csv(kept).encode())
+
+
+def _csv(lines: Iterable[Json]) -> str:
+    rows = list(lines)
+    own = list(dict.fromkeys(column for line in rows for column in line["extras"]))
+    out = io.StringIO()
+    writer = csv.writer(out)
+    # The mark tells our own reader that a leading apostrophe guards a cell against being taken for a formula.
+    writer.writerow([*COLUMNS, *own, EXPORT_MARK])
+    for line in rows:
+        cells = [line[column] for column in COLUMNS] + [line["extras"].get(column, "") for column in own]
+        writer.writerow([*("" if cell is None else guard(str(cell)) for cell in cells), ""])
+    return out.getvalue()
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write beside the place and rename, so that a file is there whole or not at all."""
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_bytes(content)
+    partial.replace(path)

@@ -1,0 +1,75 @@
+"""A project on disk, as the API takes it."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.cli.client import Client
+from pipeline.errors import UsageError
+from pipeline.intake.rules import Project, read_project
+
+PROJECT_NAMES = ("cast.yaml", "episode.yaml", "project.yaml")
+
+
+@dataclass(frozen=True)
+class LocalProject:
+    """A project file that has been read, with the folder its paths are relative to."""
+
+    folder: Path
+    name: str
+    project: Project
+    hashes: dict[str, str]
+
+    @classmethod
+    def read(cls, given: Path) -> "LocalProject":
+        """Read a project file, or the one in a folder; raises `InvalidSheet` with every problem of it."""
+        path = _project_path(given)
+        folder = path.parent
+
+        def read(name: str) -> bytes:
+            return (folder / name).read_bytes()
+
+        project = read_project(path.name, read, exists=lambda name: (folder / name).is_file())
+        return cls(folder, path.name, project, {name: _sha256(folder / name) for name in project.files})
+
+    def recordings(self) -> dict[str, str]:
+        """Return the SHA-256 of each reference recording, by path."""
+        return {talent.reference: self.hashes[talent.reference] for talent in self.project.talents.values()}
+
+    def plan_body(self) -> dict[str, Any]:
+        """Return what the API plans from: documents whole, recordings by hash."""
+        recordings = self.recordings()
+        attachments = {talent.consent.evidence for talent in self.project.talents.values() if talent.consent}
+        documents = [name for name in self.project.files if name not in recordings and name not in attachments]
+        encoded = {name: base64.b64encode((self.folder / name).read_bytes()).decode() for name in documents}
+        return {"project": self.name, "documents": encoded, "references": recordings}
+
+    def upload(self, client: Client, report: Callable[[str, int], None]) -> None:
+        """Send to the bucket what it does not have; `report` gets each file and its bytes."""
+        by_hash = {sha256: self.folder / name for name, sha256 in self.hashes.items()}
+        wanted = [{"sha256": sha256, "bytes": path.stat().st_size} for sha256, path in by_hash.items()]
+        for file in client.post("/uploads", {"files": wanted})["files"]:
+            path = by_hash[file["sha256"]]
+            if not file["present"]:
+                client.upload(file["form"], path)
+                report(path.name, path.stat().st_size)
+
+
+def _project_path(given: Path) -> Path:
+    if given.is_file():
+        return given
+    found = [given / name for name in PROJECT_NAMES if (given / name).is_file()]
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(
+        f"There is no project file at {given}.",
+        hint=f"Name one, or a folder with one of {', '.join(PROJECT_NAMES)}; `callsheet init` writes one.",
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
