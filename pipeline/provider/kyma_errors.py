@@ -31,7 +31,7 @@ class Call(StrEnum):
     CLONE = "voice clone"
     DESIGN = "voice design"
     SPEECH = "speech"
-    READ = "question"
+    READ = "request"
     """Prices, limits, balance, voices: free, and changes nothing."""
 
 
