@@ -37,11 +37,14 @@ def want(session: Session, run: Run, wanted: Iterable[WantedTake]) -> None:
     """Ask for takes on a run's money: new ones are made, failed and blocked ones are opened again."""
     by_fingerprint = {take.sound.fingerprint(): take for take in wanted}
     known = _find(session, run.account_id, list(by_fingerprint))
+    asked = []
     for fingerprint, take in by_fingerprint.items():
         row = known.get(fingerprint) or _new_take(session, run, fingerprint, take)
         if row.state is not TakeState.DONE:
             _open(row, run, take)
-            session.add(RunTake(run_id=run.id, take_id=row.id, reason=take.reason))
+            asked.append(RunTake(run_id=run.id, take_id=row.id, reason=take.reason))
+    session.flush()  # the takes first: nothing but this order tells SQLAlchemy of the foreign key
+    session.add_all(asked)
     session.flush()
 
 
