@@ -1,0 +1,70 @@
+# What people type. `make` alone lists it. Everything runs in $(VENV), which follows the lock files by itself.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SHELL := /bin/bash
+
+# A stamp is as new as the environment: it is laid anew only when what it rests on has changed.
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test sure lint types contracts up down status bench bench-voices docs lock wheel clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUN) ## Clone a cast and speak its lines in the sandbox (REFS=folder CONSENT="who allows it": your recordings)
+	@$(BIN)/python deploy/demo.py $(if $(REFS),--recordings "$(REFS)") $(if $(CONSENT),--consent "$(CONSENT)")
+
+test: $(DEV) ## Run the tests (ARGS="-k take": only some)
+	@$(BIN)/pytest $(ARGS)
+
+sure: lint types contracts test ## Everything that has to hold: lint, format, types, contracts, tests
+
+lint: $(DEV) ## Check style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(DEV) ## Check the types, strictly
+	@$(BIN)/mypy
+
+contracts: $(DEV) ## Check that the rooms know each other as docs/architecture.md says
+	@$(BIN)/lint-imports
+
+up: $(RUN) ## Start the local stack
+	@$(BIN)/callsheet up
+
+down: $(RUN) ## Stop the local stack; nothing is lost
+	@$(BIN)/callsheet down
+
+status: $(RUN) ## Show how the newest run stands
+	@$(BIN)/callsheet status
+
+bench: bench-voices ## Run every benchmark
+
+bench-voices: $(DEV) ## Measure whether the sandbox's clones sound like their references (ARGS=--real: of people)
+	@$(BIN)/python benchmarks/voices.py $(ARGS)
+
+docs: $(DEV) ## Write the reference pages that are made from the code
+	@$(BIN)/python docs/generate.py
+
+lock: ## Resolve the dependencies anew, within pyproject.toml's bounds (UPGRADE=1: to the newest)
+	@bash requirements/lock.sh $(PYTHON) $(if $(UPGRADE),--upgrade)
+
+wheel: $(DEV) ## Build the wheel into dist/
+	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel
+
+clean: ## Remove what was built and cached; the environment and the stack's data stay
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find pipeline workers tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN): requirements/run.lock requirements/install.sh pyproject.toml
+	@bash requirements/install.sh $(PYTHON) $(VENV) requirements/run.lock
+	@touch $@
+
+# dev.lock holds all of run.lock.
+$(DEV): requirements/dev.lock requirements/install.sh pyproject.toml
+	@bash requirements/install.sh $(PYTHON) $(VENV) requirements/dev.lock
+	@touch $(RUN) $@
