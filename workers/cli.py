@@ -13,11 +13,7 @@ from pipeline.cli.context import context
 from pipeline.cli.options import AsJson
 from pipeline.errors import CallsheetError, ExitCode
 from pipeline.settings import load_settings
-from workers import local, serving
-from workers.app import QUEUES
-from workers.app import app as celery_app
-from workers.doctor import Doctor
-from workers.stack.flower import run_flower
+from workers import local
 from workers.stack.record import StackState
 
 app = create_app()
@@ -38,6 +34,9 @@ def down(*, as_json: AsJson = False) -> None:
 @app.command()
 def doctor(*, as_json: AsJson = False) -> None:
     """Check every part and say the fix for what is wrong."""
+    from workers.app import app as celery_app
+    from workers.doctor import Doctor
+
     findings = list(Doctor(load_settings(), celery_app).findings())
     if as_json:
         show_json([vars(finding) for finding in findings])
@@ -52,21 +51,27 @@ def doctor(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def worker(
-    queues: Annotated[str, typer.Option(help="Queues to serve, separated by commas.")] = ",".join(QUEUES),
+    queues: Annotated[str, typer.Option(help="Queues to serve, separated by commas.")] = "references,voices,speech",
 ) -> None:
     """Run one worker in the foreground."""
+    from workers import serving
+
     serving.run_worker(load_settings(), tuple(queues.split(",")))
 
 
 @app.command()
 def sweeper() -> None:
     """Run the sweeper in the foreground: it finds what lost messages and dead workers have left behind."""
+    from workers import serving
+
     serving.run_sweeper_until_told(load_settings())
 
 
 @app.command()
 def api(port: Annotated[int, typer.Option(help="Port on loopback.")] = 8000) -> None:
     """Run the HTTP API in the foreground; its reference is at /docs."""
+    from workers import serving
+
     serving.run_api(load_settings(), port)
 
 
@@ -79,6 +84,8 @@ def sandbox(arguments: typer.Context) -> None:
 @app.command()
 def flower() -> None:
     """Run Flower in the foreground, on loopback, behind a password and read-only."""
+    from workers.stack.flower import run_flower
+
     run_flower(load_settings())
 
 

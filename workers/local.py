@@ -4,7 +4,6 @@ import httpx
 
 from pipeline.cli.console import say
 from pipeline.settings import STACK_FILE, load_settings
-from workers.serving import bury_worker, own_key
 from workers.stack.control import Stack
 from workers.stack.files import read_json, write_private_json
 from workers.stack.ground import Ground
@@ -16,6 +15,8 @@ def start() -> StackState:
     state = _stack().up(report=say)
     settings = load_settings()
     if settings.api_key is None:
+        from workers.rows import own_key
+
         path = settings.home / STACK_FILE
         write_private_json(path, read_json(path) | {"api_key": own_key(settings)})
     return state
@@ -49,6 +50,8 @@ def state() -> StackState:
 def on_death(part: str, pid: int) -> None:
     """End the claims of a worker the supervisor has seen die, so that others go on at once."""
     if part == "worker":
+        from workers.rows import bury_worker
+
         bury_worker(load_settings(), pid)
 
 

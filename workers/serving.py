@@ -13,18 +13,14 @@ from celery.signals import worker_ready, worker_shutdown
 
 from pipeline import wiring
 from pipeline.api.app import create_app
-from pipeline.db import leases
 from pipeline.edge import Edge
 from pipeline.errors import EnvironmentFault
-from pipeline.ledger.accounts import create_account, find_account, issue_key
 from pipeline.settings import Settings
 from workers.app import QUEUES, Station, app, refuse_unsafe
 from workers.relay import CeleryPublisher, Heartbeat, run_sweeper
 
 LOOPBACK = "127.0.0.1"
 READY_FILE = "CALLSHEET_READY_FILE"
-OWN_ACCOUNT = "local"
-"""The account of whoever runs the local stack."""
 
 
 def run_worker(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
@@ -59,24 +55,6 @@ def run_api(settings: Settings, port: int) -> None:
     """Serve the API on loopback."""
     edge = _edge(settings)
     uvicorn.run(create_app(edge), host=LOOPBACK, port=port, log_level="warning", access_log=False)
-
-
-def own_key(settings: Settings) -> str:
-    """Return a new API key for the local account, which is opened where there is none."""
-    database = wiring.database(settings)
-    with database.write() as session:
-        account = find_account(session, OWN_ACCOUNT) or create_account(session, OWN_ACCOUNT)
-        key = issue_key(session, account.id)
-    database.close()
-    return key
-
-
-def bury_worker(settings: Settings, pid: int) -> None:
-    """End the claims of a worker that was seen to die."""
-    database = wiring.database(settings)
-    with database.write() as session:
-        leases.bury(session, host=socket.gethostname(), pid=pid)
-    database.close()
 
 
 def _edge(settings: Settings) -> Edge:

@@ -10,8 +10,11 @@ from rich.table import Table
 
 from pipeline.errors import CallsheetError
 
-data = Console(highlight=False, soft_wrap=True)
-talk = Console(stderr=True, highlight=False, soft_wrap=True)
+PIPED_WIDTH = 200
+"""Columns where nobody watches: nothing that goes to a file or a pipe is cut off."""
+
+data = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+talk = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
 
 
 def show_json(value: object) -> None:
