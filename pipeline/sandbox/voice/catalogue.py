@@ -17,7 +17,7 @@ MEASUREMENTS_FILE: Final = "stock_voices.npz"
 
 @dataclass(frozen=True, slots=True)
 class StockVoice:
-    """A stock style with what a caster wants to know; age and roughness run from -1 (young, smooth) to 1."""
+    """A stock style with what a caster wants to know; traits run from -1 (young, smooth, cold) to 1."""
 
     style: str
     name: str
@@ -25,6 +25,7 @@ class StockVoice:
     roughness: float
     warmth: float
     description: str
+    breath: float = 0.0
 
     @property
     def voice_id(self) -> str:
@@ -49,11 +50,11 @@ STOCK_VOICES: Final = (
     StockVoice("af_heart", "Companion", -0.1, -0.2, 0.9, "warm and close"),
     StockVoice("af_jessica", "Student", -0.8, 0.0, 0.0, "young and quick"),
     StockVoice("af_kore", "Surveyor", 0.1, 0.0, -0.1, "clear and composed"),
-    StockVoice("af_nicole", "Night Nurse", 0.0, 0.8, 0.6, "hushed, nearly a whisper"),
+    StockVoice("af_nicole", "Night Nurse", 0.0, 0.0, 0.6, "hushed, nearly a whisper", breath=1.0),
     StockVoice("af_nova", "Presenter", 0.1, -0.2, 0.1, "bright and confident"),
     StockVoice("af_river", "Ferrywoman", 0.0, 0.1, 0.3, "calm and even"),
     StockVoice("af_sarah", "Advocate", 0.2, -0.1, 0.2, "assured and measured"),
-    StockVoice("af_sky", "Pilot", -0.5, -0.1, 0.1, "fresh and airy"),
+    StockVoice("af_sky", "Pilot", -0.5, -0.1, 0.1, "fresh and airy", breath=0.3),
     StockVoice("am_adam", "Foreman", 0.4, 0.3, -0.3, "plain and firm"),
     StockVoice("am_echo", "Radio Operator", -0.1, 0.1, -0.2, "neutral and clear"),
     StockVoice("am_eric", "Surgeon", 0.2, 0.0, 0.0, "precise and steady"),
@@ -65,7 +66,7 @@ STOCK_VOICES: Final = (
     StockVoice("am_santa", "Grandfather", 1.0, 0.8, 0.6, "old and hearty"),
     StockVoice("bf_alice", "Governess", 0.4, 0.0, -0.3, "formal and exact"),
     StockVoice("bf_emma", "Duchess", 0.5, 0.0, 0.3, "mature and gracious"),
-    StockVoice("bf_isabella", "Gardener", 0.1, -0.2, 0.6, "soft and friendly"),
+    StockVoice("bf_isabella", "Gardener", 0.1, -0.2, 0.6, "soft and friendly", breath=0.3),
     StockVoice("bf_lily", "Apprentice", -0.6, -0.2, 0.2, "young and bright"),
     StockVoice("bm_daniel", "Announcer", 0.3, -0.1, -0.2, "crisp and official"),
     StockVoice("bm_fable", "Storyteller", 0.2, 0.0, 0.5, "expressive and inviting"),

@@ -16,7 +16,7 @@ from pipeline.sandbox.voice.styles import style_bank
 
 Floats = NDArray[np.float64]
 
-TRAITS: Final = ("pitch", "brightness", "age", "roughness", "warmth")
+TRAITS: Final = ("pitch", "brightness", "age", "roughness", "warmth", "breath")
 
 _WORDS: Final[dict[str, dict[str, float]]] = {
     "deep low bass baritone": {"pitch": -1.0, "brightness": -0.4},
@@ -25,14 +25,14 @@ _WORDS: Final[dict[str, dict[str, float]]] = {
     "bright clear crisp sparkling": {"brightness": 1.0},
     "dark muffled sombre somber": {"brightness": -1.0},
     "warm soft gentle kind tender soothing friendly cosy cozy": {"warmth": 1.0, "brightness": -0.3},
-    "cold icy stern harsh strict stiff formal clinical": {"warmth": -1.0},
+    "cold icy stern harsh strict stiff formal clinical posh haughty": {"warmth": -1.0},
     "young youthful teen teenage girlish boyish": {"age": -1.0, "pitch": 0.4},
     "child kid little boy girl": {"age": -1.0, "pitch": 1.2},
     "old elderly aged ancient grandmother grandfather elder wise": {"age": 1.0, "roughness": 0.3},
     "mature middle-aged middle adult": {"age": 0.4},
     "gravelly rough raspy hoarse husky grizzled weathered growling smoky gruff rugged": {"roughness": 1.0},
     "smooth silky velvet velvety polished": {"roughness": -0.8, "warmth": 0.3},
-    "whisper whispering hushed breathy quiet": {"roughness": 0.8, "warmth": 0.5},
+    "whisper whispering whispery hushed breathy quiet ghost ghostly": {"breath": 1.0},
     "strong powerful commanding heroic authoritative": {"pitch": -0.5, "age": 0.3},
     "cheerful lively playful bubbly energetic excited happy": {"pitch": 0.4, "age": -0.4, "brightness": 0.4},
     "sad tired weary melancholy sleepy": {"pitch": -0.3, "brightness": -0.6},
@@ -45,10 +45,11 @@ _PACE: Final = {
 }
 _FEMALE: Final = frozenset(
     ("female", "woman", "women", "girl", "lady", "she", "her", "mother",
-     "queen", "grandmother", "actress", "heroine", "witch")
+     "queen", "grandmother", "actress", "governess", "heroine", "witch")
 )  # fmt: skip
 _MALE: Final = frozenset(
-    ("male", "man", "men", "boy", "gentleman", "he", "his", "father", "king", "grandfather", "actor", "hero", "wizard")
+    ("male", "man", "men", "boy", "gentleman", "he", "his", "father", "king", "grandfather",
+     "actor", "hero", "knight", "ogre", "wizard")
 )  # fmt: skip
 _ACCENTS: Final = {
     "british": "british", "english": "british", "london": "british", "uk": "british", "scottish": "british",
@@ -56,10 +57,10 @@ _ACCENTS: Final = {
 }  # fmt: skip
 _NEGATIONS: Final = frozenset(("not", "never", "no", "without", "isn't"))
 
-_SHARPNESS: Final = 1.6
+_SHARPNESS: Final = 3.0
 """How strongly a blend leans on its nearest stock voices; a flat blend makes all designs alike."""
 _BLENDED: Final = 3
-_INDIVIDUALITY: Final = 0.6
+_INDIVIDUALITY: Final = 0.5
 """How far the description's hash moves the choice: two casts' "old man" need not be one voice."""
 _LARGEST_WARP: Final = 0.16
 _TILT_DB: Final = 3.0
@@ -103,17 +104,19 @@ def _understand(description: str, age_group: str | None) -> _Wish:
 def _shares(wish: _Wish, jitter: Floats) -> dict[str, float]:
     """Return the stock styles that fit best and their shares of the blend."""
     fitting = [stock for stock in STOCK_VOICES if wish.gender in (None, stock.gender)]
-    fitting = [stock for stock in fitting if wish.accent in (None, stock.accent)] or fitting
+    fitting = [stock for stock in fitting if wish.accent in (None, stock.accent)]
     wanted = np.array([np.clip(wish.traits[trait], -1, 1) for trait in TRAITS])
     # A trait nobody asked for counts little.
     weight = np.where(wanted == 0, 0.15, 1.0)
     misfit = {
-        stock.style: float((weight * (_traits()[stock.style] - wanted) ** 2).sum())
+        stock: float((weight * (_traits()[stock.style] - wanted) ** 2).sum())
         - _INDIVIDUALITY * float(jitter[STOCK_VOICES.index(stock)])
         for stock in fitting
     }
-    best = sorted(misfit, key=lambda style: (misfit[style], style))[:_BLENDED]
-    return {style: float(np.exp(-_SHARPNESS * (misfit[style] - misfit[best[0]]))) for style in best}
+    ranking = sorted(fitting, key=lambda stock: (misfit[stock], stock.style))
+    # A blend of a man and a woman is nobody; where no gender was asked for, the best fit decides.
+    best = [stock for stock in ranking if stock.gender == ranking[0].gender][:_BLENDED]
+    return {stock.style: float(np.exp(-_SHARPNESS * (misfit[stock] - misfit[best[0]]))) for stock in best}
 
 
 def _shaped(shares: dict[str, float], wish: _Wish) -> Profile:
@@ -176,8 +179,8 @@ def _traits() -> dict[str, Floats]:
     return traits
 
 
-def _cast_traits(stock: StockVoice) -> tuple[float, float, float]:
-    return stock.age, stock.roughness, stock.warmth
+def _cast_traits(stock: StockVoice) -> tuple[float, float, float, float]:
+    return stock.age, stock.roughness, stock.warmth, stock.breath
 
 
 def _slope(measured: Measurements) -> float:

@@ -18,7 +18,8 @@ _FFT, _HOP, _MELS = 400, 160, 40
 _WINDOW_FRAMES, _WINDOW_STEP = 160, 77
 """Each window is 1.6 s of speech; 1.3 windows a second."""
 _LAYERS, _UNITS = 3, 256
-_TARGET_RMS_DB = -30.0
+_SPEECH_LEVEL_DBFS = -21.0
+"""The level of the speech that the style map was fitted on."""
 
 
 class SpeakerEncoder:
@@ -91,9 +92,10 @@ def _sigmoid(values: Floats) -> Floats:
 
 
 def _speech_only(signal: Floats) -> Floats:
-    """Raise quiet recordings and drop pauses: 30-ms frames 35 dB under the loud ones, 120 ms around speech kept."""
-    rms = float(np.sqrt((signal**2).mean())) if len(signal) else 0.0
-    signal = signal * max(1.0, 10 ** (_TARGET_RMS_DB / 20) / (rms + 1e-6))
+    """Drop pauses (30-ms frames 35 dB under the loud ones, 120 ms around speech kept) and set one level.
+
+    The encoder hears level as a part of the voice: the same speaker 10 dB quieter is only 0.90 like themself.
+    """
     length = 480
     frames = signal[: len(signal) // length * length].reshape(-1, length)
     if not len(frames):
@@ -101,7 +103,9 @@ def _speech_only(signal: Floats) -> Floats:
     level_db = 10 * np.log10((frames**2).mean(axis=1) + 1e-10)
     loud = level_db > np.percentile(level_db, 95) - 35
     kept = np.convolve(loud, np.ones(9), "full")[4:-4] > 0
-    return frames[kept].ravel().astype(np.float32)
+    speech = frames[kept].ravel().astype(np.float32)
+    rms = float(np.sqrt((speech**2).mean()))
+    return speech * np.float32(10 ** (_SPEECH_LEVEL_DBFS / 20) / (rms + 1e-6))
 
 
 def _mel_filters() -> Floats:

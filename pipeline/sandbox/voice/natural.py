@@ -3,9 +3,8 @@
 import hashlib
 import os
 import threading
-from collections import OrderedDict
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +17,7 @@ from pipeline.sandbox.voice.analysis import measure
 from pipeline.sandbox.voice.casting import Casting
 from pipeline.sandbox.voice.engine import SAMPLE_RATE, EngineUnavailable, checked_speed
 from pipeline.sandbox.voice.phonemes import phoneme_front_end
-from pipeline.sandbox.voice.profile import Profile, Style
+from pipeline.sandbox.voice.profile import Measurements, Profile, Style
 from pipeline.sandbox.voice.resampling import resample
 from pipeline.sandbox.voice.shaping import equalise, level, trim
 from pipeline.sandbox.voice.spoken_text import chunks, spoken
@@ -34,7 +33,15 @@ LONGEST_CALL = 300
 """Tokens a call: memory grows with the length (0.55 GB at 300, 0.94 GB at 500)."""
 _PAUSE = np.zeros(int(0.18 * SAMPLE_RATE), np.float32)
 _CALIBRATION_TEXT = "Glue the sheet to the dark blue background."
-_COMPLETED_PROFILES = 256
+_FITTED_PROFILES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendering:
+    """How the engine speaks a voice: a blend of styles, and how that blend sounds unaided."""
+
+    style: Style
+    calibration: Measurements
 
 
 class NaturalEngine(Casting):
@@ -49,23 +56,24 @@ class NaturalEngine(Casting):
 
     def __init__(self) -> None:
         self._loading = threading.Lock()
-        self._completed: OrderedDict[Profile, Profile] = OrderedDict()
-        self._completing = threading.Lock()
+        # Profiles made under another engine take a second to fit: once each, not once a line.
+        self._fitting = threading.Lock()
+        self._fitted = lru_cache(maxsize=_FITTED_PROFILES)(self._fit)
 
     def clone(self, pcm: Floats, rate: int) -> Profile:
         """Measure the speech, find the nearest blend of styles and how that blend sounds unaided."""
-        return self._fit(super().clone(pcm, rate))
+        profile = super().clone(pcm, rate)
+        rendering = self._fit(profile)
+        return replace(profile, style=rendering.style, calibration=rendering.calibration)
 
     def speak(self, text: str, profile: Profile, speed: float = 1.0) -> Floats:
         """Speak at 24 kHz mono, level -20 dBFS."""
-        complete = self._complete(profile)
-        if complete.style is None or complete.calibration is None:
-            raise AssertionError("a completed profile has a style and a calibration")
-        pcm = self.synthesise(text, complete.style, checked_speed(speed) * profile.pace / profile.warp)
+        rendering = self._rendering(profile)
+        pcm = self.synthesise(text, rendering.style, checked_speed(speed) * profile.pace / profile.warp)
         pcm = resample(pcm, round(SAMPLE_RATE * profile.warp), SAMPLE_RATE)
         if not len(pcm):
             return pcm
-        return level(equalise(pcm, complete.calibration, profile.measured))
+        return level(equalise(pcm, rendering.calibration, profile.measured))
 
     def synthesise(self, text: str, style: Style, speed: float = 1.0) -> Floats:
         """Speak in a bare style: no equaliser, no level."""
@@ -96,21 +104,16 @@ class NaturalEngine(Casting):
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(model_bytes(), options, providers=["CPUExecutionProvider"])
 
-    def _complete(self, profile: Profile) -> Profile:
+    def _rendering(self, profile: Profile) -> _Rendering:
         if profile.style and profile.calibration:
-            return profile
-        with self._completing:
-            if profile not in self._completed:
-                self._completed[profile] = self._fit(profile)
-            self._completed.move_to_end(profile)
-            while len(self._completed) > _COMPLETED_PROFILES:
-                self._completed.popitem(last=False)
-            return self._completed[profile]
+            return _Rendering(profile.style, profile.calibration)
+        with self._fitting:
+            return self._fitted(profile)
 
-    def _fit(self, profile: Profile) -> Profile:
+    def _fit(self, profile: Profile) -> _Rendering:
         style = profile.style or style_map().style_of(np.asarray(profile.embedding), profile.measured.f0_hz)
         calibration = measure(self.synthesise(_CALIBRATION_TEXT, style), SAMPLE_RATE)
-        return replace(profile, style=style, calibration=calibration)
+        return _Rendering(style, calibration)
 
 
 def model_bytes() -> bytes:

@@ -57,8 +57,7 @@ class PicoEngine(Casting):
         rendering = self._rendering(profile.measured)
         parts: list[Floats] = []
         for chunk in chunks(spoken(text)):
-            if any(character.isalpha() for character in chunk):
-                parts += [self._say(chunk, profile, rendering, speed * profile.pace), _PAUSE]
+            parts += [self._say(chunk, profile, rendering, speed * profile.pace), _PAUSE]
         if not parts:
             return np.zeros(0, np.float32)
         source = self._measured(rendering.base)

@@ -63,9 +63,12 @@ def spoken(text: str) -> str:
 
 
 def chunks(words: str, longest: int = LONGEST_CHUNK) -> Iterator[str]:
-    """Split at sentence ends, then at clauses, then between words, and join short neighbours up to the length."""
+    """Split at sentence ends, then at clauses, then between words, and join short neighbours up to the length.
+
+    Pieces without a letter are left out: an engine would make a noise of them.
+    """
     current = ""
-    for piece in _pieces(words, longest):
+    for piece in filter(_has_letter, _pieces(words, longest)):
         if current and len(current) + len(piece) >= longest:
             yield current
             current = ""
@@ -76,6 +79,10 @@ def chunks(words: str, longest: int = LONGEST_CHUNK) -> Iterator[str]:
 
 _SENTENCES = re.compile(r"(?<=[.!?;:])[\"')]*\s+|\n+")
 _CLAUSES = re.compile(r"(?<=,)\s+|\s+(?=—)")
+
+
+def _has_letter(piece: str) -> bool:
+    return any(character.isalpha() for character in piece)
 
 
 def _pieces(words: str, longest: int) -> Iterator[str]:
