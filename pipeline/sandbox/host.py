@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ParamSpec, TypeVar
 
-import numpy as np
-
 from pipeline.sandbox.book import Rendition
 from pipeline.sandbox.errors import invalid, provider_failed
 from pipeline.sandbox.media import OutputFormat, encode
+from pipeline.sandbox.tones import press
 from pipeline.sandbox.voice import SAMPLE_RATE, Profile, VoiceEngine
 
 P = ParamSpec("P")
@@ -48,7 +47,11 @@ def render(engine: VoiceEngine, profile: Profile, spoken: Utterance) -> tuple[by
     pcm = engine.speak(spoken.text, profile, spoken.speed)
     if not len(pcm):
         raise invalid("input holds nothing that can be spoken")
-    audio = encode(pcm.astype(np.float32, copy=False), SAMPLE_RATE, spoken.form, labels(engine)["X-Sandbox-Voice"])
+    label = labels(engine)["X-Sandbox-Voice"]
+    if spoken.form.bit_rate is not None and not engine.speaks:
+        audio = press(engine, profile, spoken.text, len(pcm), spoken.form, label)
+    else:
+        audio = encode(pcm, SAMPLE_RATE, spoken.form, label)
     digest = hashlib.sha256(audio).hexdigest()
     return audio, Rendition(digest, spoken.text, spoken.voice_id, len(pcm) / SAMPLE_RATE)
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import av
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -78,6 +79,9 @@ FORMATS = {
     )
 }
 DEFAULT_FORMAT = "mp3_44100_128"
+# LAME's quickest setting: the voices are previews, and most of a call's cost is this encoder.
+_QUICK = {"compression_level": "9"}
+_UTF8 = 3
 
 
 def container_of(data: bytes) -> str:
@@ -154,8 +158,7 @@ def encode(pcm: Pcm, rate: int, form: OutputFormat, comment: str) -> bytes:
         stream = cast("AudioStream", container.add_stream(form.codec, rate=form.rate, layout="mono"))
         if form.bit_rate is not None:
             stream.bit_rate = form.bit_rate
-            # LAME's quickest setting: the voices are previews, and a third of a call's cost is this encoder.
-            stream.options = {"compression_level": "9"}
+            stream.options = {**_QUICK}
         for frame in [*_resampled(pcm, rate, form), None]:
             for packet in stream.encode(frame):
                 container.mux(packet)
@@ -169,3 +172,24 @@ def _resampled(pcm: Pcm, rate: int, form: OutputFormat) -> list[AudioFrame]:
     frame.sample_rate = rate
     resampler = AudioResampler(format=sample_format, layout="mono", rate=form.rate)
     return [*resampler.resample(frame), *resampler.resample(None)]
+
+
+def mp3_frames(pcm: Pcm, rate: int, form: OutputFormat) -> tuple[int, tuple[bytes, ...]]:
+    """Encode to MP3 frames that borrow no bits from each other; return the samples of a frame, and the frames."""
+    codec = cast("AudioCodecContext", av.CodecContext.create(form.codec, "w"))
+    codec.rate, codec.layout, codec.format, codec.bit_rate = form.rate, "mono", "s16p", form.bit_rate
+    codec.options = _QUICK | {"reservoir": "0"}
+    packets = [packet for frame in [*_resampled(pcm, rate, form), None] for packet in codec.encode(frame)]
+    return codec.frame_size, tuple(bytes(packet) for packet in packets)
+
+
+def mp3_tag(comment: str) -> bytes:
+    """Return an ID3v2.4 tag that holds a comment."""
+    text = bytes([_UTF8]) + b"eng\0" + comment.encode()
+    frame = b"COMM" + _syncsafe(len(text)) + b"\0\0" + text
+    return b"ID3\x04\0\0" + _syncsafe(len(frame)) + frame
+
+
+def _syncsafe(size: int) -> bytes:
+    """Write a size in four bytes of seven bits, so that it never looks like the start of a frame."""
+    return bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))

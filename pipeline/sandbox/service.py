@@ -14,6 +14,8 @@ from pipeline.sandbox.config import SandboxConfig
 # One thread for each call's arithmetic: two clones at once would otherwise fight for the cores.
 PROCESS_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 SHUTDOWN_S = 3
+# uvicorn's own 5 s end an idle connection just as a busy client takes it up again: a reset that nobody asked for.
+KEEP_ALIVE_S = 75
 BACKLOG = 1024
 
 
@@ -44,6 +46,7 @@ def serve(config: SandboxConfig) -> None:
             ws="none",
             access_log=False,
             log_level="warning",
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
         server = _Announcing(settings, lambda: _say(config.host, port))
