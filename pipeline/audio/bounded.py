@@ -42,15 +42,16 @@ class ChildLimits:
 
 def apply_limits(limits: ChildLimits) -> None:
     """Bind this process; called by the child as its first act."""
-    for kind, limit in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, limits.cpu_seconds),
-        (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_NOFILE, limits.open_files),
-        (resource.RLIMIT_AS, limits.memory_bytes),
+    for kind, soft, hard in (
+        (resource.RLIMIT_CORE, 0, 0),
+        # At the soft limit comes SIGXCPU, which tells the parent why; at the hard one a plain SIGKILL.
+        (resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1),
+        (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
+        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
     ):
         with suppress(ValueError, OSError):  # a lower limit is in force, or the system does not know this one
-            resource.setrlimit(kind, (limit, limit))
+            resource.setrlimit(kind, (soft, hard))
 
 
 def run_bounded(module: str, arguments: Sequence[str], workdir: Path, limits: ChildLimits) -> bytes:

@@ -41,6 +41,7 @@ _OPTIONS = {
 
 SAMPLE_RATES = range(8_000, 192_001)
 MAX_CHANNELS = 8
+_PLAIN_SPEAKERS = {1: ("FC",), 2: ("FL", "FR")}
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,9 @@ def _facts(frame: AudioFrame, kind: Container, codec: str) -> StreamFacts:
 
 
 def _speakers(frame: AudioFrame) -> tuple[str, ...]:
-    return tuple(channel.name for channel in frame.layout.channels)
+    # WAV files of one or two channels mostly do not say which: there is but one way to read them.
+    layout = frame.layout
+    return _PLAIN_SPEAKERS.get(layout.nb_channels) or tuple(channel.name for channel in layout.channels)
 
 
 def _as_float(frame: AudioFrame) -> Samples:

@@ -6,7 +6,6 @@ ship: it is given PCM of bounded length and nothing else.
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
 
 import numpy as np
 
@@ -33,17 +32,43 @@ def samples_of(audio: AudioSegment) -> Pcm:
 
 
 def fade_edges(blocks: Iterable[Pcm], rate: int) -> Iterator[Pcm]:
-    """Fade the start of the first block and the end of the last one; the middle passes through untouched."""
-    ends: tuple[None] = (None,)
-    for number, (block, following) in enumerate(pairwise(chain(blocks, ends))):
-        if block is None:
-            return
-        audio = segment(block, rate) if number == 0 or following is None else None
-        if audio is None:
-            yield block
+    """Fade the start of the first block and the end of the last one; the middle passes through untouched.
+
+    Up to a millisecond may go at the very end, where the fade has reached silence.
+    """
+    first, last = True, None
+    for block in _without_slivers(blocks, rate * EDGE_FADE_MS // 1000):
+        if last is not None:
+            yield last
+        last, first = (_faded_in(block, rate) if first else block), False
+    if last is not None:
+        yield _faded_out(last, rate)
+
+
+def _without_slivers(blocks: Iterable[Pcm], least: int) -> Iterator[Pcm]:
+    """Join what is shorter than a fade to the block before it: a resampler ends on such a rest."""
+    held: Pcm | None = None
+    for block in blocks:
+        if held is not None and block.shape[1] < least:
+            held = np.concatenate((held, block), axis=1)
             continue
-        audio = audio.fade_in(_fade(audio)) if number == 0 else audio
-        yield samples_of(audio.fade_out(_fade(audio)) if following is None else audio)
+        if held is not None:
+            yield held
+        held = block
+    if held is not None:
+        yield held
+
+
+def _faded_in(block: Pcm, rate: int) -> Pcm:
+    audio = segment(block, rate)
+    faded = samples_of(audio.fade_in(_fade(audio)))
+    # pydub counts in whole milliseconds and drops the rest: in the middle of the sound that would click.
+    return np.concatenate((faded, block[:, faded.shape[1] :]), axis=1)
+
+
+def _faded_out(block: Pcm, rate: int) -> Pcm:
+    audio = segment(block, rate)
+    return samples_of(audio.fade_out(_fade(audio)))
 
 
 def join_segments(parts: Sequence[AudioSegment], gap_seconds: float) -> AudioSegment:
