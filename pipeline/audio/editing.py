@@ -61,14 +61,14 @@ def _without_slivers(blocks: Iterable[Pcm], least: int) -> Iterator[Pcm]:
 
 def _faded_in(block: Pcm, rate: int) -> Pcm:
     audio = segment(block, rate)
-    faded = samples_of(audio.fade_in(_fade(audio)))
-    # pydub counts in whole milliseconds and drops the rest: in the middle of the sound that would click.
+    # pydub rounds to whole milliseconds, dropping or padding the end: in the middle of the sound that would click.
+    faded = samples_of(audio.fade_in(_fade(audio)))[:, : block.shape[1]]
     return np.concatenate((faded, block[:, faded.shape[1] :]), axis=1)
 
 
 def _faded_out(block: Pcm, rate: int) -> Pcm:
     audio = segment(block, rate)
-    return samples_of(audio.fade_out(_fade(audio)))
+    return samples_of(audio.fade_out(_fade(audio)))[:, : block.shape[1]]
 
 
 def join_segments(parts: Sequence[AudioSegment], gap_seconds: float) -> AudioSegment:

@@ -11,7 +11,9 @@ def loud(samples: int, channels: int = 1) -> np.ndarray:
     return np.full((channels, samples), 20_000, np.int16)
 
 
-@pytest.mark.parametrize("blocks", [[RATE], [RATE, RATE], [RATE, RATE, 100], [RATE, 50, 60, RATE], [RATE - 17, RATE + 5]])
+@pytest.mark.parametrize(
+    "blocks", [[RATE], [RATE, RATE], [RATE, RATE, 100], [RATE, 50, 60, RATE], [RATE - 17, RATE + 5]]
+)
 def test_only_the_outer_edges_are_faded(blocks: list[int]) -> None:
     out = np.concatenate(list(fade_edges([loud(count) for count in blocks], RATE)), axis=1)
     assert sum(blocks) - RATE // 1000 < out.shape[1] <= sum(blocks)
