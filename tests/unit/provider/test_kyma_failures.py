@@ -129,6 +129,10 @@ ROWS = [
         {"charged_micros": 2_100_000},
     ),
     Row("clone: 200 odd id", clone, answering(http(200, '{"voice_id":"a b"}')), Ambiguous, {"charged_micros": None}),
+    Row("clone: 502 naming a voice", clone, answering(http(502, '{"voice_id":"kyma_3f8e2a1b4c9d7e60"}')), Ambiguous),
+    Row(
+        "clone: 402 naming a voice", clone, answering(http(402, '{"voice_id":"kyma_3f8e2a1b4c9d7e60"}')), AccountBlocked
+    ),
     Row("clone: 204", clone, answering(http(204)), Ambiguous),
     Row(
         "clone: truncated 200",
@@ -320,7 +324,7 @@ def test_a_server_that_stops_reading_the_reference_leaves_the_clone_ambiguous() 
 def test_an_answer_that_drips_for_ever_ends_at_the_time_limit() -> None:
     def drip(connection: socket.socket, _: object) -> None:
         connection.sendall(http(200, b"", content_type="audio/mpeg", claimed_length=100_000, X_Kyma_Cost_USD="0.5"))
-        while True:
+        for _ in range(200):
             connection.sendall(b"x")
             if released.wait(0.02):
                 return
@@ -331,6 +335,7 @@ def test_an_answer_that_drips_for_ever_ends_at_the_time_limit() -> None:
         released.set()
 
     assert type(error) is Ambiguous
+    assert "not complete after 0.3 s" in error.message
     assert error.charged_micros == 500_000
 
 
