@@ -34,7 +34,7 @@ class Prices:
     design_micros: int
     speech_micros_per_million_chars: Mapping[str, int]
     source: str
-    """`table` for the built-in list, `provider` when the provider itself was asked."""
+    """`provider` when the provider published every price, `table` for the built-in list, `mixed` for some of each."""
 
     def speech(self, model: str, chars: int) -> int:
         """Return the expected price of `chars` characters, rounded up to a whole micro-dollar."""
