@@ -65,9 +65,9 @@ CONVENIENCE: Mapping[str, object] = {
     "task_send_sent_event": True,
     # Our own log format, with ids and without text.
     "worker_hijack_root_logger": False,
-    # The broker may start after the worker, and may be away for as long as it likes.
+    # The broker may start after the worker, and may be away for as long as it likes: None is no limit, 0 is no retry.
     "broker_connection_retry_on_startup": True,
-    "broker_connection_max_retries": 0,
+    "broker_connection_max_retries": None,
     # Half-open connections are noticed instead of waited on for ever.
     "broker_transport_options": {
         "socket_timeout": 5,
