@@ -1,0 +1,39 @@
+"""What every test may ask for."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.db.engine import Database
+from tests.support.databases import Maker, PostgresqlMaker, SqliteMaker, postgresql_maker
+
+
+@pytest.fixture(scope="session")
+def sqlite_maker(tmp_path_factory: pytest.TempPathFactory) -> SqliteMaker:
+    return SqliteMaker(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlMaker]:
+    with postgresql_maker() as maker:
+        yield maker
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def maker(request: pytest.FixtureRequest) -> Maker:
+    named: Maker = request.getfixturevalue("sqlite_maker" if request.param == "sqlite" else "postgresql_server")
+    return named
+
+
+@pytest.fixture
+def database(maker: Maker) -> Iterator[Database]:
+    """A fresh database of each kind."""
+    with maker.fresh() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def sqlite_database(sqlite_maker: SqliteMaker) -> Iterator[Database]:
+    """For what is about SQLite alone, or about no database in particular."""
+    with sqlite_maker.fresh() as fresh:
+        yield fresh

