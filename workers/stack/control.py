@@ -21,7 +21,6 @@ from workers.stack.part import Part
 from workers.stack.parts import RECIPES
 from workers.stack.parts.recipe import Recipe
 from workers.stack.places import Places
-from workers.stack.processes import Identity
 from workers.stack.record import PartState, Record, StackState
 from workers.stack.supervisor import Supervisor, named_hook
 
@@ -66,8 +65,9 @@ class Stack:
             EnvironmentFault: a part is missing or does not start; what this call has started is ended again.
         """
         self._places.make()
-        lock = self._lock.take()
+        lock = self._lock_unless_supervised(timeout)
         if lock is None:
+            report("the stack runs already")
             return self._wait(Narrator(report), timeout)
         try:
             plan = self._prepare(report)
@@ -87,7 +87,7 @@ class Stack:
             EnvironmentFault: a part is missing, or the stack runs already.
         """
         self._places.make()
-        lock = self._lock.take()
+        lock = self._lock_unless_supervised(SIGNING_SECONDS)
         if lock is None:
             raise EnvironmentFault(
                 f"the stack in {self._places.home} runs already", hint="Stop it with `callsheet down`."
@@ -104,14 +104,15 @@ class Stack:
 
         A worker may finish the calls it has under way, each part has its own grace; then it is killed.
         """
-        supervisor = self._supervisor()
-        if supervisor:
-            state = self.state()
-            report(f"stopping {', '.join(part.name for part in state.parts if part.pid)}")
-            patience = sum(part.grace for part in state.parts) + STOP_MARGIN_SECONDS
-            processes.end([supervisor], patience)
-        if self._places.run.exists():
+        if not self._places.run.exists():
+            return self.state()
+        lock = self._lock_unless_supervised(SIGNING_SECONDS)
+        if lock is None:
+            self._end_supervisor(report)
+            lock = self._lock_unless_supervised(SIGNING_SECONDS)
+        if lock is not None:
             self._end_leftovers(report)
+            os.close(lock)
         return self.state()
 
     def state(self) -> StackState:
@@ -211,18 +212,29 @@ class Stack:
     def _end_of_log(self, part: str) -> str:
         return "\n".join(f"  {line}" for line in last_lines(self._places.log(part), LOG_LINES))
 
-    def _supervisor(self) -> Identity | None:
-        """Return the running supervisor, also one that is only about to sign its lock."""
-        deadline = time.monotonic() + SIGNING_SECONDS
-        while self._places.lock.exists() and time.monotonic() < deadline:
-            if holder := self._lock.holder():
-                return holder
+    def _lock_unless_supervised(self, patience: float) -> int | None:
+        """Return the lock, or none once a living supervisor is known to hold it.
+
+        Between the two the lock is held by a start that is under way, or by a killed process of which the
+        kernel has not closed all files yet.
+        """
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
             lock = self._lock.take()
-            if lock is not None:
-                os.close(lock)
-                return None
+            if lock is not None or self._lock.holder():
+                return lock
             time.sleep(POLL_SECONDS)
-        return None
+        raise EnvironmentFault(
+            f"the stack in {self._places.home} is being started by another process",
+            hint="Wait until it has ended, then try again.",
+        )
+
+    def _end_supervisor(self, report: Report) -> None:
+        supervisor, state = self._lock.holder(), self.state()
+        if supervisor:
+            report(f"stopping {', '.join(part.name for part in state.parts if part.pid)}")
+            patience = sum(part.grace for part in state.parts) + STOP_MARGIN_SECONDS
+            processes.end([supervisor], patience)
 
     def _end_leftovers(self, report: Report) -> None:
         """End what a supervisor that was killed has left running: in reverse order, as it would have done."""

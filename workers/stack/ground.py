@@ -48,7 +48,7 @@ class Ground:
 
     def value(self, name: str) -> str | None:
         """Return the field's value, whoever it is from."""
-        return plain(getattr(self.settings, name))
+        return plain(getattr(self.settings, name)) or self.known.get(name)
 
     def keep(self, facts: dict[str, str], owned: set[str]) -> None:
         """Write `stack.json`: `facts`, and of what it held whatever the stack does not own."""
@@ -98,7 +98,7 @@ def plain(value: object) -> str | None:
         return None
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value)
 
 
 def variable(name: str) -> str:

@@ -7,6 +7,7 @@ import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 
@@ -95,6 +96,8 @@ class Keeper:
                 log.warning("%s did not end within %.0f s and is killed", self.part.name, self.part.grace)
                 _send(process.kill)
         await asyncio.wait({keeping})
+        for name in self.part.litter:
+            Path(name).unlink(missing_ok=True)  # noqa: ASYNC240 - a few local files
         self.ended.set()
 
     async def _live(self) -> int:

@@ -15,7 +15,8 @@ class Part:
     Without a `probe` the command runs once, and is ready when it has ended with 0. `environment` is added to
     that of the supervisor; secrets go there or into files, never into `argv`, which every user can read.
     `starts_after` waits until those parts are ready; `stops_before` keeps those running until this one has
-    ended. `grace` is in seconds, from SIGTERM to SIGKILL. `fix` says what to do when it does not start.
+    ended. `grace` is in seconds, from SIGTERM to SIGKILL; `litter` names files that are removed after it has
+    ended. `fix` says what to do when it does not start.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Part:
     starts_after: tuple[str, ...] = ()
     stops_before: tuple[str, ...] = ()
     grace: float = 5.0
+    litter: tuple[str, ...] = ()
     url: str | None = None
     fix: str = ""
 

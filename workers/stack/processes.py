@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -10,6 +11,7 @@ import psutil
 
 CREATION_TOLERANCE_SECONDS = 0.05
 ESCALATION_SECONDS = 5.0
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Identity:
         try:
             found = psutil.Process(self.pid)
             same = abs(_created(found) - self.created) <= CREATION_TOLERANCE_SECONDS
-            return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+            return found if same and _runs(found) else None
         except psutil.NoSuchProcess:
             return None
 
@@ -53,11 +55,29 @@ def end(identities: Iterable[Identity], grace: float) -> None:
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, stubborn = psutil.wait_procs(found, timeout=grace)
+    stubborn = _outlasting(found, grace)
     for process in stubborn:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(stubborn, timeout=ESCALATION_SECONDS)
+    _outlasting(stubborn, ESCALATION_SECONDS)
+
+
+def _outlasting(found: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait for processes to end and return those that have not.
+
+    psutil's own wait counts a zombie as running, and the parent that would collect it is not this process.
+    """
+    deadline = time.monotonic() + seconds
+    while (running := [process for process in found if _runs(process)]) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return running
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _created(process: psutil.Process) -> float:

@@ -1,7 +1,7 @@
 """What runs, as the supervisor writes it down at each change and everybody else reads it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ class PartState:
     url: str | None = None
     since: float | None = None
     ready_seconds: float | None = None
-    grace: float = 5.0
+    grace: float = field(default=5.0, repr=False)
     runs_once: bool = False
-    fix: str = ""
+    fix: str = field(default="", repr=False)
 
     @property
     def identity(self) -> Identity | None:

@@ -35,7 +35,7 @@ class Valkey:
         """Return the socket as Celery names it."""
         return {"broker_url": f"redis+socket://{_socket(ground)}"}
 
-    def part(self, ground: Ground, facts: dict[str, str]) -> Part:  # noqa: ARG002 - of the protocol
+    def part(self, ground: Ground, _facts: dict[str, str]) -> Part:
         """Return the server; its socket is in a folder only its user can enter, which takes a password's place."""
         data = private_folder(ground.places.home / "valkey")
         return Part(

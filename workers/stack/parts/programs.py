@@ -22,15 +22,15 @@ class Migration:
     name = "migrate"
     provides: frozenset[str] = frozenset()
 
-    def needed(self, ground: Ground) -> bool:  # noqa: ARG002 - of the protocol
+    def needed(self, _ground: Ground) -> bool:
         """Run it for every database."""
         return True
 
-    def facts(self, ground: Ground) -> dict[str, str]:  # noqa: ARG002 - of the protocol
+    def facts(self, _ground: Ground) -> dict[str, str]:
         """Return nothing: the database's URL follows from the settings."""
         return {}
 
-    def part(self, ground: Ground, facts: dict[str, str]) -> Part:  # noqa: ARG002 - of the protocol
+    def part(self, _ground: Ground, _facts: dict[str, str]) -> Part:
         """Return the step."""
         return Part(
             self.name,
@@ -111,15 +111,15 @@ class Worker:
     name = "worker"
     provides: frozenset[str] = frozenset()
 
-    def needed(self, ground: Ground) -> bool:  # noqa: ARG002 - of the protocol
+    def needed(self, _ground: Ground) -> bool:
         """Run it always."""
         return True
 
-    def facts(self, ground: Ground) -> dict[str, str]:  # noqa: ARG002 - of the protocol
+    def facts(self, _ground: Ground) -> dict[str, str]:
         """Return nothing: nobody calls a worker."""
         return {}
 
-    def part(self, ground: Ground, facts: dict[str, str]) -> Part:  # noqa: ARG002 - of the protocol
+    def part(self, ground: Ground, _facts: dict[str, str]) -> Part:
         """Return the worker; it is given the time to end calls that are paid for."""
         settings = ground.settings
         longest_call = max(settings.clone_timeout_seconds, settings.speech_timeout_seconds)
@@ -132,15 +132,15 @@ class Sweeper:
     name = "sweeper"
     provides: frozenset[str] = frozenset()
 
-    def needed(self, ground: Ground) -> bool:  # noqa: ARG002 - of the protocol
+    def needed(self, _ground: Ground) -> bool:
         """Run it always."""
         return True
 
-    def facts(self, ground: Ground) -> dict[str, str]:  # noqa: ARG002 - of the protocol
+    def facts(self, _ground: Ground) -> dict[str, str]:
         """Return nothing: nobody calls a sweeper."""
         return {}
 
-    def part(self, ground: Ground, facts: dict[str, str]) -> Part:  # noqa: ARG002 - of the protocol
+    def part(self, ground: Ground, _facts: dict[str, str]) -> Part:
         """Return the sweeper."""
         return _in_background(ground, self.name, ("valkey",), STOP_MARGIN_SECONDS)
 
