@@ -32,7 +32,8 @@ _STDERR_BYTES = 4000
 class ChildLimits:
     """What a child may use at most; the kernel enforces it where it knows the limit (macOS ignores memory)."""
 
-    wall_seconds: float = 30.0
+    wall_seconds: float = 60.0
+    """Three times the computing: a machine may be busy, a decoder may hang."""
     cpu_seconds: int = 20
     memory_bytes: int = 1 << 30
     file_bytes: int = 64 << 20

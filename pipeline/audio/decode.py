@@ -141,15 +141,21 @@ def open_container(source: Path | bytes, kind: Container) -> Iterator[InputConta
     """Open a recording as `kind` and nothing else. Raises `AudioRejected`; never another library's error."""
     file = BytesIO(source) if isinstance(source, bytes) else str(source)
     try:
-        with av.open(file, "r", format=_FORMATS[kind], options=dict(_OPTIONS)) as container:
+        with _opened(file, kind) as container:
             _refuse_video(container)
-            if not container.streams.audio:
-                raise undecodable("there is no sound in it")
+            _refuse_codec(container)
             yield container
     except MemoryError:
         raise
     except av.FFmpegError as error:
         raise undecodable((error.strerror or "unknown error").lower()) from error
+
+
+def _opened(file: BytesIO | str, kind: Container) -> InputContainer:
+    try:
+        return av.open(file, "r", format=_FORMATS[kind], options=dict(_OPTIONS))
+    except av.FFmpegError:
+        raise
     except ValueError as error:
         raise undecodable("its streams make no sense") from error
 
@@ -226,6 +232,21 @@ def _refuse_video(container: InputContainer) -> None:
             measured=f"{len(films)} picture track(s)",
             allowed="sound alone; a cover picture may stay",
             hint="export the sound track alone as WAV, MP3 or M4A",
+        )
+
+
+def _refuse_codec(container: InputContainer) -> None:
+    """Hold the decoder to the codecs we know: the whitelist among the options binds the probing alone."""
+    if not container.streams.audio:
+        raise undecodable("there is no sound in it")
+    codec = container.streams.audio[0].codec_context.name
+    if codec not in _CODECS:
+        raise rejected(
+            "unsupported_codec",
+            f"the sound is stored as {codec}, which we do not read",
+            measured=codec,
+            allowed="PCM, MP3, AAC or Apple Lossless",
+            hint="export the recording as WAV, MP3 or M4A (AAC)",
         )
 
 

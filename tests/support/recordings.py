@@ -137,6 +137,16 @@ def fragmented_m4a_bytes(sound: Sound, rate: int = 44_100) -> bytes:
     return _encoded(sound, rate, "mp4", "aac", 96_000, {"movflags": "frag_keyframe+empty_moov"})
 
 
+def opus_in_mp4_bytes(sound: Sound) -> bytes:
+    """An MP4 whose sound is Opus, at 48 kHz: sound alone, and still nothing we read."""
+    return _encoded(sound, 48_000, "mp4", "libopus", 96_000)
+
+
+def alac_bytes(sound: Sound, rate: int = 48_000) -> bytes:
+    """An M4A with Apple Lossless sound."""
+    return _encoded(sound, rate, "ipod", "alac", 0)
+
+
 def film_bytes(sound: Sound, rate: int = 44_100) -> bytes:
     """An MP4 with a picture track of a second and this sound."""
     target = BytesIO()
@@ -205,7 +215,8 @@ def _encoded(
     with av.open(target, "w", format=muxer, options=options or {}) as output:
         stream: Any = output.add_stream(codec, rate=rate)
         stream.layout = "mono" if sound.ndim == 1 else "stereo"
-        stream.bit_rate = bit_rate
+        if bit_rate:
+            stream.bit_rate = bit_rate
         for frame in _frames(sound, rate):
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))

@@ -13,6 +13,7 @@ from pipeline.audio.decode import read_all
 from pipeline.audio.meter import Meter
 from tests.support.recordings import (
     Sound,
+    alac_bytes,
     fragmented_m4a_bytes,
     m4a_bytes,
     mp3_bytes,
@@ -56,6 +57,7 @@ def measured_again(result: PreparedReference) -> tuple[Sound, Meter]:
         pytest.param(mp3_bytes(SPEECH_44), "mp3", "mp3", None, id="mp3"),
         pytest.param(with_cover(mp3_bytes(SPEECH_44)), "mp3", "mp3", None, id="mp3 with a cover"),
         pytest.param(m4a_bytes(SPEECH_44), "m4a", "aac", None, id="m4a"),
+        pytest.param(alac_bytes(SPEECH), "m4a", "alac", None, id="lossless m4a"),
         pytest.param(m4a_bytes(SPEECH_44, moov_first=True), "m4a", "aac", None, id="m4a, index first"),
         pytest.param(fragmented_m4a_bytes(SPEECH_44), "m4a", "aac", None, id="fragmented m4a"),
     ],

@@ -28,6 +28,7 @@ from tests.support.recordings import (
     mp3_bytes,
     mvhd_claims,
     noise,
+    opus_in_mp4_bytes,
     silence,
     speech_like,
     truncated,
@@ -109,6 +110,7 @@ def _damaged_mp3() -> bytes:
             lambda: wav_claims(wav_bytes(SPEECH), 600 * 96_000), "length_mismatch", "600.0 s", id="wav claiming 600 s"
         ),
         pytest.param(_damaged_mp3, "damaged", "%", id="mp3 with holes"),
+        pytest.param(lambda: opus_in_mp4_bytes(SPEECH), "unsupported_codec", "opus", id="opus in mp4"),
         pytest.param(lambda: film_bytes(SPEECH_44), "video", "picture", id="a film"),
         pytest.param(lambda: wav_header(4000, 48_000, 16, 0) + bytes(4000), "undecodable", "", id="no channels"),
         pytest.param(lambda: wav_header(0, 48_000, 16, 1), "undecodable", "", id="a header alone"),
