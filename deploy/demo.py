@@ -10,8 +10,7 @@ import os
 import shlex
 import subprocess
 import sys
-import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,18 @@ EXAMPLE = Path("examples/cast/cast.yaml")
 OUT = Path("out")
 
 Json = dict[str, Any]
+
+
+class Clock:
+    """Seconds from the start to each moment worth telling."""
+
+    def __init__(self) -> None:
+        self._started = datetime.now(UTC)
+        self.moments: dict[str, float] = {}
+
+    def note(self, moment: str, at: datetime | None = None) -> None:
+        """Note a moment: now, or one the rows have recorded."""
+        self.moments[moment] = ((at or datetime.now(UTC)) - self._started).total_seconds()
 
 
 def main() -> int:
@@ -35,23 +46,20 @@ def main() -> int:
 
 
 def _demonstrate(recordings: Path | None, consent: str | None) -> None:
-    started = time.monotonic()
+    clock = Clock()
     _run("up")
-    ready = time.monotonic()
+    clock.note("stack ready")
     project = _own_project(recordings, consent) if recordings else EXAMPLE
-    production = _ask("check", str(project))["production"]
     run = json.loads(_run("apply", str(project), "--yes", "--json", capture=True))
-    applied = time.monotonic()
-    folder = OUT / production
-    _run("pull", production, "--out", str(folder))
-    done = time.monotonic()
-    phases = {
-        "stack ready": f"{ready - started:.1f} s",
-        "first take spoken": _first_take(run),
-        "all takes spoken": f"{applied - ready:.1f} s after that",
-        "done": f"{done - started:.1f} s in all",
-    }
-    _tell(project, folder, run, phases)
+    charges = _ask("ledger", "--run", run["id"])["transfers"]
+    spoken = [row["at"] for row in charges if row["kind"] == "speech"]
+    if spoken:
+        clock.note("first take spoken", datetime.fromisoformat(min(spoken)))
+    clock.note("run complete")
+    folder = OUT / run["production"]
+    _run("pull", run["production"], "--out", str(folder))
+    clock.note("files here")
+    _tell(project, folder, charges, clock)
 
 
 def _wishes() -> argparse.Namespace:
@@ -72,41 +80,26 @@ def _own_project(recordings: Path, consent: str | None) -> Path:
     return folder / "cast.yaml"
 
 
-def _first_take(run: Json) -> str:
-    """Tell when the first take was there: spoken, stored and paid, counted from the start of the run."""
-    spoken = [row["at"] for row in _charges(run) if row["kind"] == "speech"]
-    if not spoken:
-        return "nothing was left to speak"
-    waited = datetime.fromisoformat(min(spoken)) - datetime.fromisoformat(run["started_at"])
-    return f"{waited.total_seconds():.1f} s after the run began"
-
-
-def _charges(run: Json) -> list[Json]:
-    charges: list[Json] = _ask("ledger", "--run", run["id"])["transfers"]
-    return charges
-
-
-def _tell(project: Path, folder: Path, run: Json, phases: dict[str, str]) -> None:
-    charges = _charges(run)
+def _tell(project: Path, folder: Path, charges: list[Json], clock: Clock) -> None:
     spent = sum(row["amount_micros"] for row in charges)
     kinds = [row["kind"] for row in charges]
-    counts = ", ".join(f"{kinds.count(kind)} x {kind}" for kind in dict.fromkeys(kinds)) or "no paid call"
+    counts = ", ".join(f"{kind} {kinds.count(kind)}" for kind in dict.fromkeys(kinds)) or "no paid call"
     whose = "sandbox dollars" if os.environ.get("CALLSHEET_PROVIDER", "sandbox") == "sandbox" else "dollars"
-    _say("")
-    for name, took in phases.items():
-        _say(f"  {name:<18} {took}")
-    _say(f"  {'spent':<18} ${spent / 1_000_000:.6f} in {whose}: {counts}")
-    _say(f"  {'files':<18} {folder}/  (manifest.csv lists them)")
+    _say("\nSeconds from the start of this command, installation aside")
+    for moment, seconds in clock.moments.items():
+        _say(f"  {moment:<18}{seconds:7.1f}")
+    _say(f"\nSpent   ${spent / 1_000_000:.6f} in {whose} ({counts})")
+    _say(f"Files   {folder}/, listed in {folder}/manifest.csv")
     _say(
         f"""
 Try next
-  change a line in {project.parent}/lines.csv, then
-  {_short("plan", str(project)):<46} what that would cost, and why
-  {_short("apply", str(project)):<46} speak what has changed, and only that
-  {_short("ledger"):<46} every charge so far
-  {_short("flower"):<46} watch the jobs in a browser
-  make demo REFS=folder CONSENT="your name"      the same with recordings of yours
-  {_short("down"):<46} stop the stack; nothing is lost"""
+  source {os.path.relpath(Path(COMMAND).with_name("activate"))}
+  callsheet plan {project}   after a change in {project.parent}/lines.csv: what it would cost, and why
+  callsheet apply {project}  speak what has changed, and only that
+  callsheet ledger       every charge so far
+  callsheet flower       watch the jobs in a browser
+  callsheet down         stop the stack; nothing is lost
+  make demo REFS=folder CONSENT="who allows it"   the same with recordings of your own"""
     )
 
 
