@@ -57,7 +57,10 @@ def render(engine: VoiceEngine, profile: Profile, spoken: Utterance) -> tuple[by
 
 
 class VoiceHost:
-    """Owns the engine and the threads it works on: one per core, since synthesis is all computing."""
+    """Owns the engine and the threads it works on: one per core, since synthesis is all computing.
+
+    Only cloning and speaking queue here, so that a check or a list never waits behind a long text.
+    """
 
     def __init__(self, name: str, loader: EngineLoader) -> None:
         self.name = name
@@ -77,7 +80,7 @@ class VoiceHost:
     def start(self) -> asyncio.Future[VoiceEngine]:
         """Begin to load without waiting; once."""
         if self._loading is None:
-            self._loading = asyncio.get_running_loop().run_in_executor(self._threads, self._loader, self.name)
+            self._loading = asyncio.get_running_loop().run_in_executor(None, self._loader, self.name)
         return self._loading
 
     async def engine(self) -> VoiceEngine:

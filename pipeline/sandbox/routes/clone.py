@@ -1,5 +1,6 @@
 """`POST /v1/audio/voice-clone`: a recording in, a voice out, $2.10."""
 
+import asyncio
 from pathlib import PurePath
 
 from fastapi import APIRouter, Request
@@ -38,7 +39,7 @@ async def clone(request: Request) -> Response:
     visit = await Visit.begin(request, counted=True)
     with visit.slot(MODELS[CLONE_MODEL]):
         body = await read_body(request, visit.call, MAX_FILE_BYTES + FORM_OVERHEAD_BYTES)
-        order, recording = await visit.box.voices.run(_understand, visit, body)
+        order, recording = await asyncio.to_thread(_understand, visit, body)
         return await buy(visit, order, lambda engine: _clone(engine, recording))
 
 

@@ -3,6 +3,7 @@
 The sandbox hears nothing. It knows its own renditions by their hash; any other recording comes back without words.
 """
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,13 +51,13 @@ async def transcribe(request: Request) -> Response:
     """Return the text of a rendition in the format asked for."""
     visit = await Visit.begin(request, counted=True)
     body = await read_body(request, visit.call, MAX_FILE_BYTES + FORM_OVERHEAD_BYTES)
-    form = await visit.box.voices.run(_form, request, body)
+    form = await asyncio.to_thread(_form, request, body)
     model, write = _model(form), _writer(form)
     with visit.slot(model):
         upload = _upload(form)
         visit.call.file_sha256 = upload.sha256
         spoken = await visit.box.store.run(visit.box.book.find_rendition, upload.sha256)
-        seconds = spoken.seconds if spoken is not None else await visit.box.voices.run(_seconds, upload)
+        seconds = spoken.seconds if spoken is not None else await asyncio.to_thread(_seconds, upload)
         heard = Heard(_words(spoken), form.fields.get("language", "en"), seconds, model)
         balance, _ = await visit.look_up()
         visit.check_funds(balance, heard.price, NO_CREDITS)

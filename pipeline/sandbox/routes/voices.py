@@ -1,5 +1,7 @@
 """The voice list: a shared catalogue, five minutes old at most."""
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
@@ -25,7 +27,7 @@ async def voices(request: Request) -> Response:
 
 async def _rows(visit: Visit) -> list[dict[str, object]]:
     engine = await visit.box.voices.engine()
-    rows = [_system_row(voice) for voice in await visit.box.voices.run(engine.system_voices)]
+    rows = [_system_row(voice) for voice in await asyncio.to_thread(engine.system_voices)]
     if not visit.box.config.list_clones:
         return rows
     own = await visit.box.store.run(visit.box.book.voices_of, visit.user)
