@@ -90,12 +90,13 @@ def _tell(project: Path, folder: Path, charges: list[Json], clock: Clock) -> Non
         _say(f"  {moment:<18}{seconds:7.1f}")
     _say(f"\nSpent   ${spent / 1_000_000:.6f} in {whose} ({counts})")
     _say(f"Files   {folder}/, listed in {folder}/manifest.csv")
+    named, sheet = shlex.quote(str(project)), project.with_name("lines.csv")
     _say(
         f"""
 Try next
   source {os.path.relpath(Path(COMMAND).with_name("activate"))}
-  callsheet plan {project}   after a change in {project.parent}/lines.csv: what it would cost, and why
-  callsheet apply {project}  speak what has changed, and only that
+  callsheet plan {named}   after a change in {sheet}: what it would cost, and why
+  callsheet apply {named}  speak what has changed, and only that
   callsheet ledger       every charge so far
   callsheet flower       watch the jobs in a browser
   callsheet down         stop the stack; nothing is lost
