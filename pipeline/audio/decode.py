@@ -118,6 +118,8 @@ class AudioInput:
             except av.FFmpegError:
                 self.packet_errors += 1
                 continue
+            except ValueError as error:  # PyAV's word for a header that leaves the decoder without its parameters
+                raise undecodable("its header does not describe any sound") from error
             yield from (frame for frame in frames if frame.samples)
 
     def _demuxed(self) -> Iterator["Packet[AudioStream]"]:
