@@ -8,15 +8,11 @@ Judged by the GE2E speaker encoder. Nothing is stored: a free licence on a recor
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-# Before numpy is imported: its threads slow small matrices down.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import av
 import numpy as np

@@ -81,10 +81,11 @@ class StyleMap:
 
     def _gradient(self, position: Floats, target: Floats, log_f0: float) -> Floats:
         """Slope of: - cosine + penalty on the distance from the stock styles + penalty on the pitch error."""
-        reached = position @ self._embedding + self._embedding_offset
+        # Not `@`: a product this small costs more in BLAS's threads than it saves, 1,200 times a clone.
+        reached = np.einsum("z,ze->e", position, self._embedding) + self._embedding_offset
         norm = np.linalg.norm(reached)
         unit = reached / norm
-        off_target = self._embedding @ (target - (unit @ target) * unit) / norm
+        off_target = np.einsum("ze,e->z", self._embedding, target - (unit @ target) * unit) / norm
         pitch_error = float(position @ self._pitch) + self._pitch_offset - log_f0
         return np.asarray(
             2 * _DISTANCE_PENALTY * position + 2 * _PITCH_PENALTY * pitch_error * self._pitch - off_target

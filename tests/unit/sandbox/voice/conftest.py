@@ -1,10 +1,7 @@
-import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-
-# numpy reads it when it is imported: see PROCESS_ENVIRONMENT.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import av
 import numpy as np
@@ -49,12 +46,27 @@ def talents() -> dict[str, Floats]:
 
 @pytest.fixture(scope="session")
 def cast(natural: VoiceEngine, talents: dict[str, Floats]) -> dict[str, Profile]:
-    return {name: natural.clone(pcm, SAMPLE_RATE) for name, pcm in talents.items()}
+    with ThreadPoolExecutor(2) as threads:
+        profiles = threads.map(lambda pcm: natural.clone(pcm, SAMPLE_RATE), talents.values())
+        return dict(zip(talents, profiles, strict=True))
 
 
 @pytest.fixture(scope="session")
 def takes(natural: VoiceEngine, cast: dict[str, Profile]) -> dict[str, list[Floats]]:
-    return {name: [natural.speak(line, profile) for line in LINES] for name, profile in cast.items()}
+    with ThreadPoolExecutor(2) as threads:
+        spoken = threads.map(lambda profile: [natural.speak(line, profile) for line in LINES], cast.values())
+        return dict(zip(cast, spoken, strict=True))
+
+
+@pytest.fixture(scope="session")
+def portraits(encoder: SpeakerEncoder, talents: dict[str, Floats]) -> dict[str, Floats]:
+    """Return the embedding of each talent's recording."""
+    return {name: encoder.embed(pcm, SAMPLE_RATE) for name, pcm in talents.items()}
+
+
+@pytest.fixture(scope="session")
+def embedded_takes(encoder: SpeakerEncoder, takes: dict[str, list[Floats]]) -> dict[str, list[Floats]]:
+    return {name: [encoder.embed(take, SAMPLE_RATE) for take in lines] for name, lines in takes.items()}
 
 
 @pytest.fixture

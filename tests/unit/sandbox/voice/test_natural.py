@@ -15,7 +15,7 @@ from pipeline.sandbox.voice import (
 )
 from pipeline.sandbox.voice.catalogue import system_profile
 
-Talents = dict[str, NDArray[np.float32]]
+Portraits = dict[str, NDArray[np.float32]]
 Takes = dict[str, list[NDArray[np.float32]]]
 
 
@@ -26,23 +26,24 @@ def captain() -> Profile:
     return profile
 
 
-def test_every_line_is_nearest_to_its_own_talent(takes: Takes, talents: Talents, encoder: SpeakerEncoder) -> None:
-    references = np.array([encoder.embed(pcm, SAMPLE_RATE) for pcm in talents.values()])
-    for own, name in enumerate(talents):
-        for take in takes[name]:
-            likeness = references @ encoder.embed(take, SAMPLE_RATE)
+def test_every_line_is_nearest_to_its_own_talent(embedded_takes: Takes, portraits: Portraits) -> None:
+    references = np.array(list(portraits.values()))
+    for own, name in enumerate(portraits):
+        for take in embedded_takes[name]:
+            likeness = references @ take
             assert int(likeness.argmax()) == own, f"a line of {name}: {likeness.round(2)}"
 
 
-def test_a_clone_is_like_its_talent_by_085_and_more(takes: Takes, talents: Talents, encoder: SpeakerEncoder) -> None:
-    for name, pcm in talents.items():
-        clone = encoder.embed(np.concatenate(takes[name]), SAMPLE_RATE)
-        assert clone @ encoder.embed(pcm, SAMPLE_RATE) >= 0.85, name
+def test_a_clone_is_like_its_talent_by_085_and_more(
+    takes: Takes, portraits: Portraits, encoder: SpeakerEncoder
+) -> None:
+    for name, portrait in portraits.items():
+        assert encoder.embed(np.concatenate(takes[name]), SAMPLE_RATE) @ portrait >= 0.85, name
 
 
-def test_a_voice_stays_itself_from_line_to_line(takes: Takes, encoder: SpeakerEncoder) -> None:
-    first, second = (np.array([encoder.embed(lines[i], SAMPLE_RATE) for lines in takes.values()]) for i in (0, 1))
-    assert ((first @ second.T).argmax(axis=1) == np.arange(len(takes))).all()
+def test_a_voice_stays_itself_from_line_to_line(embedded_takes: Takes) -> None:
+    first, second = (np.array([lines[i] for lines in embedded_takes.values()]) for i in (0, 1))
+    assert ((first @ second.T).argmax(axis=1) == np.arange(len(first))).all()
 
 
 def test_takes_are_level_and_start_and_end_with_the_voice(takes: Takes) -> None:
