@@ -49,7 +49,7 @@ def join(session: Session) -> str:
 
 
 def beat(session: Session, holder: str) -> bool:
-    """Say that this instance lives; False where it has been taken for dead meanwhile."""
+    """Say that this instance lives; False where it is not known. One that was taken for dead may live again."""
     beaten = update(Instance).where(Instance.id == holder).values(beat_at=now_ms())
     return rowcount(session, beaten) == 1
 
@@ -83,8 +83,11 @@ def claim(
 
 
 def settle(session: Session, row: type[Leased], row_id: str, fence: int, **values: object) -> bool:
-    """Write the outcome of a claim and end its lease; False where the fence has moved on, and nothing was written."""
-    settling = update(row).where(row.id == row_id, row.fence == fence, row.lease_until.is_not(None))
+    """Write the outcome of a claim and end its lease; False where the claim has ended, and nothing was written."""
+    # Without the holder a claim that was taken back would pass under the lease of a message sent since.
+    settling = update(row).where(
+        row.id == row_id, row.fence == fence, row.holder.is_not(None), row.lease_until.is_not(None)
+    )
     return rowcount(session, settling.values(lease_until=None, holder=None, **values)) == 1
 
 
