@@ -1,0 +1,88 @@
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.db.clock import now_ms
+from pipeline.db.engine import Database
+from pipeline.ledger.models import Account
+from tests.support import factories
+
+
+def test_a_failed_write_leaves_no_trace(database: Database) -> None:
+    def fail() -> None:
+        with database.write() as session:
+            factories.account(session, name="gone")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with database.read() as session:
+        assert session.scalars(select(Account)).all() == []
+
+
+def test_the_databases_clock_is_the_machines_in_milliseconds(database: Database) -> None:
+    with database.read() as session:
+        told = session.scalar(select(now_ms()))
+    assert told is not None
+    assert abs(told - time.time() * 1000) < 5_000
+
+
+def test_the_clock_moves_on_within_a_transaction(database: Database) -> None:
+    with database.read() as session:
+        first = session.scalar(select(now_ms())) or 0
+        deadline = time.monotonic() + 5
+        while (session.scalar(select(now_ms())) or 0) <= first:
+            assert time.monotonic() < deadline
+
+
+def test_a_reader_neither_waits_for_a_writer_nor_sees_what_is_not_committed(database: Database) -> None:
+    with database.write() as session:
+        factories.account(session, name="writing")
+        with ThreadPoolExecutor(1) as reader:
+            assert reader.submit(_names, database).result(timeout=5) == []
+    assert _names(database) == ["writing"]
+
+
+def test_a_write_that_reads_first_is_not_overtaken(sqlite_database: Database) -> None:
+    # A deferred transaction would fail here with "database is locked" instead of waiting.
+    both_ready = threading.Barrier(2)
+
+    def count_up() -> None:
+        both_ready.wait()
+        with sqlite_database.write() as session:
+            found = session.scalars(select(Account)).all()
+            factories.account(session, name=f"account-{len(found)}")
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(count_up) for _ in range(2)]:
+            done.result(timeout=30)
+    assert sorted(_names(sqlite_database)) == ["account-0", "account-1"]
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30_000)]
+)
+def test_sqlite_is_durable_and_checks_its_keys(sqlite_database: Database, pragma: str, value: object) -> None:
+    with sqlite_database.engine.connect() as connection:
+        assert connection.scalar(text(f"PRAGMA {pragma}")) == value
+
+
+def test_a_database_that_answers_has_nothing_wrong(database: Database) -> None:
+    assert database.ping() is None
+
+
+def test_a_database_that_does_not_answer_says_why(tmp_path: object) -> None:
+    away = Database(f"sqlite:///{tmp_path}/no/such/folder/callsheet.db")
+    assert "unable to open" in (away.ping() or "")
+    with pytest.raises(SQLAlchemyError), away.read() as session:
+        session.execute(text("SELECT 1"))
+    away.close()
+
+
+def _names(database: Database) -> list[str]:
+    with database.read() as session:
+        return list(session.scalars(select(Account.name)))
