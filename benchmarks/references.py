@@ -1,4 +1,4 @@
-"""What preparing a reference costs: `python -m benchmarks.references`. Bars: 150 MB and 5 s of CPU for a studio master."""
+"""What preparing a reference costs: `python -m benchmarks.references`. Bars for a studio master: 150 MB, 5 s of CPU."""
 
 import sys
 import tempfile
