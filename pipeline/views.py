@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, case, cast, func, select
+from sqlalchemy import BigInteger, Select, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.db.clock import iso, now_ms
@@ -201,11 +201,14 @@ def _take_counts(session: Session, run_id: str) -> dict[TakeState, int]:
 
 
 def _run_voices(session: Session, run_id: str) -> list[dict[str, Any]]:
-    cast_of_run = select(Take.voice_id).join(RunTake, RunTake.take_id == Take.id).where(RunTake.run_id == run_id)
-    rows = session.scalars(select(Voice).where(Voice.id.in_(cast_of_run)).order_by(Voice.id))
+    rows = session.scalars(select(Voice).where(Voice.id.in_(_cast(run_id))).order_by(Voice.id))
     return [
         {"label": voice.label, "kind": voice.kind, "state": voice.state, "problem": voice.problem} for voice in rows
     ]
+
+
+def _cast(run_id: str) -> Select[str]:
+    return select(Take.voice_id).join(RunTake, RunTake.take_id == Take.id).where(RunTake.run_id == run_id)
 
 
 def _failures(session: Session, run_id: str) -> list[dict[str, Any]]:
@@ -222,7 +225,7 @@ def _failures(session: Session, run_id: str) -> list[dict[str, Any]]:
 
 def _unclear(session: Session, run_id: str) -> int:
     states = [state for state in AttemptState if state.is_unclear()]
-    query = select(func.count()).where(Attempt.run_id == run_id, Attempt.state.in_(states))
+    query = select(func.count()).where(Attempt.voice_id.in_(_cast(run_id)), Attempt.state.in_(states))
     return session.scalar(query) or 0
 
 
