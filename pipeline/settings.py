@@ -96,10 +96,13 @@ class Settings(BaseSettings):
 
 
 def _stack_state(home: Path) -> dict[str, Any]:
+    path = home / STACK_FILE
     try:
-        state: dict[str, Any] = json.loads((home / STACK_FILE).read_text())
-    except FileNotFoundError:
+        state: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except ValueError as error:
+        raise EnvironmentFault(f"{path} is damaged.", hint="Remove it and run `callsheet up`.") from error
     return {name: value for name, value in state.items() if name in Settings.model_fields}
 
 

@@ -54,25 +54,25 @@ def worker(
     queues: Annotated[str, typer.Option(help="Queues to serve, separated by commas.")] = "references,voices,speech",
 ) -> None:
     """Run one worker in the foreground."""
-    from workers import serving
+    from workers.serving.worker import run
 
-    serving.run_worker(load_settings(), tuple(queues.split(",")))
+    run(load_settings(), tuple(queues.split(",")))
 
 
 @app.command()
 def sweeper() -> None:
     """Run the sweeper in the foreground: it finds what lost messages and dead workers have left behind."""
-    from workers import serving
+    from workers.serving.sweeper import run
 
-    serving.run_sweeper_until_told(load_settings())
+    run(load_settings())
 
 
 @app.command()
 def api(port: Annotated[int, typer.Option(help="Port on loopback.")] = 8000) -> None:
     """Run the HTTP API in the foreground; its reference is at /docs."""
-    from workers import serving
+    from workers.serving.api import run
 
-    serving.run_api(load_settings(), port)
+    run(load_settings(), port)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

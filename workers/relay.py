@@ -76,7 +76,7 @@ class Heartbeat:
 
 def sweep(edge: Edge) -> None:
     """Look once at every stage for what has stood still."""
-    stages: tuple[Callable[[Session], None], ...] = (references.sweep, voices.sweep, speech.sweep)
+    stages: tuple[Callable[[Session], None], ...] = (limits.sweep, references.sweep, voices.sweep, speech.sweep)
     for stage in stages:
         with edge.write() as session:
             stage(session)

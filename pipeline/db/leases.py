@@ -4,7 +4,7 @@ import os
 import socket
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, Delete, String, Update, select, update
+from sqlalchemy import ColumnElement, CursorResult, Delete, Select, String, Update, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pipeline.db.base import Base, CreatedAt, Id, Millis, Ref
@@ -93,8 +93,12 @@ def settle(session: Session, row: type[Leased], row_id: str, fence: int, **value
 
 def lapsed(row: type[Leased]) -> ColumnElement[bool]:
     """Say which claims have ended: the lease is over, or its holder has stopped beating."""
-    dead = select(Instance.id).where(Instance.beat_at < now_ms() - DEAD_AFTER_MS)
-    return row.lease_until.is_not(None) & ((row.lease_until < now_ms()) | row.holder.in_(dead))
+    return row.lease_until.is_not(None) & ((row.lease_until < now_ms()) | row.holder.in_(dead_holders()))
+
+
+def dead_holders() -> Select[str]:
+    """Select the instances that have stopped beating."""
+    return select(Instance.id).where(Instance.beat_at < now_ms() - DEAD_AFTER_MS)
 
 
 def rowcount(session: Session, statement: Update | Delete) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pipeline.db.base import Base, Millis, Ref
 from pipeline.db.clock import now_ms
-from pipeline.db.leases import rowcount
+from pipeline.db.leases import dead_holders, rowcount
 
 SHARE = 95
 """Per cent of the provider's rate that is used."""
@@ -87,6 +87,11 @@ def free(session: Session, name: str, slot: int, holder: str) -> None:
     """Give a slot back as soon as the call is over."""
     mine = update(Slot).where(Slot.name == name, Slot.number == slot, Slot.holder == holder)
     session.execute(mine.values(holder=None, lease_until=0))
+
+
+def sweep(session: Session) -> None:
+    """Free the slots of workers that are gone, so that nobody waits for a lease to run out."""
+    session.execute(update(Slot).where(Slot.holder.in_(dead_holders())).values(holder=None, lease_until=0))
 
 
 def cool_down(session: Session, name: str, seconds: float) -> None:

@@ -96,7 +96,7 @@ class Api:
         """Return the server."""
         return Part(
             self.name,
-            _module("workers.cli", "api", "--port", str(_port(ground))),
+            _module("workers.serving.api", str(_port(ground))),
             HttpProbe(_port(ground), HEALTH),
             starts_after=("migrate",),
             stops_before=("valkey", "storage"),
@@ -149,7 +149,7 @@ def _in_background(ground: Ground, name: str, after: tuple[str, ...], grace: flo
     ready = ground.places.run / f"{name}.ready"
     return Part(
         name,
-        _module("workers.cli", name),
+        _module(f"workers.serving.{name}"),
         FileProbe(str(ready)),
         environment={READY_FILE: str(ready)},
         starts_after=("migrate", *after),

@@ -1,0 +1,20 @@
+"""`python -m workers.serving.api PORT`: serves the HTTP API on loopback."""
+
+import sys
+
+import uvicorn
+
+from pipeline.api.app import create_app
+from pipeline.settings import Settings, load_settings
+from workers.serving.ground import open_edge
+
+LOOPBACK = "127.0.0.1"
+
+
+def run(settings: Settings, port: int) -> None:
+    """Serve until told to stop."""
+    uvicorn.run(create_app(open_edge(settings)), host=LOOPBACK, port=port, log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    run(load_settings(), int(sys.argv[1]))

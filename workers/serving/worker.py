@@ -1,0 +1,42 @@
+"""`python -m workers.serving.worker`: takes up tasks until told to stop."""
+
+import socket
+from dataclasses import replace
+
+from celery.signals import worker_ready, worker_shutdown
+
+from pipeline.settings import Settings, load_settings
+from workers.app import QUEUES, Station, app, refuse_unsafe
+from workers.relay import Heartbeat
+from workers.serving.ground import open_edge, ready_file
+
+
+def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
+    """Serve these queues with one thread a provider call."""
+    refuse_unsafe(app)
+    edge = open_edge(settings)
+    edge.store.ensure_bucket()
+    heartbeat = Heartbeat(edge)
+    Station.edge = replace(edge, holder=heartbeat.holder)
+    worker_ready.connect(lambda **_: _ready(heartbeat), weak=False)
+    worker_shutdown.connect(lambda **_: heartbeat.stop(), weak=False)
+    app.Worker(
+        pool="threads",
+        concurrency=settings.worker_threads,
+        queues=list(queues),
+        without_gossip=True,  # neighbours are known by their rows
+        without_mingle=True,
+        loglevel="INFO",
+        hostname=f"callsheet@{socket.gethostname()}",
+    ).start()
+
+
+def _ready(heartbeat: Heartbeat) -> None:
+    heartbeat.start()
+    path = ready_file()
+    if path is not None:
+        path.touch()
+
+
+if __name__ == "__main__":
+    run(load_settings())
