@@ -1,10 +1,13 @@
 """Money as whole micro-dollars: no float ever holds an amount."""
 
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 MICROS_PER_DOLLAR = 1_000_000
 UNLIMITED = 2**62
 """The cap of a budget that has none; fits a BIGINT with room for one more hold."""
+# A comma stands before three digits only: 2,10 is somebody's 2.10, not 210.
+_AMOUNT = re.compile(r"\$? ?((?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,6})?)")
 
 
 def dollars(micros: int) -> str:
@@ -16,12 +19,8 @@ def dollars(micros: int) -> str:
 
 
 def parse_dollars(text: str) -> int:
-    """Read `2.10`, `$2.10` or `2`; raises ValueError where it is not an amount of whole micro-dollars."""
-    try:
-        amount = Decimal(text.strip().removeprefix("$").replace(",", ""))
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not an amount of dollars, such as 25 or 2.10") from None
-    micros = amount * MICROS_PER_DOLLAR
-    if not micros.is_finite() or micros < 0 or micros != micros.to_integral_value():
-        raise ValueError(f"{text!r} is not an amount of dollars, such as 25 or 2.10")
-    return int(micros.to_integral_value(ROUND_HALF_EVEN))
+    """Read `2.10`, `$2.10`, `1,250` or `2`; raises ValueError where it is not an amount of whole micro-dollars."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"{text!r:.60} is not an amount of dollars, such as 25 or 2.10")
+    return int(Decimal(match[1].replace(",", "")) * MICROS_PER_DOLLAR)
