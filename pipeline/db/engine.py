@@ -76,6 +76,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - th
         "journal_mode = WAL",
         "synchronous = FULL",  # a committed charge survives a power cut
         "foreign_keys = ON",
+        "recursive_triggers = ON",  # REPLACE removes rows too: the ledger's trigger has to see it
     ):
         connection.execute(f"PRAGMA {pragma}")
 
