@@ -232,7 +232,8 @@ def show(result: Result) -> None:
         cells = (f"{value:7.2f} ({n})" if n else f"{value:7.2f}    " for value, n in zip(row, nearest, strict=True))
         print(f"{name:{width}}", *cells)
     print(f"\n{'':40}   own  other  top-1    abx")
-    print_row("the recordings' other half (ceiling)", own=result.ceiling_own, abx=result.ceiling_abx)
+    if result.ceiling_own < 0.9999:  # short references are not halved: compared with themselves they say nothing
+        print_row("the recordings' other half (ceiling)", own=result.ceiling_own, abx=result.ceiling_abx)
     print_row("clone", own=result.own, other=result.other, top_1=result.top_1, abx=result.abx)
     for name, figures in LAB.items():
         print_row(name, **figures)
