@@ -43,6 +43,7 @@ status: $(RUN) ## Show how the newest run stands
 	@$(BIN)/callsheet status
 
 bench: bench-voices ## Run every benchmark
+	@$(BIN)/python -m benchmarks.references
 
 bench-voices: $(DEV) ## Measure whether the sandbox's clones sound like their references (ARGS=--real: of people)
 	@$(BIN)/python benchmarks/voices.py $(ARGS)

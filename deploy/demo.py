@@ -98,7 +98,7 @@ Try next
   callsheet plan {named}   after a change in {sheet}: what it would cost, and why
   callsheet apply {named}  speak what has changed, and only that
   callsheet ledger       every charge so far
-  callsheet flower       watch the jobs in a browser
+  callsheet up           where the API and Flower, the monitor of the jobs, listen
   callsheet down         stop the stack; nothing is lost
   make demo REFS=folder CONSENT="who allows it"   the same with recordings of your own"""
     )
