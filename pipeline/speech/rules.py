@@ -43,6 +43,7 @@ class TakeState(StrEnum):
 
 
 OPEN = tuple(state for state in TakeState if not state.is_final())
+UNBEGUN = (TakeState.WAITING, TakeState.READY, TakeState.DISPATCHED)
 IN_WINDOW = (TakeState.DISPATCHED, TakeState.SPEAKING)
 
 
@@ -106,6 +107,11 @@ def verdict(error_kind: str, *, paid: int, claims: int, retry_after: float | Non
         case _:
             again = paid + 1 < MAX_PAID_ATTEMPTS
             return Verdict(TakeState.READY if again else TakeState.FAILED, delay, paid=True)
+
+
+def may_have_cost(error_kind: str) -> bool:
+    """Tell whether a failed call may have been charged although nobody said so."""
+    return verdict(error_kind, paid=0, claims=0, retry_after=None, chance=0.0).paid
 
 
 def backoff_seconds(tries: int, chance: float) -> float:

@@ -8,14 +8,14 @@ from celery.signals import worker_ready, worker_shutdown
 from pipeline.settings import Settings, load_settings
 from workers.app import QUEUES, Station, app, refuse_unsafe
 from workers.relay import Heartbeat
-from workers.serving.ground import open_edge, ready_file
+from workers.serving.ground import has_bucket, open_edge, ready_file, wait_until
 
 
 def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
     """Serve these queues with one thread a provider call."""
     refuse_unsafe(app)
     edge = open_edge(settings)
-    edge.store.ensure_bucket()
+    wait_until("the bucket is there", lambda: has_bucket(edge.store))
     heartbeat = Heartbeat(edge)
     Station.edge = replace(edge, holder=heartbeat.holder)
     worker_ready.connect(lambda **_: _ready(heartbeat), weak=False)

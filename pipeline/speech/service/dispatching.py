@@ -3,18 +3,19 @@
 from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from pipeline.db import limits
+from pipeline.db import leases, limits
 from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.speech.models import RunTake, Take
-from pipeline.speech.rules import IN_WINDOW, OPEN, TakeState
+from pipeline.speech.service.blocking import block
+from pipeline.speech.rules import IN_WINDOW, OPEN, TakeKind, TakeState
+from pipeline.voices.models import Voice
+from pipeline.voices.rules import VoiceKind, VoiceState
 
 WINDOW_PER_SLOT = 2
 """One take being spoken and one on its way for each slot, so that a free slot never waits for a message."""
-HINT_SECONDS = 30
-"""A dispatched take that nobody has taken up by then is dispatched again: its message is lost."""
 
 
 def dispatch(session: Session, provider: str) -> int:
@@ -29,11 +30,13 @@ def dispatch(session: Session, provider: str) -> int:
         .order_by(Take.priority, Take.id)
         .limit(room)
         .with_for_update(skip_locked=True)
+        # As a plain subquery PostgreSQL may run it once a row, and then it locks and sends more than the limit.
+        .cte("due")
     )
     sending = (
         update(Take)
-        .where(Take.id.in_(due.scalar_subquery()), Take.state == TakeState.READY)
-        .values(state=TakeState.DISPATCHED, lease_until=now_ms() + HINT_SECONDS * 1000)
+        .where(Take.id.in_(select(due.c.id)), Take.state == TakeState.READY)
+        .values(state=TakeState.DISPATCHED, lease_until=now_ms() + leases.HINT_SECONDS * 1000)
         .returning(Take.id)
         .execution_options(synchronize_session=False)
     )
@@ -45,19 +48,29 @@ def dispatch(session: Session, provider: str) -> int:
 
 def stop_run(session: Session, run_id: str) -> None:
     """Block what a stopped run has not begun; what is being spoken is finished."""
-    run = session.get_one(Run, run_id)
-    unbegun = (TakeState.WAITING, TakeState.READY, TakeState.DISPATCHED)
-    blocking = update(Take).where(Take.run_id == run_id, Take.state.in_(unbegun))
-    session.execute(blocking.values(state=TakeState.BLOCKED, lease_until=None, error_kind=run.reason, error=None))
+    reason = session.get_one(Run, run_id).reason
+    if reason is None:
+        return
+    block(session, Take.run_id == run_id, error_kind=reason, error=None)
     close_runs(session)
 
 
 def close_runs(session: Session) -> None:
     """End every run of which nothing can move any more; several may try at once, one succeeds."""
-    for run in session.scalars(
-        select(Run).where(Run.state == RunState.RUNNING, ~_has_take(Take.state.in_(OPEN)))
-    ).all():
+    over = (~_has_take(Take.state.in_(OPEN)), ~exists().where(Voice.run_id == Run.id, is_under_way()).correlate(Run))
+    for run in session.scalars(select(Run).where(Run.state == RunState.RUNNING, *over)).all():
         intake.close_run(session, run.id, _final_state(session, run))
+
+
+def is_under_way() -> ColumnElement[bool]:
+    """Say which voices still have a step before them: to be made, or to be heard for the first time."""
+    return Voice.state.in_((VoiceState.WANTED, VoiceState.MAKING)) | is_unheard()
+
+
+def is_unheard() -> ColumnElement[bool]:
+    """Say which voices were made and never asked for their first words."""
+    asked = exists().where(Take.voice_id == Voice.id, Take.kind == TakeKind.AUDITION).correlate(Voice)
+    return (Voice.state == VoiceState.READY) & (Voice.kind != VoiceKind.SYSTEM) & Voice.spoke_at.is_(None) & ~asked
 
 
 def _final_state(session: Session, run: Run) -> RunState:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from pipeline.audio import AudioRejected, join, probe_speech
+from pipeline import audio
 from pipeline.db import leases
 from pipeline.db.clock import now_ms
 from pipeline.errors import BudgetExceeded, CallsheetError
@@ -229,8 +229,8 @@ def _speak(provider: VoiceProvider, job: Job, text: str) -> Spoken | Missed:
 
 def _checked(answer: SpeechResult, audio_format: str) -> Spoken:
     try:
-        sound = probe_speech(answer.audio, audio_format)
-    except AudioRejected as error:
+        sound = audio.probe_speech(answer.audio, audio_format)
+    except audio.AudioRejected as error:
         raise ProviderFailed(
             f"the provider's answer is no audio: {error}", charged_micros=answer.cost.charged_micros
         ) from error
@@ -252,11 +252,11 @@ def _speak_part(provider: VoiceProvider, store: ObjectStore, job: Job, number: i
 
 
 def _joined(job: Job, parts: list[Spoken]) -> Spoken:
-    audio = join([part.audio for part in parts], job.format)
+    whole = audio.join([part.audio for part in parts], job.format)
     return Spoken(
-        audio=audio,
+        audio=whole,
         content_type=parts[0].content_type,
-        seconds=probe_speech(audio, job.format).seconds,
+        seconds=audio.probe_speech(whole, job.format).seconds,
         cost=_sum([part.cost for part in parts]),
         chars=_sum([part.chars for part in parts]),
     )

@@ -1,13 +1,14 @@
 """Takes whose worker or message is gone go on; runs of which nothing can move any more end."""
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.db import leases
 from pipeline.db.events import emit
+from pipeline.intake.models import Run, RunState
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
-from pipeline.speech.service.dispatching import close_runs, dispatch
+from pipeline.speech.service.dispatching import close_runs, dispatch, is_unheard
 from pipeline.speech.service.speaking import lapse
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceState
@@ -27,7 +28,8 @@ def sweep(session: Session) -> None:
 
 def _tell_waiting(session: Session) -> None:
     # The message that a voice is ready, or never will be, may have been lost.
-    waited_for = select(Take.voice_id).where(Take.state == TakeState.WAITING).distinct()
+    waits = exists().where(Take.voice_id == Voice.id, Take.state == TakeState.WAITING)
+    running = exists().where(Run.id == Voice.run_id, Run.state == RunState.RUNNING)
     settled = (VoiceState.READY, VoiceState.FAILED, VoiceState.UNCLEAR)
-    for voice in session.scalars(select(Voice).where(Voice.id.in_(waited_for), Voice.state.in_(settled))):
+    for voice in session.scalars(select(Voice).where(Voice.state.in_(settled), waits | (running & is_unheard()))):
         emit(session, "voice.ready" if voice.state is VoiceState.READY else "voice.failed", voice.id)

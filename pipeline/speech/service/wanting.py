@@ -11,6 +11,7 @@ from pipeline.intake.models import Run, RunState
 from pipeline.provider.port import Prices
 from pipeline.speech.models import RunTake, Take
 from pipeline.speech.rules import OPEN, Sound, TakeKind, TakeState
+from pipeline.speech.service.blocking import block
 from pipeline.speech.service.dispatching import dispatch
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import ACTIVATION_LINE, VoiceKind, VoiceState
@@ -51,6 +52,8 @@ def want(session: Session, run: Run, wanted: Iterable[WantedTake]) -> None:
 def open_voice(session: Session, voice_id: str, *, prices: Prices) -> None:
     """Start the lines of a voice that has become ready, its audition first."""
     voice = session.get_one(Voice, voice_id)
+    if voice.state is not VoiceState.READY:
+        return
     if voice.kind is not VoiceKind.SYSTEM and voice.spoke_at is None:
         _want_audition(session, voice, prices)
     waiting = update(Take).where(Take.voice_id == voice_id, Take.state == TakeState.WAITING)
@@ -61,11 +64,8 @@ def open_voice(session: Session, voice_id: str, *, prices: Prices) -> None:
 def block_voice(session: Session, voice_id: str) -> None:
     """Stop the lines of a voice that cannot be had, and say why on each."""
     voice = session.get_one(Voice, voice_id)
-    stopped = (TakeState.WAITING, TakeState.READY, TakeState.DISPATCHED)
-    blocking = update(Take).where(Take.voice_id == voice_id, Take.state.in_(stopped))
-    session.execute(
-        blocking.values(state=TakeState.BLOCKED, lease_until=None, error_kind=voice.problem, error=voice.message)
-    )
+    if voice.problem is not None:  # by now it may be wanted once more
+        block(session, Take.voice_id == voice_id, error_kind=voice.problem, error=voice.message)
 
 
 def _find(session: Session, account_id: str, fingerprints: list[str]) -> dict[str, Take]:

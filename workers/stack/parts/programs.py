@@ -98,7 +98,6 @@ class Api:
             self.name,
             _module("workers.serving.api", str(_port(ground))),
             HttpProbe(_port(ground), HEALTH),
-            starts_after=("migrate",),
             stops_before=("valkey", "storage"),
             url=facts["api_url"],
             fix="Read its log.",
@@ -123,7 +122,7 @@ class Worker:
         """Return the worker; it is given the time to end calls that are paid for."""
         settings = ground.settings
         longest_call = max(settings.clone_timeout_seconds, settings.speech_timeout_seconds)
-        return _in_background(ground, self.name, ("valkey", "storage"), longest_call + STOP_MARGIN_SECONDS)
+        return _in_background(ground, self.name, longest_call + STOP_MARGIN_SECONDS)
 
 
 class Sweeper:
@@ -142,18 +141,17 @@ class Sweeper:
 
     def part(self, ground: Ground, _facts: dict[str, str]) -> Part:
         """Return the sweeper."""
-        return _in_background(ground, self.name, ("valkey",), STOP_MARGIN_SECONDS)
+        return _in_background(ground, self.name, STOP_MARGIN_SECONDS)
 
 
-def _in_background(ground: Ground, name: str, after: tuple[str, ...], grace: float) -> Part:
+def _in_background(ground: Ground, name: str, grace: float) -> Part:
     ready = ground.places.run / f"{name}.ready"
     return Part(
         name,
         _module(f"workers.serving.{name}"),
         FileProbe(str(ready)),
         environment={READY_FILE: str(ready)},
-        starts_after=("migrate", *after),
-        stops_before=("sandbox",),
+        stops_before=("sandbox", "valkey", "storage"),
         grace=grace,
         fix="Read its log; `callsheet doctor` checks what it needs.",
     )

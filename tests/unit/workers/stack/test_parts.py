@@ -95,10 +95,11 @@ def test_storage_has_ten_ports_of_its_own_and_private_keys(ground: Survey, home:
     assert security.read_text() == before
 
 
-def test_nothing_reads_the_database_before_it_is_migrated(ground: Survey) -> None:
+def test_everything_of_ours_starts_at_once_and_ends_before_what_it_needs(ground: Survey) -> None:
     parts, _ = built(ground())
     for name in ("api", "worker", "sweeper"):
-        assert "migrate" in parts[name].starts_after
+        assert parts[name].starts_after == ()
+        assert {"valkey", "storage"} <= set(parts[name].stops_before)
     assert parts["migrate"].runs_once
 
 
@@ -106,7 +107,6 @@ def test_the_worker_may_finish_the_longest_call_and_its_provider_waits_for_it(gr
     parts, _ = built(ground(clone_timeout_seconds=240, speech_timeout_seconds=30))
     assert parts["worker"].grace > 240
     assert {"sandbox"} <= set(parts["worker"].stops_before)
-    assert {"valkey", "storage"} <= set(parts["worker"].starts_after)
 
 
 def test_the_sandbox_is_given_its_user_as_it_reads_it(ground: Survey) -> None:

@@ -1,0 +1,34 @@
+"""Takes that cannot go on, and the money of attempts that may have been charged."""
+
+from sqlalchemy import ColumnElement, update
+from sqlalchemy.orm import Session
+
+from pipeline.ledger import service as ledger
+from pipeline.ledger.models import TransferKind
+from pipeline.speech.models import Take
+from pipeline.speech.rules import UNBEGUN, TakeState
+
+
+def block(session: Session, which: ColumnElement[bool], *, error_kind: str | None, error: str | None) -> None:
+    """Block the takes that nobody is speaking, and book what earlier attempts at them may have cost."""
+    blocking = update(Take).where(which, Take.state.in_(UNBEGUN)).returning(Take.id, Take.provider, Take.attempt)
+    values = {"state": TakeState.BLOCKED, "lease_until": None, "error_kind": error_kind, "error": error}
+    for take_id, provider, attempts in session.execute(blocking.values(**values)).all():
+        if attempts:
+            close_doubts(session, take_id, provider)
+
+
+def close_doubts(session: Session, take_id: str, provider: str) -> None:
+    """Book what attempts of unknown outcome may have cost, at the estimate: too much rather than too little."""
+    for attempt in ledger.open_holds(session, f"{take_id}#"):
+        pay(session, take_id, provider, attempt, None)
+
+
+def pay(
+    session: Session, take_id: str, provider: str, attempt: str, cost: int | None, chars: int | None = None
+) -> None:
+    """Turn the hold of an attempt into a charge of `cost` micro-dollars; None where nobody said."""
+    payment = ledger.Payment(TransferKind.SPEECH, provider, cost, take_id, chars)
+    amount = ledger.settle(session, attempt, payment)
+    if amount:
+        session.execute(update(Take).where(Take.id == take_id).values(cost=Take.cost + amount))

@@ -1,0 +1,24 @@
+import pytest
+
+from pipeline.errors import EnvironmentFault
+from pipeline.storage.port import StorageError
+from workers.serving import ground
+
+
+def test_a_process_waits_until_what_it_needs_is_there_and_answers() -> None:
+    answers = iter([StorageError("not yet"), False, True])
+
+    def is_so() -> bool:
+        answer = next(answers)
+        if isinstance(answer, StorageError):
+            raise answer
+        return answer
+
+    ground.wait_until("the bucket is there", is_so)
+    assert next(answers, None) is None
+
+
+def test_a_process_that_waits_in_vain_says_for_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ground, "PATIENCE_SECONDS", 0.1)
+    with pytest.raises(EnvironmentFault, match="until the bucket is there"):
+        ground.wait_until("the bucket is there", lambda: False)
