@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, CursorResult, Delete, Select, String, Update, select, update
@@ -14,6 +15,8 @@ from pipeline.db.ids import new_id
 BEAT_SECONDS = 1.0
 DEAD_AFTER_MS = 5_000
 """An instance that has not beaten for this long is taken for dead and its leases end."""
+HINT_SECONDS = 30
+"""A message that nobody has taken up by then is lost."""
 
 
 class Instance(Base):
@@ -89,6 +92,16 @@ def settle(session: Session, row: type[Leased], row_id: str, fence: int, **value
         row.id == row_id, row.fence == fence, row.holder.is_not(None), row.lease_until.is_not(None)
     )
     return rowcount(session, settling.values(lease_until=None, holder=None, **values)) == 1
+
+
+def announce(session: Session, row: type[Leased], *due: ColumnElement[bool]) -> Sequence[str]:
+    """Return the rows that are due and that nobody is at, each once in `HINT_SECONDS`, however many look for them.
+
+    A lease without a holder says that a message is on its way; it keeps nobody from claiming the row.
+    """
+    silent = row.holder.is_(None) & (row.lease_until.is_(None) | (row.lease_until < now_ms()))
+    announcing = update(row).where(*due, silent).values(lease_until=now_ms() + HINT_SECONDS * 1000)
+    return sorted(session.scalars(announcing.returning(row.id).execution_options(synchronize_session=False)))
 
 
 def lapsed(row: type[Leased]) -> ColumnElement[bool]:

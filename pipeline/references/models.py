@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pipeline.db.base import Base, CreatedAt, Id, Millis, Ref, Sha256, states
 from pipeline.db.leases import Leased
 
+FILENAME_LIMIT = 255
+"""A longer path is kept from its end, where the file's name is."""
+
 
 class Consent(Base):
     """A talent's dated, scoped, revocable permission, as it was declared; a changed one is a new row."""
@@ -47,7 +50,7 @@ class Reference(Leased, Base):
 
     account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
     sha256: Mapped[Sha256]
-    filename: Mapped[str] = mapped_column(String(255))
+    filename: Mapped[str] = mapped_column(String(FILENAME_LIMIT))
     object_key: Mapped[str] = mapped_column(String(300))
     state: Mapped[ReferenceState] = mapped_column(states(ReferenceState), default=ReferenceState.RECEIVED)
     attempt: Mapped[int] = mapped_column(default=0)

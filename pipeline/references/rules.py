@@ -8,6 +8,8 @@ from pipeline.intake.rules import Talent
 
 NORMALISER_VERSION = 1
 """Counts up when recordings are normalised differently; the key of the normalised form holds it."""
+PASSING = frozenset({"reference_altered", "reference_missing", "reference_unpreparable"})
+"""Refusals that are not about the recording itself: declared again, it gets another try."""
 
 
 def upload_key(account_id: str, sha256: str) -> str:
@@ -45,4 +47,26 @@ def altered(found: str, declared: str) -> Problem:
         measured=f"SHA-256 {found[:12]}…",
         allowed=f"SHA-256 {declared[:12]}…",
         hint="Apply again: the file changed while it was being uploaded.",
+    )
+
+
+def missing() -> Problem:
+    """Say that the bucket does not hold the recording."""
+    return Problem(
+        code="reference_missing",
+        message="the uploaded file is not there",
+        measured="no object",
+        allowed="the recording, uploaded before the run was started",
+        hint="Submit the recording again.",
+    )
+
+
+def oversized(measured: str, max_bytes: int) -> Problem:
+    """Say that the recording is larger than is ever decoded."""
+    return Problem(
+        code="too_large",
+        message=f"the file is too large; {max_bytes} bytes are allowed",
+        measured=measured,
+        allowed=f"{max_bytes} bytes",
+        hint="Cut the recording to five minutes, or export it at 48 kHz and 24 bit.",
     )

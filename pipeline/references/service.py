@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.audio import AudioRejected, AudioToolFailed, PreparedReference, ReferenceRules, prepare_reference
@@ -18,9 +18,9 @@ from pipeline.db.ids import new_id
 from pipeline.errors import ConsentRequired
 from pipeline.intake.rules import Consent as ConsentRecord
 from pipeline.intake.rules import Talent
-from pipeline.references.models import Consent, Reference, ReferenceState
-from pipeline.references.rules import altered, consent_digest, normalised_key, unpreparable
-from pipeline.storage.port import ObjectExists, ObjectStore
+from pipeline.references.models import FILENAME_LIMIT, Consent, Reference, ReferenceState
+from pipeline.references.rules import PASSING, altered, consent_digest, missing, normalised_key, oversized, unpreparable
+from pipeline.storage.port import ObjectExists, ObjectMissing, ObjectStore, ObjectTooLarge, StorageError
 
 LEASE_SECONDS = 120
 """Longer than the child's wall limit and both transfers together."""
@@ -49,13 +49,20 @@ class Prepared:
     key: str
 
 
+Outcome = Prepared | AudioRejected | AudioToolFailed | StorageError
+
+
 def declare(session: Session, *, account_id: str, sha256: str, filename: str, object_key: str) -> Reference:
     """Take in a recording that lies in the bucket; the same bytes are one reference."""
     known = find(session, account_id, sha256)
     if known is not None:
         return known
     reference = Reference(
-        id=new_id("ref"), account_id=account_id, sha256=sha256, filename=filename, object_key=object_key
+        id=new_id("ref"),
+        account_id=account_id,
+        sha256=sha256,
+        filename=filename[-FILENAME_LIMIT:],
+        object_key=object_key,
     )
     session.add(reference)
     session.flush()
@@ -109,7 +116,7 @@ def begin(session: Session, reference_id: str, holder: str) -> Job | None:
     return Job(row.id, row.fence, row.attempt, row.account_id, row.sha256, row.object_key)
 
 
-def prepare(store: ObjectStore, rules: ReferenceRules, job: Job) -> Prepared | AudioRejected | AudioToolFailed:
+def prepare(store: ObjectStore, rules: ReferenceRules, job: Job) -> Outcome:
     """Decode, measure, validate and normalise a recording, and store the result."""
     with tempfile.TemporaryDirectory(prefix="callsheet-reference-") as folder:
         source = Path(folder) / "original"
@@ -117,14 +124,18 @@ def prepare(store: ObjectStore, rules: ReferenceRules, job: Job) -> Prepared | A
             store.download(job.object_key, source, max_bytes=rules.max_bytes)
             _require_same_bytes(source, job.sha256)
             audio = prepare_reference(source, Path(folder), rules)
-        except (AudioRejected, AudioToolFailed) as error:
+            key = normalised_key(job.account_id, job.sha256, audio.path.suffix)
+            _keep(store, key, audio)
+        except ObjectMissing:
+            return AudioRejected([missing()])
+        except ObjectTooLarge as error:
+            return AudioRejected([oversized(str(error), rules.max_bytes)])
+        except (AudioRejected, AudioToolFailed, StorageError) as error:
             return error
-        key = normalised_key(job.account_id, job.sha256, audio.path.suffix)
-        _keep(store, key, audio)
     return Prepared(audio, key)
 
 
-def settle(session: Session, job: Job, outcome: Prepared | AudioRejected | AudioToolFailed) -> None:
+def settle(session: Session, job: Job, outcome: Outcome) -> None:
     """Record what became of a claimed recording."""
     match outcome:
         case Prepared():
@@ -135,19 +146,26 @@ def settle(session: Session, job: Job, outcome: Prepared | AudioRejected | Audio
             _settle(session, job, "reference.received", state=ReferenceState.RECEIVED)
         case AudioToolFailed():
             _settle_refused(session, job, [asdict(unpreparable(str(outcome), MAX_ATTEMPTS))])
+        case StorageError():
+            # The bucket's fault and not the recording's: it does not count, and the sweeper announces it again.
+            leases.settle(session, Reference, job.id, job.fence, state=ReferenceState.RECEIVED, attempt=job.attempt - 1)
 
 
 def sweep(session: Session) -> None:
     """Take back recordings whose worker is gone, and announce those that nobody has taken up."""
-    leases.rowcount(
-        session,
-        update(Reference)
-        .where(Reference.state == ReferenceState.PREPARING, leases.lapsed(Reference))
-        .values(state=ReferenceState.RECEIVED, lease_until=None, holder=None),
-    )
-    late = (Reference.state == ReferenceState.RECEIVED) & (Reference.created_at < now_ms() - HINT_MS)
-    for reference_id in session.scalars(select(Reference.id).where(late)):
+    gone = (Reference.state == ReferenceState.PREPARING, leases.lapsed(Reference))
+    for row in session.scalars(select(Reference).where(*gone)).all():
+        lost = AudioToolFailed("the process that decoded it is gone")
+        settle(session, Job(row.id, row.fence, row.attempt, row.account_id, row.sha256, row.object_key), lost)
+    late = (Reference.state == ReferenceState.RECEIVED, Reference.created_at < now_ms() - HINT_MS)
+    for reference_id in leases.announce(session, Reference, *late):
         emit(session, "reference.received", reference_id)
+
+
+def _may_be_fit(reference: Reference) -> bool:
+    # What was wrong with the upload or with our tools says nothing of the recording.
+    wrong = {problem["code"] for problem in reference.problems}
+    return reference.state is ReferenceState.REFUSED and bool(wrong & PASSING)
 
 
 def _settle_ready(session: Session, job: Job, prepared: Prepared) -> None:
