@@ -9,6 +9,8 @@ LABEL_LIMIT = 64
 TOKEN_LENGTH = 8
 MAX_ATTEMPTS = 3
 """How often an attempt that provably did not happen is made anew before the voice fails."""
+GONE = "voice_gone"
+"""The problem of a voice that was made, and that the provider no longer speaks with."""
 ACTIVATION_LINE = "This is how I sound."
 """What each new voice says first: a clone that never speaks is deleted upstream after seven days."""
 

@@ -1,0 +1,78 @@
+"""What a stopped run gives up, what has stood still, and what only a person can decide."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from pipeline.db import leases
+from pipeline.db.clock import now_ms
+from pipeline.db.events import emit
+from pipeline.intake.models import Run, RunState
+from pipeline.ledger import service as ledger
+from pipeline.references.models import Reference, ReferenceState
+from pipeline.voices.models import Attempt, Voice
+from pipeline.voices.rules import AttemptState, VoiceState
+from pipeline.voices.service.making import Claim, doubt
+from pipeline.voices.service.marking import fail
+
+HINT_MS = 5_000
+"""What has not been taken up for this long is announced again: its message is lost."""
+QUIESCENCE_MS = 15 * 60_000
+"""Longer than a sender may pause, plus its HTTP timeout: then nothing more can land, and a person decides."""
+
+
+def stop_run(session: Session, run_id: str) -> None:
+    """Give up what a stopped run has not sent: its money is free again, its voices wait for the next run."""
+    reason = session.get_one(Run, run_id).reason or "run_stopped"
+    # Voices before budgets, as `reserve` takes them: two transactions never wait for each other.
+    unsent = (Voice.run_id == run_id, Voice.state == VoiceState.WANTED)
+    for voice_id in session.scalars(select(Voice.id).where(*unsent)).all():
+        fail(session, voice_id, reason, "The run was stopped before it was its turn.")
+    for attempt in session.scalars(
+        select(Attempt).where(Attempt.run_id == run_id, Attempt.state == AttemptState.RESERVED)
+    ).all():
+        giving_up = update(Attempt).where(Attempt.id == attempt.id, Attempt.state == AttemptState.RESERVED)
+        if leases.rowcount(
+            session, giving_up.values(state=AttemptState.RELEASED, lease_until=None, settled_at=now_ms())
+        ):
+            ledger.release(session, attempt.id)
+            fail(session, attempt.voice_id, reason, "The run was stopped before it was sent.")
+    emit(session, "run.voices_stopped", run_id)
+
+
+def unclear(session: Session, account_id: str) -> Sequence[Attempt]:
+    """Return the account's attempts that wait for evidence or for a person, oldest first."""
+    states = [state for state in AttemptState if state.is_unclear()]
+    query = select(Attempt).where(Attempt.account_id == account_id, Attempt.state.in_(states))
+    return session.scalars(query.order_by(Attempt.id)).all()
+
+
+def sweep(session: Session) -> None:
+    """Move on what has stood still: lapsed sends become ambiguous, old doubts go to a person, lost messages again."""
+    for attempt in session.scalars(
+        select(Attempt).where(Attempt.state == AttemptState.SENDING, leases.lapsed(Attempt))
+    ).all():
+        doubt(session, attempt, Claim(attempt.id, attempt.fence), "lease_lapsed", "the worker that sent it is gone")
+    session.execute(
+        update(Attempt)
+        .where(Attempt.state == AttemptState.AMBIGUOUS, Attempt.settled_at < now_ms() - QUIESCENCE_MS)
+        .values(state=AttemptState.OPERATOR)
+    )
+    due = (Attempt.state == AttemptState.RESERVED, Attempt.not_before <= now_ms(), _stale(Attempt.created_at))
+    for attempt_id in leases.announce(session, Attempt, *due):
+        emit(session, "attempt.reserved", attempt_id)
+    for voice_id in session.scalars(select(Voice.id).outerjoin(Reference).where(*_is_reservable())):
+        emit(session, "voice.wanted", voice_id)
+    for run_id in session.scalars(select(Run.id).where(Run.state == RunState.RUNNING, Run.reason.is_not(None))):
+        emit(session, "run.stopped", run_id)
+
+
+def _is_reservable() -> tuple[ColumnElement[bool], ...]:
+    # A voice whose recording is still being prepared waits for it in silence.
+    judged = Reference.state.in_((ReferenceState.READY, ReferenceState.REFUSED))
+    return Voice.state == VoiceState.WANTED, _stale(Voice.created_at), Reference.id.is_(None) | judged
+
+
+def _stale(since: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    return since < now_ms() - HINT_MS

@@ -1,0 +1,145 @@
+"""Which voices are wanted, and on whose money: intent and hold are committed before anything is sent."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from pipeline.db import leases
+from pipeline.db.events import emit
+from pipeline.db.ids import new_id
+from pipeline.errors import BudgetExceeded, ConsentRequired
+from pipeline.intake import service as intake
+from pipeline.intake.models import Production, Run
+from pipeline.ledger import service as ledger
+from pipeline.provider.port import Prices
+from pipeline.references import service as references
+from pipeline.references.models import Reference, ReferenceState
+from pipeline.voices.models import Attempt, Voice
+from pipeline.voices.rules import VoiceKind, VoiceState, attempt_label, subject
+from pipeline.voices.service.marking import fail
+
+
+@dataclass(frozen=True)
+class WantedVoice:
+    """A voice a production needs, described by what it is made of."""
+
+    key: str
+    kind: VoiceKind
+    label: str
+    model: str = ""
+    reference_id: str | None = None
+    consent_id: str | None = None
+    provider_voice_id: str | None = None
+    description: str | None = None
+    gender: str | None = None
+    age_group: str | None = None
+
+
+def find(session: Session, account_id: str, provider: str, key: str) -> Voice | None:
+    """Return the account's voice made of `key`."""
+    mine = (Voice.account_id == account_id, Voice.provider == provider, Voice.key == key)
+    return session.scalar(select(Voice).where(*mine))
+
+
+def want(session: Session, *, account_id: str, provider: str, run_id: str, wanted: WantedVoice) -> Voice:
+    """Ask for a voice on a run's money. One that is ready, unclear, or paid for by another run is left as it is."""
+    voice = find(session, account_id, provider, wanted.key) or _new_voice(session, account_id, provider, wanted)
+    if voice.state is VoiceState.FAILED or (voice.state is VoiceState.WANTED and not _has_payer(session, voice)):
+        voice.state, voice.problem, voice.message = VoiceState.WANTED, None, None
+        voice.run_id, voice.consent_id = run_id, wanted.consent_id
+        emit(session, "voice.wanted", voice.id)
+    session.flush()
+    return voice
+
+
+def reserve(session: Session, voice_id: str, *, prices: Prices) -> None:
+    """Commit the intent to make a voice and hold its price; `voice.failed` where that cannot be."""
+    voice = session.get(Voice, voice_id)
+    if voice is None or voice.state is not VoiceState.WANTED or not _has_payer(session, voice):
+        return
+    reference = session.get(Reference, voice.reference_id) if voice.reference_id else None
+    if reference is not None and reference.state is ReferenceState.REFUSED:
+        fail(session, voice_id, "reference_refused", _refusal(reference))
+    elif reference is None or reference.state is ReferenceState.READY:
+        _reserve(session, voice, prices)
+
+
+def reserve_cloned(session: Session, reference_id: str, *, prices: Prices) -> None:
+    """Do the same for every voice that waits for this reference."""
+    waiting = (Voice.reference_id == reference_id, Voice.state == VoiceState.WANTED)
+    for voice_id in session.scalars(select(Voice.id).where(*waiting)).all():
+        reserve(session, voice_id, prices=prices)
+
+
+def refuse(session: Session, reference_id: str) -> None:
+    """Fail every voice that waits for a recording that was refused."""
+    reference = session.get_one(Reference, reference_id)
+    waiting = (Voice.reference_id == reference_id, Voice.state == VoiceState.WANTED)
+    for voice_id in session.scalars(select(Voice.id).where(*waiting)).all():
+        fail(session, voice_id, "reference_refused", _refusal(reference))
+
+
+def _has_payer(session: Session, voice: Voice) -> bool:
+    return voice.run_id is not None and not intake.is_stopped(session, voice.run_id)
+
+
+def _new_voice(session: Session, account_id: str, provider: str, wanted: WantedVoice) -> Voice:
+    ready = wanted.provider_voice_id is not None
+    voice = Voice(
+        id=new_id("voice"),
+        account_id=account_id,
+        provider=provider,
+        state=VoiceState.READY if ready else VoiceState.WANTED,
+        **asdict(wanted),
+    )
+    session.add(voice)
+    return voice
+
+
+def _reserve(session: Session, voice: Voice, prices: Prices) -> None:
+    making = update(Voice).where(Voice.id == voice.id, Voice.state == VoiceState.WANTED)
+    if not leases.rowcount(session, making.values(state=VoiceState.MAKING)):
+        return  # a twin was faster
+    price = prices.design_micros if voice.kind is VoiceKind.DESIGNED else prices.clone_micros
+    attempt_id = new_id("try")
+    try:
+        _require_consent(session, voice)
+        ledger.hold(session, account_id=voice.account_id, run_id=voice.run_id or "", attempt=attempt_id, amount=price)
+    except (BudgetExceeded, ConsentRequired) as error:
+        if isinstance(error, BudgetExceeded):
+            intake.stop_run(session, voice.run_id or "", error.code)
+        fail(session, voice.id, error.code, error.message)
+        return
+    session.add(_attempt(voice, attempt_id, price))
+    session.flush()
+    emit(session, "attempt.reserved", attempt_id)
+
+
+def _require_consent(session: Session, voice: Voice) -> None:
+    # It was asked when the run was planned; until the recording is ready it may have been withdrawn.
+    if voice.consent_id is not None:
+        production = session.get_one(Production, session.get_one(Run, voice.run_id).production_id)
+        today = datetime.now(UTC).date()
+        references.require_consent(session, voice.consent_id, production.name, production.language, today)
+
+
+def _attempt(voice: Voice, attempt_id: str, price: int) -> Attempt:
+    return Attempt(
+        id=attempt_id,
+        account_id=voice.account_id,
+        voice_id=voice.id,
+        kind=voice.kind,
+        provider=voice.provider,
+        model=voice.model,
+        subject=subject(voice.key),
+        price=price,
+        label=attempt_label(voice.label, attempt_id),
+        run_id=voice.run_id,
+    )
+
+
+def _refusal(reference: Reference) -> str:
+    told = (f"{problem.get('measured')} (allowed: {problem.get('allowed')})" for problem in reference.problems)
+    return f"{reference.filename}: {'; '.join(told)}"
