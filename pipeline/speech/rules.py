@@ -96,7 +96,7 @@ def verdict(error_kind: str, *, paid: int, claims: int, retry_after: float | Non
     """Judge a failed call. `paid` and `claims` count what came before it; `chance` in 0..1 spreads the retries."""
     delay = max(retry_after or 0.0, backoff_seconds(claims, chance))
     match error_kind:
-        case "not_sent" | "rate_limited" | "safe_retry":
+        case "not_sent" | "rate_limited" | "safe_retry" | "storage_away":
             return Verdict(TakeState.READY if claims < MAX_CLAIMS else TakeState.FAILED, delay)
         case "refused" | "content_blocked":
             return Verdict(TakeState.FAILED)

@@ -9,8 +9,8 @@ from pipeline.db.events import emit
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.speech.models import RunTake, Take
-from pipeline.speech.service.blocking import block
 from pipeline.speech.rules import IN_WINDOW, OPEN, TakeKind, TakeState
+from pipeline.speech.service.blocking import block
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceKind, VoiceState
 

@@ -3,7 +3,8 @@
 import hashlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
@@ -16,12 +17,12 @@ from pipeline.errors import BudgetExceeded, CallsheetError
 from pipeline.intake import service as intake
 from pipeline.intake.rules import split_text
 from pipeline.ledger import service as ledger
-from pipeline.ledger.models import TransferKind
 from pipeline.provider.errors import MESSAGE_LIMIT, ProviderError, ProviderFailed
 from pipeline.provider.port import SpeechRequest, SpeechResult, VoiceProvider
 from pipeline.references import service as references
 from pipeline.speech.models import Take
-from pipeline.speech.rules import TakeState, Verdict, object_key, part_key, verdict
+from pipeline.speech.rules import TakeState, Verdict, may_have_cost, object_key, part_key, verdict
+from pipeline.speech.service.blocking import close_doubts, pay
 from pipeline.speech.service.dispatching import close_runs, dispatch
 from pipeline.storage.port import ObjectExists, ObjectInfo, ObjectStore, StorageError
 from pipeline.voices import service as voices
@@ -121,9 +122,10 @@ def job(session: Session, take_id: str, *, max_chars: int) -> Job | None:
 
 
 def adopt(session: Session, job: Job, found: ObjectInfo, *, holder: str) -> None:
-    """Settle a take with the object that an earlier attempt has stored; nothing is paid."""
+    """Settle a take with the object that an earlier attempt has stored, and that attempt with what it cost."""
     claim = _claim(session, job.id, holder, LEASE_MARGIN_SECONDS)
     if claim is not None:
+        pay(session, job.id, job.provider, found.metadata.get("attempt", ""), _told_cost(found))
         settle(session, job, claim, _stored(found, cost=0))
 
 
@@ -138,6 +140,7 @@ def begin(session: Session, job: Job, *, holder: str, timeout: float) -> Claim |
     except CallsheetError as error:
         blocked = {"state": TakeState.BLOCKED, "error_kind": error.code, "error": error.message[:MESSAGE_LIMIT]}
         leases.settle(session, Take, job.id, claim.fence, **blocked)
+        close_doubts(session, job.id, job.provider)
         if isinstance(error, BudgetExceeded):
             intake.stop_run(session, take.run_id, error.code)
         return None
@@ -166,7 +169,7 @@ def call(provider: VoiceProvider, store: ObjectStore, job: Job, wait: Callable[[
             wait()
         part = _speak_part(provider, store, job, number, text)
         if isinstance(part, Missed):
-            return Missed(part.kind, part.message, _sum([*(p.cost for p in parts), part.cost]), part.retry_after)
+            return _missed_whole(parts, part)
         parts.append(part)
     return _joined(job, parts)
 
@@ -184,12 +187,10 @@ def keep(store: ObjectStore, job: Job, claim: Claim, spoken: Spoken) -> Stored |
     try:
         store.put(job.key, spoken.audio, content_type=spoken.content_type, metadata=_metadata(stored, job, claim))
     except ObjectExists:
-        found = store.head(job.key)
-        return _stored(found, cost=spoken.cost) if found else stored
+        return _twins(store, job, spoken) or stored
     except StorageError as error:
         return Missed("storage_failed", str(error), spoken.cost)
-    for number in range(len(job.parts) if len(job.parts) > 1 else 0):
-        store.delete(part_key(job.account_id, job.fingerprint, job.format, number))
+    _drop_parts(store, job)
     return stored
 
 
@@ -240,26 +241,38 @@ def _checked(answer: SpeechResult, audio_format: str) -> Spoken:
 
 def _speak_part(provider: VoiceProvider, store: ObjectStore, job: Job, number: int, text: str) -> Spoken | Missed:
     key = part_key(job.account_id, job.fingerprint, job.format, number)
-    found = store.head(key)
-    if found is not None:
-        stored = _stored(found, cost=0)
-        return Spoken(store.get(key), stored.content_type, stored.seconds, 0, 0)
+    try:
+        found = store.head(key)
+        if found is not None:
+            return Spoken(store.get(key), found.content_type, _stored(found, cost=0).seconds, 0, 0)
+    except StorageError as error:
+        return Missed("storage_away", str(error))
     part = _speak(provider, job, text)
     if isinstance(part, Spoken):
         seconds = {"seconds": f"{part.seconds:.3f}"}
-        store.put(key, part.audio, content_type=part.content_type, metadata=seconds)
+        try:
+            store.put(key, part.audio, content_type=part.content_type, metadata=seconds)
+        except ObjectExists:
+            return part  # a twin has stored it as well; either serves
+        except StorageError as error:
+            return Missed("storage_failed", str(error), part.cost)
     return part
 
 
-def _joined(job: Job, parts: list[Spoken]) -> Spoken:
-    whole = audio.join([part.audio for part in parts], job.format)
-    return Spoken(
-        audio=whole,
-        content_type=parts[0].content_type,
-        seconds=audio.probe_speech(whole, job.format).seconds,
-        cost=_sum([part.cost for part in parts]),
-        chars=_sum([part.chars for part in parts]),
-    )
+def _missed_whole(parts: list[Spoken], missed: Missed) -> Missed:
+    """Return the miss of one part as the miss of the take, with what all its parts have cost."""
+    cost = 0 if missed.cost is None and not may_have_cost(missed.kind) else missed.cost
+    return replace(missed, cost=_sum([*(part.cost for part in parts), cost])) if parts else missed
+
+
+def _joined(job: Job, parts: list[Spoken]) -> Spoken | Missed:
+    cost = _sum([part.cost for part in parts])
+    try:
+        whole = audio.join([part.audio for part in parts], job.format)
+        seconds = audio.probe_speech(whole, job.format).seconds
+    except audio.AudioRejected as error:
+        return Missed(error.code, error.message, cost)
+    return Spoken(whole, parts[0].content_type, seconds, cost, _sum([part.chars for part in parts]))
 
 
 def _sum(amounts: list[int | None]) -> int | None:
@@ -269,12 +282,29 @@ def _sum(amounts: list[int | None]) -> int | None:
 
 
 def _metadata(stored: Stored, job: Job, claim: Claim) -> dict[str, str]:
-    return {
-        "attempt": claim.attempt(job.id),
-        "cost-micros": "" if stored.cost is None else str(stored.cost),
-        "seconds": f"{stored.seconds:.3f}",
-        "sha256": stored.sha256,
-    }
+    cost = {} if stored.cost is None else {"cost-micros": str(stored.cost)}
+    seconds = f"{stored.seconds:.3f}"
+    return {"attempt": claim.attempt(job.id), "seconds": seconds, "sha256": stored.sha256, **cost}
+
+
+def _told_cost(found: ObjectInfo) -> int | None:
+    """Return what the audio cost whoever stored it; None where the provider did not say."""
+    cost = found.metadata.get("cost-micros")
+    return int(cost) if cost else None
+
+
+def _twins(store: ObjectStore, job: Job, spoken: Spoken) -> Stored | None:
+    try:
+        found = store.head(job.key)
+    except StorageError:
+        return None  # it is there all the same
+    return _stored(found, cost=spoken.cost) if found else None
+
+
+def _drop_parts(store: ObjectStore, job: Job) -> None:
+    for number in range(len(job.parts) if len(job.parts) > 1 else 0):
+        with suppress(StorageError):  # what stays behind costs a little room, and the whole is stored
+            store.delete(part_key(job.account_id, job.fingerprint, job.format, number))
 
 
 def _stored(found: ObjectInfo, *, cost: int | None) -> Stored:
@@ -306,9 +336,9 @@ def _settle_done(session: Session, job: Job, claim: Claim, stored: Stored) -> No
         error_kind=None,
         error=None,
     )
-    _pay(session, job, claim.attempt(job.id), stored.cost, stored.chars)
+    pay(session, job.id, job.provider, claim.attempt(job.id), stored.cost, stored.chars)
     if settled:
-        _close_doubts(session, job, claim)
+        close_doubts(session, job.id, job.provider)
         _note_voice_spoke(session, job.voice_id)
 
 
@@ -334,7 +364,7 @@ def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: M
     )
     _settle_missed_money(session, take, claim, missed, judged)
     if settled and judged.state.is_final():
-        _close_doubts(session, take, claim)
+        close_doubts(session, take.id, take.provider)
     if judged.loses_voice:
         voices.lose(session, take.voice_id, missed.message)
     if judged.stops_account:
@@ -344,22 +374,9 @@ def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: M
 def _settle_missed_money(session: Session, take: Take, claim: Claim, missed: Missed, judged: Verdict) -> None:
     # An attempt that may have been charged keeps its hold until the take is over: the cap stays a true bound.
     if missed.cost is not None:
-        _pay(session, take, claim.attempt(take.id), missed.cost, None)
+        pay(session, take.id, take.provider, claim.attempt(take.id), missed.cost)
     elif not judged.paid:
         ledger.release(session, claim.attempt(take.id))
-
-
-def _pay(session: Session, spoken: Job | Take, attempt: str, cost: int | None, chars: int | None) -> None:
-    payment = ledger.Payment(TransferKind.SPEECH, spoken.provider, cost, spoken.id, chars)
-    amount = ledger.settle(session, attempt, payment)
-    if amount:
-        session.execute(update(Take).where(Take.id == spoken.id).values(cost=Take.cost + amount))
-
-
-def _close_doubts(session: Session, spoken: Job | Take, claim: Claim) -> None:
-    """Book what attempts of unknown outcome may have cost, at the estimate: too much rather than too little."""
-    for fence in range(1, claim.fence + 1):
-        _pay(session, spoken, Claim(fence).attempt(spoken.id), None, None)
 
 
 def _note_voice_spoke(session: Session, voice_id: str) -> None:

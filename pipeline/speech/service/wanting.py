@@ -14,7 +14,7 @@ from pipeline.speech.rules import OPEN, Sound, TakeKind, TakeState
 from pipeline.speech.service.blocking import block
 from pipeline.speech.service.dispatching import dispatch
 from pipeline.voices.models import Voice
-from pipeline.voices.rules import ACTIVATION_LINE, VoiceKind, VoiceState
+from pipeline.voices.rules import ACTIVATION_LINE, GONE, VoiceKind, VoiceState
 
 LOOKUP_BATCH = 1_000
 AUDITION_FORMAT = "mp3"
@@ -64,7 +64,8 @@ def open_voice(session: Session, voice_id: str, *, prices: Prices) -> None:
 def block_voice(session: Session, voice_id: str) -> None:
     """Stop the lines of a voice that cannot be had, and say why on each."""
     voice = session.get_one(Voice, voice_id)
-    if voice.problem is not None:  # by now it may be wanted once more
+    if voice.state in {VoiceState.FAILED, VoiceState.UNCLEAR} or voice.problem == GONE:
+        # Else it is wanted once more by now, and this message is from before.
         block(session, Take.voice_id == voice_id, error_kind=voice.problem, error=voice.message)
 
 
