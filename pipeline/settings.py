@@ -52,13 +52,15 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices(f"{PREFIX}KYMA_API_KEY", "KYMA_API_KEY", "kyma_api_key"),
         description="Key of the Kyma account that pays; also read from KYMA_API_KEY.",
     )
-    sandbox_url: str | None = Field(None, description="Base URL of the sandbox, /v1 included; `callsheet up` starts one.")
+    sandbox_url: str | None = Field(
+        None, description="Base URL of the sandbox, /v1 included; `callsheet up` starts one."
+    )
     sandbox_api_key: SecretStr | None = Field(None, description="Key of a sandbox user.")
     sandbox_engine: Literal["auto", "natural", "pico", "tone"] = Field(
         "auto", description="The sandbox's voice engine: auto takes the best one installed."
     )
     sandbox_tier: Literal["T0", "T1", "T2", "T3", "T4"] = Field(
-        "T4", description="The sandbox user's tier: how many calls a minute and at once."
+        "T3", description="The sandbox user's tier: how many calls a minute and at once."
     )
     sandbox_balance_usd: int = Field(500, gt=0, description="Sandbox dollars the sandbox user starts with.")
 
@@ -69,8 +71,12 @@ class Settings(BaseSettings):
     flower_url: str | None = Field(None, description="Where Flower listens.")
     flower_password: SecretStr | None = Field(None, description="Flower's password; generated where none is given.")
 
-    worker_threads: int = Field(16, ge=1, le=256, description="Provider calls one worker may have under way.")
-    speech_timeout_seconds: float = Field(60.0, gt=0, description="Longest wait for one spoken line.")
+    worker_threads: int = Field(
+        48, ge=1, le=256, description="Tasks one worker may have under way; most of them wait for the provider."
+    )
+    speech_timeout_seconds: float = Field(
+        180.0, gt=0, description="Longest wait for one spoken line; 5,000 characters are minutes of speech."
+    )
     clone_timeout_seconds: float = Field(180.0, ge=180, description="Longest wait for one clone.")
 
     @classmethod

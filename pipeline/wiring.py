@@ -14,12 +14,13 @@ from pipeline.settings import PREFIX, Settings
 from pipeline.storage.port import ObjectStore
 from pipeline.storage.s3 import S3Store
 
+MOST_CONNECTIONS = 16
 UP = "Run `callsheet up`, or set it to use a service of your own."
 
 
 def database(settings: Settings) -> Database:
-    """Return the database, with a connection for every thread of a worker."""
-    return Database(settings.sqlalchemy_url, pool_size=settings.worker_threads + 4)
+    """Return the database. No thread keeps a connection while it waits for the provider."""
+    return Database(settings.sqlalchemy_url, pool_size=min(settings.worker_threads, MOST_CONNECTIONS))
 
 
 def store(settings: Settings) -> ObjectStore:

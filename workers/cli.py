@@ -69,7 +69,7 @@ def sweeper() -> None:
 
 @app.command()
 def api(port: Annotated[int, typer.Option(help="Port on loopback.")] = 8000) -> None:
-    """Run the HTTP API in the foreground; its reference is at /docs."""
+    """Run the HTTP API in the foreground; its reference is at /openapi.json."""
     from workers.serving.api import run
 
     run(load_settings(), port)

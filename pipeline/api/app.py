@@ -17,7 +17,8 @@ Upload the files of a submission with the forms of `POST /v1/uploads`, look at `
 
 def create_app(edge: Edge) -> FastAPI:
     """Make the API over an edge."""
-    app = FastAPI(title="Callsheet", version="1", description=DESCRIPTION)
+    # The interactive pages would be fetched from elsewhere at run time; the reference itself is at /openapi.json.
+    app = FastAPI(title="Callsheet", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.edge = edge
     for routes in (uploads, plans, runs, lines, accounts):
         app.include_router(routes.router, prefix="/v1")
@@ -40,5 +41,7 @@ async def _callsheet_error(_request: Request, error: Exception) -> JSONResponse:
 async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
     details = error.errors() if isinstance(error, RequestValidationError) else []
     places = [f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}" for detail in details]
-    refusal = UsageError("; ".join(places) or "The request is not valid.", hint="See /docs for what is expected.")
+    refusal = UsageError(
+        "; ".join(places) or "The request is not valid.", hint="See /openapi.json for what is expected."
+    )
     return JSONResponse({"error": refusal.as_dict()}, status_code=422)

@@ -2,6 +2,7 @@
 
 from pipeline.speech.service.dispatching import close_runs, dispatch, stop_run
 from pipeline.speech.service.speaking import (
+    Claim,
     Job,
     Missed,
     Spoken,
@@ -18,6 +19,7 @@ from pipeline.speech.service.sweeping import sweep
 from pipeline.speech.service.wanting import WantedTake, block_voice, open_voice, want
 
 __all__ = [
+    "Claim",
     "Job",
     "Missed",
     "Spoken",

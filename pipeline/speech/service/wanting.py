@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.db.ids import new_id
@@ -51,7 +51,7 @@ def want(session: Session, run: Run, wanted: Iterable[WantedTake]) -> None:
 
 def open_voice(session: Session, voice_id: str, *, prices: Prices) -> None:
     """Start the lines of a voice that has become ready, its audition first."""
-    voice = session.get_one(Voice, voice_id)
+    voice = session.get_one(Voice, voice_id, with_for_update=True)  # the message may be there twice, at the same time
     if voice.state is not VoiceState.READY:
         return
     if voice.kind is not VoiceKind.SYSTEM and voice.spoke_at is None:
@@ -121,6 +121,8 @@ def _want_audition(session: Session, voice: Voice, prices: Prices) -> None:
         return
     model = _speech_model(session, voice, prices)
     sound = Sound(voice.provider, model, voice.key, ACTIVATION_LINE, AUDITION_FORMAT, None)
+    if _is_asked_for(session, run, sound):
+        return
     audition = WantedTake(
         sound=sound,
         voice=voice,
@@ -132,6 +134,13 @@ def _want_audition(session: Session, voice: Voice, prices: Prices) -> None:
         priority=0,
     )
     want(session, run, [audition])
+
+
+def _is_asked_for(session: Session, run: Run, sound: Sound) -> bool:
+    asked = exists().where(
+        RunTake.run_id == run.id, RunTake.take_id == Take.id, Take.fingerprint == sound.fingerprint()
+    )
+    return bool(session.scalar(select(asked)))
 
 
 def _speech_model(session: Session, voice: Voice, prices: Prices) -> str:
