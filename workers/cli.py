@@ -17,21 +17,22 @@ from workers import local
 from workers.stack.record import StackState
 
 app = create_app()
+PANEL = "The stack"
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def up(*, as_json: AsJson = False) -> None:
     """Start the local stack, or what is missing of it, and wait until everything is ready."""
     _show_stack(local.start(), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def down(*, as_json: AsJson = False) -> None:
     """Stop the local stack. Calls under way are finished first; nothing is lost."""
     _show_stack(local.stop(), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def doctor(*, as_json: AsJson = False) -> None:
     """Check every part and say the fix for what is wrong."""
     from workers.app import app as celery_app
@@ -49,7 +50,7 @@ def doctor(*, as_json: AsJson = False) -> None:
         raise typer.Exit(ExitCode.ENVIRONMENT)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def worker(
     queues: Annotated[str, typer.Option(help="Queues to serve, separated by commas.")] = "references,voices,speech",
 ) -> None:
@@ -59,7 +60,7 @@ def worker(
     run(load_settings(), tuple(queues.split(",")))
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def sweeper() -> None:
     """Run the sweeper in the foreground: it finds what lost messages and dead workers have left behind."""
     from workers.serving.sweeper import run
@@ -67,7 +68,7 @@ def sweeper() -> None:
     run(load_settings())
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def api(port: Annotated[int, typer.Option(help="Port on loopback.")] = 8000) -> None:
     """Run the HTTP API in the foreground; its reference is at /openapi.json."""
     from workers.serving.api import run
@@ -75,13 +76,16 @@ def api(port: Annotated[int, typer.Option(help="Port on loopback.")] = 8000) -> 
     run(load_settings(), port)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@app.command(
+    rich_help_panel=PANEL,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
 def sandbox(arguments: typer.Context) -> None:
     """Run the Kyma-compatible sandbox in the foreground; `callsheet sandbox --help` lists its options."""
     os.execv(sys.executable, (sys.executable, "-m", "pipeline.sandbox", *arguments.args))  # noqa: S606 - our own module
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def flower() -> None:
     """Run Flower in the foreground, on loopback, behind a password and read-only."""
     from workers.stack.flower import run_flower

@@ -1,8 +1,12 @@
 """The commands a producer uses. Each is a client of the API; the operator's commands are added by the workers."""
 
+from importlib import metadata
+from typing import Annotated
+
 import typer
 
 from pipeline.cli.commands import project, results
+from pipeline.cli.console import data
 
 HELP = """Plan and apply for voices: clone a cast once, speak every line, and know what it cost.
 
@@ -11,7 +15,22 @@ Exit codes: 0 ok, 2 usage, 3 partial, 4 budget, 5 needs reconcile, 6 consent, 7 
 
 def create_app() -> typer.Typer:
     """Make the command line with the producer's commands."""
-    app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    app = typer.Typer(
+        help=HELP,
+        invoke_without_command=True,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
     for commands in (project, results):
         commands.register(app)
     return app
+
+
+def _options(
+    *, version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False
+) -> None:
+    if version:
+        data.print(f"callsheet {metadata.version('callsheet')}")
+        raise typer.Exit

@@ -12,7 +12,7 @@ from pipeline.cli import follow, render
 from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, talk
 from pipeline.cli.context import context
-from pipeline.cli.options import AsJson, ProjectPath
+from pipeline.cli.options import PANEL, AsJson, ProjectPath
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.submission import LocalProject
 from pipeline.errors import ExitCode, UsageError
@@ -26,7 +26,7 @@ EXITS = {"budget_exceeded": ExitCode.BUDGET, "consent_required": ExitCode.CONSEN
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     for command in (init, check, plan, apply):
-        app.command()(command)
+        app.command(rich_help_panel=PANEL)(command)
 
 
 def init(

@@ -9,7 +9,7 @@ from rich.markup import escape
 from pipeline.cli import follow, render
 from pipeline.cli.console import data, say, show_json
 from pipeline.cli.context import context
-from pipeline.cli.options import AsJson
+from pipeline.cli.options import PANEL, AsJson
 from pipeline.cli.pack import Puller
 from pipeline.ledger.money import dollars
 
@@ -19,7 +19,7 @@ AllowedRun = Annotated[str | None, typer.Argument(help="Id of a run; the newest 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     for command in (status, pull, voices, ledger):
-        app.command()(command)
+        app.command(rich_help_panel=PANEL)(command)
 
 
 def status(
