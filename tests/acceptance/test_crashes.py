@@ -1,5 +1,6 @@
 """Parts die in the middle of a run; the run goes on and nothing settled is paid or spoken twice."""
 
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,3 +97,18 @@ def test_an_answer_that_never_came_is_unclear_and_its_clone_never_sent_again(own
     assert sum(call["operation"] == "voice-clone" for call in own.sandbox("ledger")["charges"]) == clones + 1
     unclear = own.ask("voices")["unclear"]
     assert [attempt["state"] for attempt in unclear] == ["ambiguous"]
+
+
+def test_ctrl_c_stops_watching_and_not_the_run(own: RunningStack, tmp_path: Path) -> None:
+    project = write_project(tmp_path, one_voice("watched"), rows("watched", 20), {"references/mara.mp3": MARA})
+    command = own.start("apply", project, "--yes")
+    told = ""
+    assert command.stderr is not None
+    while "takes" not in told:
+        told += command.stderr.readline()
+    command.send_signal(signal.SIGINT)
+    _, rest = command.communicate(timeout=30)
+    assert command.returncode == 130, rest
+    run_id = own.ask("status")["id"]
+    assert f"callsheet status {run_id} --watch" in rest
+    assert own.wait(run_id, lambda status: status["state"] != "running")["state"] == "done"

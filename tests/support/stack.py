@@ -60,6 +60,18 @@ class RunningStack:
         )
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start a command and leave it running; it is the caller's to end."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "workers.cli", *map(str, arguments)],
+            env=self._environment,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def ask(self, *arguments: str | Path) -> Any:
         """Run a command that has to succeed and return its data."""
         ended = self.run(*arguments, "--json")

@@ -39,11 +39,16 @@ def init(
         str | None,
         typer.Option(help="Who allows all of these recordings to be cloned; written into the project file."),
     ] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Write a small project to start from."""
     name = folder.resolve().name
     files = from_recordings(name, from_folder, consent) if from_folder else _scaffolded(name)
     _write_new(folder, files)
+    if as_json:
+        show_json({"folder": str(folder), "files": list(files)})
+        return
     say(f"Wrote {', '.join(escape(path) for path in files)} in [bold]{escape(str(folder))}[/].")
     say(f"[bold]Next[/]  callsheet check {escape(str(folder))}")
 
