@@ -28,7 +28,7 @@ WORD = re.compile(r"[a-z']+")
 
 
 def main() -> int:
-    """Print what was measured; 1 where a file is silent or a talent's takes are nearer to another."""
+    """Print what was measured; 1 where a file is silent, or a character's takes together are nearer to another."""
     options = _options()
     project = LocalProject.read(options.project)
     lines = [line for line in json.loads((options.folder / "manifest.json").read_text())["lines"] if line["file"]]
@@ -45,7 +45,8 @@ def main() -> int:
         "words": _words(options.folder, lines[:: max(1, len(lines) // options.words)]) if options.words else None,
     }
     print(json.dumps(report, indent=1) if options.json else _told(report))
-    return 0 if report["most_silence"] < 0.6 and voices["nearest_own"] == voices["takes"] else 1
+    apart = all(max(row, key=lambda key: row[key]) == character for character, row in voices["table"].items())
+    return 0 if report["most_silence"] < 0.6 and apart else 1
 
 
 def _options() -> argparse.Namespace:
@@ -66,18 +67,21 @@ def _confusion(folder: Path, project: LocalProject, lines: Sequence[dict[str, An
     }
     takes = {line["take"]: line for line in lines if line["character"] in references}
     heard: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    nearest = 0
+    strays = []
     for line in takes.values():
         spoken = _embed(folder / line["file"])
         likeness = {key: float(spoken @ reference) for key, reference in references.items()}
-        nearest += max(likeness, key=lambda key: likeness[key]) == line["character"]
+        nearest = max(likeness, key=lambda key: likeness[key])
+        if nearest != line["character"]:
+            strays.append(f"{line['id']} ({line['seconds']} s) is nearer to {nearest}")
         for key, value in likeness.items():
             heard[line["character"]][key].append(value)
     own = [value for key in heard for value in heard[key][key]]
     other = [value for key in heard for against in heard[key] if against != key for value in heard[key][against]]
     return {
         "takes": len(takes),
-        "nearest_own": nearest,
+        "nearest_own": len(takes) - len(strays),
+        "strays": strays,
         "own": round(statistics.mean(own), 3),
         "other": round(statistics.mean(other), 3),
         "table": {key: {k: round(statistics.mean(v), 2) for k, v in row.items()} for key, row in heard.items()},
@@ -127,6 +131,7 @@ def _told(report: dict[str, Any]) -> str:
     voices = report["voices"]
     rows = [f"{key:>10}  {value}" for key, value in report.items() if key != "voices"]
     rows.append(f"    voices  {voices['nearest_own']} of {voices['takes']} takes nearest to their own reference")
+    rows += [f"            {stray}" for stray in voices["strays"]]
     rows.append(f"            own {voices['own']}, other {voices['other']}")
     names = list(voices["table"])
     rows.append(" " * 12 + "".join(f"{name:>9}" for name in names))
