@@ -71,7 +71,7 @@ def runs(session: Session, account_id: str, *, after: str | None = None, limit: 
             "started_at": iso(run.created_at),
             "closed_at": iso(run.closed_at),
         }
-        for run, name in session.execute(query.order_by(Run.id.desc()).limit(min(limit, PAGE_LIMIT)))
+        for run, name in session.execute(query.order_by(Run.id.desc()).limit(limit))
     ]
 
 
@@ -102,7 +102,7 @@ def line_takes(
         .outerjoin(Take, (Take.fingerprint == Line.fingerprint) & (Take.account_id == account_id))
         .where(Production.account_id == account_id, Production.name == production, Line.position > after)
         .order_by(Line.position)
-        .limit(min(limit, PAGE_LIMIT))
+        .limit(limit)
     )
     return [_line_take(line, take) for line, take in session.execute(query)]
 
@@ -151,7 +151,7 @@ def transfers(
             "chars": row.chars,
             "at": iso(row.created_at),
         }
-        for row in session.scalars(query.order_by(Transfer.id).limit(min(limit, PAGE_LIMIT)))
+        for row in session.scalars(query.order_by(Transfer.id).limit(limit))
     ]
 
 
@@ -196,7 +196,7 @@ def is_running(status: dict[str, Any]) -> bool:
 
 def _take_counts(session: Session, run_id: str) -> dict[TakeState, int]:
     query = select(Take.state, func.count()).join(RunTake, RunTake.take_id == Take.id)
-    rows = session.execute(query.where(RunTake.run_id == run_id).group_by(Take.state)).tuples()
+    rows = session.execute(query.where(RunTake.run_id == run_id).group_by(Take.state))
     return dict(rows.all())
 
 

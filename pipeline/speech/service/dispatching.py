@@ -37,11 +37,11 @@ def dispatch(session: Session, provider: str) -> int:
         update(Take)
         .where(Take.id.in_(select(due.c.id)), Take.state == TakeState.READY)
         .values(state=TakeState.DISPATCHED, lease_until=now_ms() + leases.HINT_SECONDS * 1000)
-        .returning(Take.id)
+        .returning(Take.priority, Take.id)
         .execution_options(synchronize_session=False)
     )
-    sent = sorted(session.scalars(sending))
-    for take_id in sent:
+    sent = sorted(session.execute(sending).all())
+    for _, take_id in sent:
         emit(session, "take.dispatched", take_id)
     return len(sent)
 
