@@ -138,6 +138,11 @@ def bury(session: Session, holder: str) -> None:
     session.flush()
 
 
+def revive(session: Session, holder: str) -> None:
+    """Let a worker instance live."""
+    assert leases.beat(session, holder)
+
+
 @dataclass(frozen=True)
 class Sheet:
     """A project in the making: characters by key with their voices, lines by id with who speaks and what."""

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import update
 
 from pipeline.audio import ReferenceRules
 from pipeline.db import leases
@@ -49,10 +48,6 @@ class Stage:
     @property
     def database(self) -> Database:
         return self.edge.database
-
-    def write(self) -> Iterator[Session]:
-        """Run a transaction whose events become messages."""
-        return self.edge.write()  # type: ignore[return-value] # a context manager
 
     def hand_on(self) -> None:
         """Let the tasks run that were hinted at so far, each once."""
@@ -110,11 +105,6 @@ class Stage:
         key = f"references/{factories.sha256(name)}.wav"
         if self.store.head(key) is None:
             self.store.put(key, tone(), content_type="audio/wav")
-
-    def only(self, table: type[Attempt] | type[Take] | type[Voice]) -> Attempt | Take | Voice:
-        """Return the one row of a table."""
-        with self.database.read() as session:
-            return session.scalars(select(table)).one()
 
 
 @contextmanager

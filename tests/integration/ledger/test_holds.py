@@ -4,7 +4,7 @@ from sqlalchemy import select
 from pipeline.db.engine import Database
 from pipeline.errors import BudgetExceeded
 from pipeline.ledger import service as ledger
-from pipeline.ledger.models import Budget, Hold, HoldState, Transfer, TransferKind
+from pipeline.ledger.models import Account, Budget, Hold, HoldState, Transfer, TransferKind
 from tests.integration.ledger.purses import Purse, open_purse
 from tests.support import factories
 
@@ -178,7 +178,7 @@ def test_an_attempt_holds_once(database: Database) -> None:
 def test_the_price_of_a_run_does_not_touch_another(database: Database) -> None:
     purse = open_purse(database, account_cap=100)
     with database.write() as session:
-        owner = session.get_one(factories.Account, purse.account_id)
+        owner = session.get_one(Account, purse.account_id)
         second = factories.run(session, owner, cap=100)
     hold(database, purse, 60)
     with pytest.raises(BudgetExceeded, match="the account's budget"):

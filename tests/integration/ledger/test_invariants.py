@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from pipeline.db.engine import Database
+from pipeline.intake.models import Run
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import Account, Budget, Transfer, TransferKind
 from pipeline.speech.models import Take
@@ -187,7 +188,7 @@ def test_i6_no_take_is_spoken_without_a_lease_nor_done_without_audio(
     database: Database, purse: Purse, change: dict[str, object], why: str
 ) -> None:
     def ask(session: Session) -> None:
-        started = session.get_one(factories.Run, purse.run_id)
+        started = session.get_one(Run, purse.run_id)
         factories.take(session, started, factories.system_voice(session, started))
         session.execute(update(Take).values(**change))
 

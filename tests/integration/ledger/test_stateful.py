@@ -10,7 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, 
 
 from pipeline.errors import BudgetExceeded
 from pipeline.ledger import service as ledger
-from pipeline.ledger.models import Budget, TransferKind
+from pipeline.ledger.models import Account, Budget, TransferKind
 from tests.integration.ledger.purses import Purse, open_purse
 from tests.support import factories
 from tests.support.books import assert_books_balance
@@ -32,7 +32,7 @@ class Books(RuleBasedStateMachine):
         self.database = self.stack.enter_context(type(self).make().fresh())
         first = open_purse(self.database, account_cap=ACCOUNT_CAP, run_cap=RUN_CAP)
         with self.database.write() as session:
-            second = factories.run(session, session.get_one(factories.Account, first.account_id), cap=RUN_CAP)
+            second = factories.run(session, session.get_one(Account, first.account_id), cap=RUN_CAP)
         self.purses = (first, Purse(first.account_id, second.id))
         self.held: dict[str, tuple[Purse, int]] = {}
         self.paid = {first.account_id: 0, first.run_id: 0, second.id: 0}

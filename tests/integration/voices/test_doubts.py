@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from pipeline.intake.models import Run, RunState
-from pipeline.ledger.models import Budget
+from pipeline.ledger.models import Account, Budget
 from pipeline.provider.errors import Ambiguous, NotSent, ProviderError, Refused
 from pipeline.provider.port import VoiceResult
 from pipeline.speech.models import Take
@@ -84,7 +84,7 @@ def test_another_run_does_not_make_what_is_unclear(stage: Stage, mara: Wanted) -
     stage.provider.will_make(Ambiguous("reset"))
     stage.settle_down(2)
     with stage.edge.write() as session:
-        again = factories.run(session, session.get_one(factories.Account, mara.account_id))
+        again = factories.run(session, session.get_one(Account, mara.account_id))
         made = factories.voice(session, again)
         blocked = factories.take(session, again, made, "And who are you?")
         assert (blocked.state, blocked.error_kind) == (TakeState.BLOCKED, "needs_reconcile")

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from pipeline.db.clock import now_ms
 from pipeline.intake.models import Run, RunState
-from pipeline.ledger.models import Budget, Hold, HoldState, Transfer, TransferKind
+from pipeline.ledger.models import Account, Budget, Hold, HoldState, Transfer, TransferKind
 from pipeline.provider.errors import (
     AccountBlocked,
     Ambiguous,
@@ -240,7 +240,7 @@ def test_a_voice_that_failed_is_made_by_the_next_run_that_wants_it(stage: Stage,
     stage.provider.will_make(Refused("no"))
     stage.settle_down(2)
     with stage.edge.write() as session:
-        owner = session.get_one(factories.Account, session.get_one(Voice, mara).account_id)
+        owner = session.get_one(Account, session.get_one(Voice, mara).account_id)
         next_run = factories.run(session, owner)
         assert factories.voice(session, next_run).id == mara
     stage.settle_down(2)
