@@ -9,7 +9,7 @@ The form is the product's own. What each option protects against:
 - `security.toml` with signing keys: without it the filer port reads and writes every object for anybody;
 - `-s3.localSocket`, `-filer.localSocket` and TMPDIR (for the gRPC twins): the default is the machine's
   shared folder for temporary files, and some of the sockets stay there after a stop;
-- GOMEMLIMIT: 110-160 MB resident instead of 400.
+- GOMEMLIMIT: a bound on its memory; below 400 MiB its collector never rests.
 """
 
 import contextlib
@@ -81,7 +81,7 @@ def command(program: Path, folder: Path, ports: Mapping[str, int]) -> Sequence[s
 def environment(folder: Path) -> Mapping[str, str]:
     """Return the server's whole environment: credentials of the caller's would make it a second identity."""
     private = {"HOME": str(folder), "TMPDIR": str(folder)}
-    return {"PATH": os.environ["PATH"], **private, "GOMEMLIMIT": "200MiB", "GOGC": "50"}
+    return {"PATH": os.environ["PATH"], **private, "GOMEMLIMIT": "400MiB", "GOGC": "50"}
 
 
 def write_config(folder: Path, access_key: str, secret_key: str) -> None:
