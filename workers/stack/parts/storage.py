@@ -66,7 +66,7 @@ class Storage:
                 facts["s3_secret_key"],
                 settings.s3_region,
             ),
-            # It stays at 110 MB at rest and below 400 under load. A limit of 200 MiB made its collector run without end:
+            # 110 MB at rest, below 400 under load. A limit of 200 MiB made its collector run without end:
             # 20 % of a core at rest instead of 0.7 %, because the limit counts what is reserved and not only used.
             environment={"GOMEMLIMIT": "400MiB", "GOGC": "50"},
             # Once in ten times its volume server waits for a connection nobody closes, when all else has long been
