@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -117,8 +117,10 @@ class Plan:
     @property
     def has_work(self) -> bool:
         """Tell whether a run would make anything."""
-        reasons = [*(voice.reason for voice in self.voices), *(line.reason for line in self.lines)]
-        return any(reason.is_work() for reason in reasons)
+        return bool(self._made()) or any(line.reason.is_work() for line in self.lines)
+
+    def _made(self) -> list[PlannedVoice]:
+        return [voice for voice in self.voices if voice.reason.is_work() and voice.kind is not VoiceKind.SYSTEM]
 
     def digest(self) -> str:
         """Return the SHA-256 of what would be done: two plans of equal digest do and cost the same."""
@@ -134,9 +136,8 @@ class Plan:
     def totals(self) -> dict[str, Any]:
         """Count what the plan holds; amounts in micro-dollars."""
         work = [line for line in self.lines if line.reason.is_work()]
-        made = [voice for voice in self.voices if voice.reason.is_work() and voice.kind is not VoiceKind.SYSTEM]
         return {
-            "voices_to_make": len(made),
+            "voices_to_make": len(self._made()),
             "lines_to_speak": len(work),
             "lines_shared": sum(line.reason is Reason.SHARED for line in self.lines),
             "lines_reused": sum(line.reason is Reason.REUSED for line in self.lines),
@@ -149,14 +150,21 @@ class Plan:
 
 
 def plan_lines(
-    wanted: Iterable[WantedLine], known: Mapping[str, KnownLine], takes: Mapping[str, TakeState]
+    wanted: Iterable[WantedLine],
+    known: Mapping[str, KnownLine],
+    takes: Mapping[str, TakeState],
+    unclear: Collection[str] = (),
 ) -> list[PlannedLine]:
-    """Compare each line with what was applied last and with the takes that exist."""
+    """Compare each line with what was applied last and with the takes that exist.
+
+    `unclear` holds the keys of voices that a person has to decide about: nothing is spoken with them.
+    """
     first: dict[str, str] = {}
     planned = []
     for line in wanted:
         twin = first.setdefault(line.fingerprint, line.line_id)
         reason = _line_reason(line, known.get(line.line_id), takes.get(line.fingerprint))
+        reason = Reason.UNCLEAR if reason.is_work() and line.voice_key in unclear else reason
         shared = twin != line.line_id and reason.is_work()
         planned.append(
             PlannedLine(

@@ -23,6 +23,7 @@ from pipeline.intake.rules import (
     spoken_text,
 )
 from pipeline.ledger import service as ledger
+from pipeline.ledger.models import Account
 from pipeline.planning.market import Market
 from pipeline.planning.rules import (
     KnownLine,
@@ -84,14 +85,14 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
     production = intake.find_production(session, account_id, project.production)
     known = _known_lines(session, production.id) if production else {}
     takes = _take_states(session, account_id, {part.fingerprint for part in parts})
+    states = _voice_states(session, account_id, market.provider)
+    unclear = {key for key, (state, _) in states.items() if state is VoiceState.UNCLEAR}
     here = {part.line.id for part in parts}
     return Plan(
         production=project.production,
         provider=market.provider,
-        voices=plan_voices(
-            _wanted_voices(submission, market, voice_keys), _voice_states(session, account_id, market.provider)
-        ),
-        lines=plan_lines((_wanted_line(part) for part in parts), known, takes),
+        voices=plan_voices(_wanted_voices(submission, market, voice_keys), states),
+        lines=plan_lines((_wanted_line(part) for part in parts), known, takes, unclear),
         removed=[line_id for line_id in known if line_id not in here],
     )
 
@@ -127,6 +128,7 @@ def apply(
 
     `agreed` is the digest of the plan the caller has seen, `budget` the cap in micro-dollars.
     """
+    session.get_one(Account, account_id, with_for_update=True)  # two runs of an account are planned one after the other
     plan = draw_up(session, account_id, submission, market)
     if agreed is not None and agreed != plan.digest():
         raise Conflict(

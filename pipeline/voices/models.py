@@ -31,7 +31,7 @@ class Voice(Base):
     id: Mapped[Id]
     account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
     provider: Mapped[str] = mapped_column(String(24))
-    key: Mapped[str] = mapped_column(String(100))
+    key: Mapped[str] = mapped_column(String(120))
     """What the voice is made of, known before it exists: `clone:<sha256>`, `design:<sha256>`, `system:<id>`."""
     kind: Mapped[VoiceKind] = mapped_column(states(VoiceKind))
     model: Mapped[str] = mapped_column(String(64), default="")

@@ -1,6 +1,6 @@
 """Which voices are wanted, and on whose money: intent and hold are committed before anything is sent."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
@@ -17,7 +17,7 @@ from pipeline.provider.port import Prices
 from pipeline.references import service as references
 from pipeline.references.models import Reference, ReferenceState
 from pipeline.voices.models import Attempt, Voice
-from pipeline.voices.rules import VoiceKind, VoiceState, attempt_label, subject
+from pipeline.voices.rules import LABEL_LIMIT, VoiceKind, VoiceState, attempt_label, subject
 from pipeline.voices.service.marking import fail
 
 
@@ -92,7 +92,7 @@ def _new_voice(session: Session, account_id: str, provider: str, wanted: WantedV
         account_id=account_id,
         provider=provider,
         state=VoiceState.READY if ready else VoiceState.WANTED,
-        **asdict(wanted),
+        **asdict(replace(wanted, label=wanted.label[:LABEL_LIMIT])),
     )
     session.add(voice)
     return voice
