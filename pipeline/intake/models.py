@@ -19,7 +19,7 @@ class Production(Base):
     account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
     name: Mapped[str] = mapped_column(String(64))
     title: Mapped[str] = mapped_column(String(200))
-    language: Mapped[str] = mapped_column(String(16))
+    language: Mapped[str] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
 
 
@@ -41,7 +41,7 @@ class Line(Base):
     extras: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """Columns of the sheet that are not ours; they come back in every output."""
     fingerprint: Mapped[Sha256]
-    voice_key: Mapped[str] = mapped_column(String(100))
+    voice_key: Mapped[str] = mapped_column(String(120))
     """Which voice the character had when the line was last applied."""
 
 

@@ -27,7 +27,7 @@ class Take(Leased, Base):
     consent_id: Mapped[Ref | None] = mapped_column(ForeignKey("consents.id"))
     production_name: Mapped[str] = mapped_column(String(64))
     """For which production the consent was asked."""
-    language: Mapped[str] = mapped_column(String(16))
+    language: Mapped[str] = mapped_column(Text)
     provider: Mapped[str] = mapped_column(String(24))
     model: Mapped[str] = mapped_column(String(64))
     text: Mapped[str] = mapped_column(Text)

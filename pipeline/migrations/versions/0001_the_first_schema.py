@@ -120,7 +120,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("title", sa.String(length=200), nullable=False),
-        sa.Column("language", sa.String(length=16), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_productions_account_id_accounts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_productions")),
@@ -206,7 +206,7 @@ def upgrade() -> None:
         sa.Column("direction", sa.Text(), nullable=False),
         sa.Column("extras", sa.JSON(), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
-        sa.Column("voice_key", sa.String(length=100), nullable=False),
+        sa.Column("voice_key", sa.String(length=120), nullable=False),
         sa.ForeignKeyConstraint(["production_id"], ["productions.id"], name=op.f("fk_lines_production_id_productions")),
         sa.PrimaryKeyConstraint("production_id", "line_id", name=op.f("pk_lines")),
     )
@@ -251,7 +251,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("account_id", sa.String(length=40), nullable=False),
         sa.Column("provider", sa.String(length=24), nullable=False),
-        sa.Column("key", sa.String(length=100), nullable=False),
+        sa.Column("key", sa.String(length=120), nullable=False),
         sa.Column(
             "kind",
             sa.Enum(
@@ -389,7 +389,7 @@ def upgrade() -> None:
         sa.Column("voice_id", sa.String(length=40), nullable=False),
         sa.Column("consent_id", sa.String(length=40), nullable=True),
         sa.Column("production_name", sa.String(length=64), nullable=False),
-        sa.Column("language", sa.String(length=16), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
         sa.Column("provider", sa.String(length=24), nullable=False),
         sa.Column("model", sa.String(length=64), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
