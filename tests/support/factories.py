@@ -11,7 +11,7 @@ from pipeline.db import leases, limits
 from pipeline.db.ids import new_id
 from pipeline.intake import service as intake
 from pipeline.intake.models import Production, Run
-from pipeline.intake.rules import Character, ClonedFrom, Consent, Line, Project, Settings, SystemVoice, Talent
+from pipeline.intake.rules import Character, ClonedFrom, Consent, Designed, Line, Project, Settings, SystemVoice, Talent
 from pipeline.ledger import service as ledger
 from pipeline.ledger.accounts import create_account
 from pipeline.ledger.models import Account
@@ -161,6 +161,11 @@ class Sheet:
     def system(self, key: str, voice_id: str = "narrator", **options: Any) -> "Sheet":
         """Add a character with a voice that needs no making."""
         role = Character(key=key, name=key.title(), voice=SystemVoice(voice_id), **options)
+        return replace(self, characters={**self.characters, key: role})
+
+    def designed(self, key: str, description: str, **options: Any) -> "Sheet":
+        """Add a character whose voice is made from a description."""
+        role = Character(key=key, name=key.title(), voice=Designed(description), **options)
         return replace(self, characters={**self.characters, key: role})
 
     def says(self, character: str, *texts: str, **options: Any) -> "Sheet":
