@@ -6,9 +6,11 @@ from fastapi import APIRouter
 
 from pipeline import views
 from pipeline.api.deps import AccountId, TheEdge
+from pipeline.api.faults import SCOPED
+from pipeline.api.paging import AfterId, Limit, Text, page
 from pipeline.voices import service as voices
 
-router = APIRouter(tags=["account"])
+router = APIRouter(tags=["account"], responses=SCOPED)
 
 
 @router.get("/voices", summary="The account's voices")
@@ -27,9 +29,15 @@ def system_voices(edge: TheEdge, _account_id: AccountId) -> dict[str, Any]:
     return {"data": [vars(voice) for voice in edge.provider.system_voices()]}
 
 
-@router.get("/ledger", summary="What has left the account")
-def ledger(edge: TheEdge, account_id: AccountId, run: str | None = None, after: str = "") -> dict[str, Any]:
-    """List transfers with their sum; `after` is the last id of the page before."""
+@router.get("/ledger", summary="What has left the account, oldest first")
+def ledger(
+    edge: TheEdge,
+    account_id: AccountId,
+    run: Text | None = None,
+    after: AfterId = None,
+    limit: Limit = views.PAGE_LIMIT,
+) -> dict[str, Any]:
+    """List transfers with the account's sums; `run` leaves those of one run."""
     with edge.read() as session:
-        rows = views.transfers(session, account_id, run_id=run, after=after)
-        return {"data": rows, "balance": views.balance(session, account_id), "has_more": len(rows) == views.PAGE_LIMIT}
+        rows = views.transfers(session, account_id, run_id=run, after=after or "", limit=limit + 1)
+        return {**page(rows, limit), "balance": views.balance(session, account_id)}

@@ -1,7 +1,6 @@
 """Plans: what a run would do, why, and at what price."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -9,16 +8,21 @@ from typing import Any
 from fastapi import APIRouter
 
 from pipeline.api.deps import AccountId, TheEdge, TheMarket
+from pipeline.api.faults import SCOPED, refusals
 from pipeline.api.schemas import PlanRequest
-from pipeline.errors import UsageError
+from pipeline.errors import ConsentRequired, InvalidSheet, UsageError
 from pipeline.intake.rules import read_project
 from pipeline.planning import service as planning
 from pipeline.planning.rules import Plan
 
-router = APIRouter(tags=["plans"])
+router = APIRouter(tags=["plans"], responses=SCOPED)
 
 
-@router.post("/plans", summary="What a run of this project would do")
+@router.post(
+    "/plans",
+    summary="What a run of this project would do",
+    responses=refusals(UsageError, ConsentRequired, InvalidSheet),
+)
 def plan(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> dict[str, Any]:
     """Compare the project with what exists. Nothing is written and the provider is not asked."""
     documents = _decoded(body.documents)
@@ -41,10 +45,14 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 
 def _decoded(documents: Mapping[str, str]) -> dict[str, bytes]:
+    return {path: _bytes(path, body) for path, body in documents.items()}
+
+
+def _bytes(path: str, body: str) -> bytes:
     try:
-        return {path: base64.b64decode(body, validate=True) for path, body in documents.items()}
-    except binascii.Error:
-        raise UsageError("The documents are not base64.", hint="Encode each document's bytes in base64.") from None
+        return base64.b64decode(body, validate=True)
+    except ValueError:  # binascii.Error is one; characters beyond ASCII raise the plain one
+        raise UsageError(f"{path} is not base64.", hint="Encode each document's bytes in base64.") from None
 
 
 def _document(documents: Mapping[str, bytes], path: str) -> bytes:

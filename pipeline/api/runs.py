@@ -7,23 +7,29 @@ from fastapi import APIRouter
 
 from pipeline import views
 from pipeline.api.deps import AccountId, TheEdge, TheMarket
+from pipeline.api.faults import SCOPED, refusals
+from pipeline.api.paging import AfterId, Limit, Text, page
 from pipeline.api.schemas import RunRequest
 from pipeline.edge import Edge
-from pipeline.errors import UsageError
-from pipeline.intake.rules import read_project
+from pipeline.errors import Conflict, ConsentRequired, InvalidSheet, NotFound, UsageError
+from pipeline.intake.rules import Project, read_project
 from pipeline.planning import service as planning
 from pipeline.references.rules import upload_key
 from pipeline.storage.port import ObjectMissing
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(tags=["runs"], responses=SCOPED)
 
 
-@router.post("/runs", status_code=201, summary="Apply a project: make what its plan says, and nothing else")
+@router.post(
+    "/runs",
+    status_code=201,
+    summary="Apply a project: make what its plan says, and nothing else",
+    responses=refusals(UsageError, ConsentRequired, Conflict, InvalidSheet),
+)
 def start_run(body: RunRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> dict[str, Any]:
     """Start a run. Refused with 409 where the plan is no longer the one agreed to."""
     project = read_project(body.project, lambda path: _uploaded(edge, account_id, body, path))
-    recordings = {talent.reference: body.files[talent.reference] for talent in project.talents.values()}
-    _require_uploaded(edge, account_id, recordings)
+    recordings = _uploaded_recordings(edge, account_id, body, project)
     with edge.write() as session:
         run = planning.apply(
             session,
@@ -39,14 +45,14 @@ def start_run(body: RunRequest, edge: TheEdge, account_id: AccountId, market: Th
 
 
 @router.get("/runs", summary="The account's runs, newest first")
-def list_runs(edge: TheEdge, account_id: AccountId, after: str | None = None, limit: int = 20) -> dict[str, Any]:
-    """List runs; `after` is the last id of the page before."""
+def list_runs(edge: TheEdge, account_id: AccountId, after: AfterId = None, limit: Limit = 20) -> dict[str, Any]:
+    """List runs with their state, price and reason."""
     with edge.read() as session:
-        return {"data": views.runs(session, account_id, after=after, limit=limit)}
+        return page(views.runs(session, account_id, after=after, limit=limit + 1), limit)
 
 
-@router.get("/runs/{run_id}", summary="How a run stands; `latest` is the newest")
-def run_status(run_id: str, edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
+@router.get("/runs/{run_id}", summary="How a run stands; `latest` is the newest", responses=refusals(NotFound))
+def run_status(run_id: Text, edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
     """Tell counts, money, voices and failures by cause."""
     with edge.read() as session:
         run = views.find_run(session, account_id, None if run_id == "latest" else run_id)
@@ -56,16 +62,24 @@ def run_status(run_id: str, edge: TheEdge, account_id: AccountId) -> dict[str, A
 def _uploaded(edge: Edge, account_id: str, body: RunRequest, path: str) -> bytes:
     if path not in body.files:
         raise FileNotFoundError(path)
+    key = upload_key(account_id, body.files[path])
     try:
-        content = edge.store.get(upload_key(account_id, body.files[path]))
+        content = edge.store.get(key)
     except ObjectMissing:
         raise FileNotFoundError(path) from None
     if hashlib.sha256(content).hexdigest() != body.files[path]:
+        # While it lies there, POST /v1/uploads says that the file is present and gives no form for the right one.
+        edge.store.delete(key)
         raise UsageError(f"{path} is not the file that was submitted.", hint="Upload it again.")
     return content
 
 
-def _require_uploaded(edge: Edge, account_id: str, recordings: dict[str, str]) -> None:
-    missing = [path for path, sha in recordings.items() if edge.store.head(upload_key(account_id, sha)) is None]
+def _uploaded_recordings(edge: Edge, account_id: str, body: RunRequest, project: Project) -> dict[str, str]:
+    """Return the SHA-256 of each recording by path; raises `UsageError` naming those that are not there."""
+    named = {talent.reference: body.files.get(talent.reference) for talent in project.talents.values()}
+    there = {path: sha for path, sha in named.items() if sha and edge.store.head(upload_key(account_id, sha))}
+    missing = [path for path in named if path not in there]
     if missing:
-        raise UsageError(f"Not uploaded: {', '.join(missing)}.", hint="Use the forms of POST /v1/uploads first.")
+        hint = "List them under `files` and use the forms of POST /v1/uploads first."
+        raise UsageError(f"Not uploaded: {', '.join(missing)}.", hint=hint)
+    return there

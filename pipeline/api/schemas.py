@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from pipeline.ledger.money import UNLIMITED
+
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
@@ -58,7 +60,7 @@ class RunRequest(Body):
     project: str = Field(description="Path of the project file among the files.")
     files: dict[str, Sha256] = Field(description="SHA-256 of every file of the submission, by path.")
     agreed: Sha256 | None = Field(None, description="Digest of the plan that was agreed to.")
-    budget_micros: int | None = Field(None, ge=0, description="Cap for this run, in micro-dollars.")
+    budget_micros: int | None = Field(None, ge=0, lt=UNLIMITED, description="Cap for this run, in micro-dollars.")
 
     model_config = ConfigDict(
         extra="forbid",

@@ -5,17 +5,20 @@ from typing import Any
 from fastapi import APIRouter
 
 from pipeline.api.deps import AccountId, TheEdge
+from pipeline.api.faults import SCOPED, refusals
 from pipeline.api.schemas import UploadRequest
 from pipeline.errors import UsageError
 from pipeline.references.rules import upload_key
 
 CONTENT_TYPE = "application/octet-stream"
-router = APIRouter(tags=["submissions"])
+router = APIRouter(tags=["submissions"], responses=SCOPED)
 
 
-@router.post("/uploads", summary="Forms for the files that the bucket does not have yet")
+@router.post(
+    "/uploads", summary="Forms for the files that the bucket does not have yet", responses=refusals(UsageError)
+)
 def uploads(body: UploadRequest, edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
-    """Return, for each file, whether it is there, and else a form valid for ten minutes and exactly its size."""
+    """Return, for each file, whether it is there, and else a form valid for ten minutes and at most its size."""
     largest = edge.reference_rules.max_bytes
     too_large = [file.sha256 for file in body.files if file.bytes > largest]
     if too_large:
