@@ -54,17 +54,20 @@ Outcome = Prepared | AudioRejected | AudioToolFailed | StorageError
 
 def declare(session: Session, *, account_id: str, sha256: str, filename: str, object_key: str) -> Reference:
     """Take in a recording that lies in the bucket; the same bytes are one reference."""
-    known = find(session, account_id, sha256)
-    if known is not None:
-        return known
-    reference = Reference(
-        id=new_id("ref"),
-        account_id=account_id,
-        sha256=sha256,
-        filename=filename[-FILENAME_LIMIT:],
-        object_key=object_key,
-    )
-    session.add(reference)
+    reference = find(session, account_id, sha256)
+    if reference is None:
+        reference = Reference(
+            id=new_id("ref"),
+            account_id=account_id,
+            sha256=sha256,
+            filename=filename[-FILENAME_LIMIT:],
+            object_key=object_key,
+        )
+        session.add(reference)
+    elif _may_be_fit(reference):
+        reference.state, reference.attempt, reference.problems = ReferenceState.RECEIVED, 0, []
+    else:
+        return reference
     session.flush()
     emit(session, "reference.received", reference.id)
     return reference
