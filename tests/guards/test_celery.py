@@ -47,7 +47,8 @@ def test_the_broker_is_waited_for_without_end() -> None:
         return "connected"
 
     limit = create_app(load_settings()).conf.broker_connection_max_retries
-    assert retry_over_time(connect, OSError, errback=lambda *_: 0, max_retries=limit) == "connected"
+    connected = retry_over_time(connect, OSError, errback=lambda *_: 0, max_retries=limit)  # type: ignore[no-untyped-call]
+    assert connected == "connected"
 
 
 def test_every_queue_is_declared_and_none_is_made_by_a_misspelt_name() -> None:
