@@ -22,6 +22,8 @@ from pipeline.voices import service as voices
 SWEEP_SECONDS = 1.0
 MARKET_SECONDS = 60.0
 """How often the provider's limits and prices are read anew."""
+LONGEST_WAIT_SECONDS = 2.0
+"""Of a lock, before nobody is taken for dead: with a beat a second it stays below `leases.DEAD_AFTER_MS`."""
 MUTE_SECONDS = 1.0
 """After a hint that could not be sent nobody tries again for this long: a commit never waits for the broker."""
 
@@ -75,10 +77,19 @@ class Heartbeat:
 
 
 def sweep(edge: Edge) -> None:
-    """Look once at every stage for what has stood still."""
+    """Look once at every stage for what has stood still.
+
+    SQLite has one writer at a time: while a large plan is applied no worker can say that it lives. Whoever had
+    to wait for the database as well knows nothing of the living, and looks again a round later.
+    """
     stages: tuple[Callable[[Session], None], ...] = (limits.sweep, references.sweep, voices.sweep, speech.sweep)
     for stage in stages:
+        asked = time.monotonic()
         with edge.write() as session:
+            session.connection()  # SQLite's lock is taken here
+            if time.monotonic() - asked > LONGEST_WAIT_SECONDS:
+                log.warning("sweep_put_off", waited=round(time.monotonic() - asked, 1))
+                return
             stage(session)
 
 
