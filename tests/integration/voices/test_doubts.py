@@ -18,6 +18,7 @@ from tests.support import factories
 from tests.support.fakes import PRICES
 from tests.support.fakes import voice as answer
 from tests.support.stage import TIMEOUT_SECONDS, Stage
+from workers import relay
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,20 @@ def test_a_sent_attempt_whose_claim_ends_is_in_doubt(stage: Stage, end: str) -> 
     assert (doubted.state, doubted.error_kind) == (AttemptState.AMBIGUOUS, "lease_lapsed")
     assert voice(stage).state is VoiceState.UNCLEAR
     assert list(stage.provider.voice_calls) == []
+
+
+@pytest.mark.usefixtures("mara")
+def test_a_sweeper_that_had_to_wait_for_the_database_takes_nobody_for_dead(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(stage)
+    stage.kill_worker()
+    with monkeypatch.context() as waiting:
+        waiting.setattr(relay, "LONGEST_WAIT_SECONDS", 0)
+        stage.sweep()
+    assert attempt(stage).state is AttemptState.SENDING
+    stage.sweep()
+    assert attempt(stage).state is AttemptState.AMBIGUOUS
 
 
 @pytest.mark.usefixtures("mara")

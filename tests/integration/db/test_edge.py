@@ -1,0 +1,79 @@
+"""The edge: hints go out after a commit and never without one; a permit comes before a claim."""
+
+import pytest
+
+from pipeline import edge as edges
+from pipeline.db import limits
+from pipeline.db.events import emit
+from tests.support.fakes import PROVIDER
+from tests.support.stage import Stage
+
+
+def test_events_are_published_after_the_commit_in_order(stage: Stage) -> None:
+    with stage.edge.write() as session:
+        emit(session, "voice.wanted", "voice_1")
+        emit(session, "attempt.reserved", "try_1")
+        assert list(stage.messages.waiting) == []
+    assert list(stage.messages.waiting) == [("voices.reserve", "voice_1"), ("voices.make", "try_1")]
+
+
+def test_what_is_not_committed_is_not_published(stage: Stage) -> None:
+    def fail() -> None:
+        with stage.edge.write() as session:
+            emit(session, "voice.wanted", "voice_1")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert list(stage.messages.waiting) == []
+
+
+def test_events_of_one_transaction_are_not_those_of_the_next(stage: Stage) -> None:
+    for row in ("voice_1", "voice_2"):
+        with stage.edge.write() as session:
+            emit(session, "voice.wanted", row)
+    assert stage.messages.of("voices.reserve") == ["voice_1", "voice_2"]
+
+
+def test_a_claim_is_made_under_a_permit_that_is_given_back(stage: Stage) -> None:
+    admission = stage.edge.admit(lambda _: "the claim", seconds=60)
+    assert admission is not None
+    assert (admission.claim, taken(stage)) == ("the claim", 1)
+    stage.edge.dismiss(admission)
+    assert taken(stage) == 0
+
+
+def test_where_nothing_was_claimed_no_permit_is_kept(stage: Stage) -> None:
+    assert stage.edge.admit(lambda _: None, seconds=60) is None
+    assert taken(stage) == 0
+
+
+def test_who_gets_no_permit_in_time_claims_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edges, "PATIENCE_SECONDS", 0.05)
+    with stage.database.write() as session:
+        limits.set_limits(session, PROVIDER, concurrent=0, per_minute=6_000_000)
+    assert stage.edge.admit(_never, seconds=60) is None
+
+
+def test_a_claim_that_fails_keeps_no_permit(stage: Stage) -> None:
+    with pytest.raises(RuntimeError):
+        stage.edge.admit(_never, seconds=60)
+    assert taken(stage) == 0
+
+
+def test_the_next_part_waits_for_its_place(stage: Stage) -> None:
+    with stage.database.write() as session:
+        limits.set_limits(session, PROVIDER, concurrent=1, per_minute=60_000)
+        limits.cool_down(session, PROVIDER, 0.05)
+    stage.edge.wait_place()
+    assert stage.edge._wait_ms() <= 2
+
+
+def taken(stage: Stage) -> int:
+    with stage.database.read() as session:
+        rows = session.query(limits.Slot).filter(limits.Slot.holder.is_not(None))
+        return rows.count()
+
+
+def _never(_: object) -> object:
+    raise RuntimeError("nothing may be claimed")
