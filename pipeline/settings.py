@@ -59,8 +59,8 @@ class Settings(BaseSettings):
     sandbox_engine: Literal["auto", "natural", "pico", "tone"] = Field(
         "auto", description="The sandbox's voice engine: auto takes the best one installed."
     )
-    sandbox_tier: Literal["T0", "T1", "T2", "T3", "T4"] = Field(
-        "T3", description="The sandbox user's tier: how many calls a minute and at once."
+    sandbox_tier: Literal["T0", "T1", "T2", "T3", "T4", "lab"] = Field(
+        "T3", description="The sandbox user's tier: how many calls a minute and at once; lab is for load tests."
     )
     sandbox_balance_usd: int = Field(500, gt=0, description="Sandbox dollars the sandbox user starts with.")
 

@@ -42,7 +42,7 @@ def provider(settings: Settings) -> VoiceProvider:
         return Kyma(name="kyma", base_url=settings.kyma_base_url, api_key=key, timeouts=timeouts)
     url = _required(settings.sandbox_url, "sandbox_url")
     key = _secret(settings.sandbox_api_key, "sandbox_api_key")
-    return Kyma(name="sandbox", base_url=url, api_key=key, timeouts=timeouts, tier=settings.sandbox_tier)
+    return Kyma(name="sandbox", base_url=url, api_key=key, timeouts=timeouts)
 
 
 def reference_rules(capabilities: Capabilities) -> ReferenceRules:

@@ -48,7 +48,7 @@ PUBLIC_TIERS = (
     Tier(4, "Tier 4", 1000, 300, 200, 16),
 )
 # For load tests: the vendor sells no such tier, so the catalogue lists it only when a key has it.
-LAB_TIER = Tier(9, "Lab", 0, 1_000_000, 1_000_000, 1024)
+LAB_TIER = Tier(9, "Lab", 0, 1_000_000, 1_000_000, 128)
 _BY_NAME = {str(tier.tier): tier for tier in PUBLIC_TIERS} | {"lab": LAB_TIER}
 
 
