@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import quote
 
 import httpx
 
@@ -22,12 +23,7 @@ class Client:
                 "No stack is running here.", hint="Run `callsheet up`, or set CALLSHEET_API_URL and CALLSHEET_API_KEY."
             )
         self.url = settings.api_url
-        self._http = httpx.Client(
-            base_url=settings.api_url,
-            headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
-            timeout=TIMEOUT,
-            trust_env=False,
-        )
+        self._http = _http(settings.api_url, settings.api_key.get_secret_value())
         self._bucket = httpx.Client(timeout=httpx.Timeout(300.0, connect=5.0), trust_env=False)
 
     def get(self, path: str, **params: object) -> Json:
@@ -67,19 +63,53 @@ class Client:
 
     def _send(self, method: str, path: str, **content: Any) -> Json:  # noqa: ANN401 - httpx's arguments
         answer = self._exchange(self._http, method, f"/v1{path}", **content)
-        body: Json = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+        body = _body(answer)
         if answer.is_error:
-            raise _error(answer, body)
+            raise _error(answer, body or {})
+        if body is None:
+            _refuse_other_server(self.url)
         return body
 
     def _exchange(self, http: httpx.Client, method: str, url: str, **content: Any) -> httpx.Response:  # noqa: ANN401
         try:
             return http.request(method, url, **content)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise EnvironmentFault(
                 f"{http.base_url if http is self._http else 'The bucket'} does not answer: {type(error).__name__}.",
                 hint="Is the stack running? `callsheet doctor` tells, `callsheet up` starts it.",
             ) from error
+
+
+def segment(name: str) -> str:
+    """Return a name as one step of a path, whatever it holds."""
+    return quote(name, safe="")
+
+
+def _http(url: str, key: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {key}"}
+    try:
+        return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=False)
+    except httpx.InvalidURL as error:
+        raise EnvironmentFault(
+            f"{url!r} is not the URL of an API: {error}.", hint="Correct CALLSHEET_API_URL."
+        ) from None
+    except UnicodeEncodeError:
+        raise EnvironmentFault("The API key holds characters no key has.", hint="Correct CALLSHEET_API_KEY.") from None
+
+
+def _body(answer: httpx.Response) -> Json | None:
+    """Return the JSON object of an answer, or None where it holds none."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _refuse_other_server(url: str) -> NoReturn:
+    raise EnvironmentFault(
+        f"What answers at {url} is not Callsheet's API.", hint="Correct CALLSHEET_API_URL; `callsheet doctor` looks."
+    )
 
 
 def _error(answer: httpx.Response, body: Json) -> CallsheetError:

@@ -40,7 +40,7 @@ def show_error(error: CallsheetError, *, as_json: bool) -> None:
     if as_json:
         sys.stderr.write(json.dumps({"error": error.as_dict()}, ensure_ascii=False, default=str) + "\n")
         return
-    talk.print(f"[bold red]Error[/] {escape(error.message)} [dim]({error.code})[/]")
+    talk.print(f"[bold red]Error[/] {escape(error.message)} [dim]({escape(error.code)})[/]")
     for problem in error.data.get("problems", []):
         talk.print(f"  {_problem(problem)}")
     if error.hint:

@@ -52,7 +52,9 @@ def run_view(status: Json) -> Group:
     """Show how a run stands."""
     lines = [_headline(status), _counts(status["takes"]), _money(status), f"time   {status['elapsed_seconds']:.1f} s"]
     lines += [
-        f"[red]voice {escape(v['label'])}[/] {v['state']}: {v['problem']}" for v in status["voices"] if v["problem"]
+        f"[red]voice {escape(v['label'])}[/] {v['state']}: {escape(v['problem'])}"
+        for v in status["voices"]
+        if v["problem"]
     ]
     lines += [f"[red]{f['count']} lines[/] {f['cause']}: {escape(f['message'] or '')}" for f in status["failures"]]
     return Group(*(Text.from_markup(line) for line in lines))
@@ -74,11 +76,26 @@ def _money(status: Json) -> str:
     return f"money  {spent} spent, {held} held, {planned} planned{cap}"
 
 
+def everything_view(runs: Iterable[Json], productions: Iterable[Json]) -> Group:
+    """List what the account has started."""
+    return Group(productions_table(productions), Text(), runs_table(runs))
+
+
 def runs_table(runs: Iterable[Json]) -> Table:
     """List runs."""
     made = table("Runs", "run", "production", "state", "planned", "started", right=frozenset({"planned"}))
     for run in runs:
-        made.add_row(run["id"], run["production"], run["state"], dollars(run["estimate_micros"]), run["started_at"])
+        production = escape(run["production"])
+        made.add_row(run["id"], production, run["state"], dollars(run["estimate_micros"]), run["started_at"])
+    return made
+
+
+def productions_table(productions: Iterable[Json]) -> Table:
+    """List productions."""
+    made = table("Productions", "production", "title", "language", "spoken", right=frozenset({"spoken"}))
+    for row in productions:
+        spoken = f"{row['spoken']} of {row['lines']}"
+        made.add_row(escape(row["name"]), escape(row["title"]), escape(row["language"]), spoken)
     return made
 
 
@@ -90,7 +107,7 @@ def voices_table(voices: Iterable[Json]) -> Table:
             escape(voice["label"]),
             voice["kind"],
             voice["state"],
-            voice["voice_id"] or "",
+            escape(voice["voice_id"] or ""),
             escape(_short(voice["made_of"] or "", 48)),
             escape(voice["message"] or ""),
         )
@@ -101,7 +118,8 @@ def system_voices_table(voices: Iterable[Json]) -> Table:
     """List the provider's own voices."""
     made = table("System voices", "voice id", "name", "category", "description")
     for voice in voices:
-        made.add_row(voice["provider_voice_id"], voice["name"], voice["category"], escape(voice["description"] or ""))
+        told = (voice["provider_voice_id"], voice["name"], voice["category"], voice["description"])
+        made.add_row(*(escape(text or "") for text in told))
     return made
 
 
@@ -116,7 +134,7 @@ def ledger_table(transfers: Iterable[Json]) -> Table:
             dollars(row["amount_micros"]),
             dollars(row["estimate_micros"]) + ("" if row["source"] == "provider" else " *"),
             str(row["chars"] or ""),
-            row["subject"] or "",
+            escape(row["subject"] or ""),
             row["run"] or "",
         )
     return made

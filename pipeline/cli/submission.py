@@ -64,6 +64,10 @@ def _project_path(given: Path) -> Path:
     found = [given / name for name in PROJECT_NAMES if (given / name).is_file()]
     if len(found) == 1:
         return found[0]
+    if found:
+        raise UsageError(
+            f"{given} holds {' and '.join(path.name for path in found)}.", hint="Name the one that is meant."
+        )
     raise UsageError(
         f"There is no project file at {given}.",
         hint=f"Name one, or a folder with one of {', '.join(PROJECT_NAMES)}; `callsheet init` writes one.",

@@ -12,6 +12,7 @@ from pipeline.cli import follow, render
 from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, talk
 from pipeline.cli.context import context
+from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson, ProjectPath
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.submission import LocalProject
@@ -185,7 +186,7 @@ def _write_new(folder: Path, files: dict[str, str | Path]) -> None:
     there = [path for path in files if (folder / path).exists()]
     if there:
         raise UsageError(f"{folder} already holds {', '.join(there)}.", hint="Choose another folder.")
-    for path, content in files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.read_bytes() if isinstance(content, Path) else content.encode())
+    with writing_to(folder):
+        # The project file is the first of them and the last to be written: without it there is no project.
+        for path, content in reversed(files.items()):
+            write_whole(folder / path, content if isinstance(content, Path) else content.encode())

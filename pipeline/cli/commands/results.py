@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from pipeline.cli import follow, render
+from pipeline.cli.client import segment
 from pipeline.cli.console import data, say, show_json
 from pipeline.cli.context import context
 from pipeline.cli.options import PANEL, AsJson
@@ -32,10 +33,10 @@ def status(
     """Show how a run stands: counts, money, failures by cause."""
     client = context.client()
     if every_run:
-        listed = {"runs": client.get("/runs")["data"], "productions": client.get("/productions")["data"]}
-        show_json(listed) if as_json else data.print(render.runs_table(listed["runs"]))
+        listed = {"runs": list(client.pages("/runs", "id")), "productions": client.get("/productions")["data"]}
+        show_json(listed) if as_json else data.print(render.everything_view(listed["runs"], listed["productions"]))
         return
-    found = client.get(f"/runs/{run or 'latest'}")
+    found = client.get(f"/runs/{segment(run or 'latest')}")
     if watch and found["state"] == "running":
         found = follow.follow(client, found["id"])
     show_json(found) if as_json else data.print(render.run_view(found))
@@ -54,7 +55,7 @@ def pull(
     if as_json:
         show_json(pulled)
         return
-    data.print(str(folder))
+    data.print(escape(str(folder)), soft_wrap=True)
     say(
         f"{pulled['fetched']} files fetched, {pulled['kept']} were there already,"
         f" {len(pulled['missing'])} lines are not spoken yet."

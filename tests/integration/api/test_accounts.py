@@ -8,7 +8,7 @@ from tests.integration.api.callers import FILES, Caller, error, sha256
 from tests.support import factories
 from tests.support.stage import Stage
 
-EMPTY = (
+EMPTY: tuple[tuple[str, object], ...] = (
     ("/v1/runs", {"data": [], "has_more": False}),
     ("/v1/productions", {"data": []}),
     ("/v1/voices", {"data": [], "unclear": []}),
@@ -31,8 +31,9 @@ def test_a_list_holds_nothing_of_another_account(other: Caller, path: str, expec
 def test_a_ledger_holds_nothing_of_another_account(studio: Caller, other: Caller) -> None:
     run = studio.get("/v1/runs/latest").json()
     assert run["spent_micros"] > 0
-    nothing = {"spent_micros": 0, "held_micros": 0, "cap_micros": None, "by_kind": {}}
-    for params in ({}, {"run": run["id"]}, {"after": studio.account_id}):
+    nothing: dict[str, object] = {"spent_micros": 0, "held_micros": 0, "cap_micros": None, "by_kind": {}}
+    questions: list[dict[str, str]] = [{}, {"run": run["id"]}, {"after": studio.account_id}]
+    for params in questions:
         assert other.get("/v1/ledger", **params).json() == {"data": [], "has_more": False, "balance": nothing}
 
 

@@ -33,7 +33,8 @@ def test_pages_put_together_are_the_list_and_the_last_one_says_so(full: Caller) 
         assert len(whole) >= 4
         assert not full.get(path, limit=len(whole)).json()["has_more"]
         for limit in (1, 2, len(whole) - 1):
-            found, params = [], {}
+            found: list[object] = []
+            params: dict[str, object] = {}
             while True:
                 page = full.get(path, limit=limit, **params).json()
                 found += [item[cursor] for item in page["data"]]

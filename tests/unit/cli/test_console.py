@@ -1,0 +1,56 @@
+import json
+
+import pytest
+from rich.table import Table
+
+from pipeline.cli import console
+from pipeline.errors import InvalidSheet, UsageError
+
+PROBLEM = {
+    "file": "lines.csv",
+    "place": "row 2, column [id]",
+    "value": "[red]x",
+    "message": "the id is [bold] twice",
+    "allowed": "one [a-z]",
+    "hint": "rename [it]",
+}
+
+
+def test_data_goes_to_stdout_and_talk_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    console.data.print("data")
+    console.show_json({"text": "Größe 💥"})
+    console.say("talk")
+    written = capsys.readouterr()
+    assert written.out.startswith("data\n")
+    assert json.loads(written.out.removeprefix("data\n")) == {"text": "Größe 💥"}
+    assert written.err == "talk\n"
+
+
+def test_an_error_is_a_sentence_its_code_and_the_next_step(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_error(UsageError("[red]odd[/red] is wrong.", hint="Write [x]."), as_json=False)
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err == "Error [red]odd[/red] is wrong. (invalid_request)\nNext  Write [x].\n"
+
+
+def test_an_error_shows_every_problem_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_error(InvalidSheet("2 problems", problems=[PROBLEM, "a [plain] one"]), as_json=False)
+    err = " ".join(capsys.readouterr().err.split())
+    expected = "lines.csv, row 2, column [id] '[red]x' the id is [bold] twice allowed: one [a-z] rename [it]"
+    assert expected in err
+    assert "a [plain] one" in err
+
+
+def test_an_error_as_json_is_one_document_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_error(InvalidSheet("Größe", hint="h", problems=[PROBLEM]), as_json=True)
+    written = capsys.readouterr()
+    assert written.out == ""
+    told = json.loads(written.err)["error"]
+    assert told == {"code": "invalid_sheet", "message": "Größe", "hint": "h", "problems": [PROBLEM]}
+
+
+def test_what_goes_to_a_pipe_is_not_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
+    made: Table = console.table("T", "name")
+    made.add_row("x" * 150)
+    console.data.print(made)
+    assert "x" * 150 in capsys.readouterr().out

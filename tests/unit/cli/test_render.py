@@ -1,0 +1,146 @@
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from pipeline.cli import render
+from pipeline.intake.models import RunState
+from pipeline.planning.rules import Reason
+from pipeline.voices.rules import VoiceState
+
+Json = dict[str, Any]
+MARKUP = "[red]Mara[/] [/b] [link=x] \\[x]\\"
+"""A name that Rich would take for colours, or choke on."""
+
+
+def shown(what: RenderableType, width: int = 400) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width, highlight=False, force_terminal=False).print(what)
+    return out.getvalue()
+
+
+def line(reason: str = "new", **change: object) -> Json:
+    facts = {"line_id": "a_1", "character": "MARA", "price": 0, "chars": 7, "shares_with": None}
+    return {**facts, "reason": reason, **change}
+
+
+def voice(reason: str = "new", **change: object) -> Json:
+    return {"characters": ["MARA"], "kind": "cloned", "source": "mara.mp3", "reason": reason, "price": 0, **change}
+
+
+def plan(*, voices: object = (), lines: object = (), removed: object = ()) -> Json:
+    numbers = ("voices_to_make", "lines_to_speak", "lines_shared", "lines_reused", "chars_to_speak")
+    micros = {"total_micros": 2_100_700, "voices_micros": 2_100_000, "lines_micros": 700}
+    totals = dict.fromkeys(numbers, 1) | micros
+    return {"provider": "stage", "voices": voices, "lines": lines, "removed": removed, "totals": totals}
+
+
+def status(**change: object) -> Json:
+    states = ("total", "waiting", "dispatched", "speaking", "done", "failed", "blocked")
+    return {
+        "id": "run_1",
+        "production": "game",
+        "state": "running",
+        "reason": None,
+        "takes": dict.fromkeys(states, 2),
+        "voices": [],
+        "failures": [],
+        "estimate_micros": 2_100_000,
+        "spent_micros": 1_260,
+        "held_micros": 0,
+        "cap_micros": None,
+        "elapsed_seconds": 1.25,
+        **change,
+    }
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_plan_shows_every_reason(reason: Reason) -> None:
+    text = shown(render.plan_view(plan(voices=[voice(reason)], lines=[line(reason)]), every_line=True))
+    assert text.count(reason.value) >= 2
+
+
+def test_a_plan_lists_the_work_and_counts_the_rest() -> None:
+    lines = [line(line_id=f"new_{n}") for n in range(render.SHOWN_LINES + 3)] + [line("reused", line_id="old_1")]
+    text = shown(render.plan_view(plan(lines=lines), every_line=False))
+    assert "new_0" in text
+    assert "and 3 more (--all lists them)" in text
+    assert "old_1" not in text
+    everything = shown(render.plan_view(plan(lines=lines), every_line=True))
+    assert all(one["line_id"] in everything for one in lines)
+    assert "more (" not in everything
+
+
+def test_a_plan_names_the_twin_of_a_shared_line_and_what_has_gone() -> None:
+    shared = line("shared", shares_with="a_0")
+    text = shown(render.plan_view(plan(lines=[shared], removed=["x", "y"]), every_line=True))
+    assert "shared with a_0" in text
+    assert "2 lines are no longer on the sheet" in text
+    assert "Cost: $2.100700 (voices $2.10, lines $0.000700) at stage." in text
+
+
+@pytest.mark.parametrize("state", RunState)
+def test_a_run_shows_its_state_its_counts_and_its_money(state: RunState) -> None:
+    text = shown(render.run_view(status(state=state.value, reason="budget_exceeded", cap_micros=5_000_000)))
+    assert f"run_1 of game: {state.value} (budget_exceeded)" in text
+    assert "takes  2 of 2 done, 2 speaking, 2 failed, 2 blocked" in text
+    assert "money  $0.001260 spent, $0.00 held, $2.10 planned, cap $5.00" in text
+
+
+def test_a_run_without_a_cap_names_none() -> None:
+    assert "cap" not in shown(render.run_view(status()))
+    assert "cap $0.00" in shown(render.run_view(status(cap_micros=0)))
+
+
+@pytest.mark.parametrize("state", VoiceState)
+def test_the_voices_show_every_state(state: VoiceState) -> None:
+    row = {"label": "mara", "kind": "cloned", "state": state.value, "voice_id": None, "made_of": None, "message": None}
+    assert state.value in shown(render.voices_table([row]))
+
+
+def test_a_ledger_marks_what_is_an_estimate() -> None:
+    row = {"at": "2026", "kind": "speech", "amount_micros": 10, "estimate_micros": 12, "source": "estimate"}
+    row |= {"chars": None, "subject": None, "run": None}
+    assert "$0.000012 *" in shown(render.ledger_table([row]))
+    assert "*" not in shown(render.ledger_table([row | {"source": "provider"}]))
+
+
+def every_view() -> dict[str, RenderableType]:
+    failure = {"count": 1, "cause": "refused", "message": MARKUP}
+    bad_voice = {"label": MARKUP, "state": "failed", "problem": MARKUP}
+    run = {"id": "run_1", "production": MARKUP, "state": "done", "estimate_micros": 0, "started_at": "2026"}
+    production = {"name": MARKUP, "title": MARKUP, "language": "en", "lines": 3, "spoken": 1}
+    own = {
+        "label": MARKUP,
+        "kind": "cloned",
+        "state": "ready",
+        "voice_id": MARKUP,
+        "made_of": MARKUP,
+        "message": MARKUP,
+    }
+    system = dict.fromkeys(("provider_voice_id", "name", "category", "description"), MARKUP)
+    charge = {"at": "2026", "kind": "speech", "amount_micros": 1, "estimate_micros": 1, "source": "provider"}
+    charge |= {"chars": 1, "subject": MARKUP, "run": "run_1"}
+    lines = [line("shared", line_id=MARKUP, character=MARKUP, shares_with=MARKUP)]
+    return {
+        "plan": render.plan_view(
+            plan(voices=[voice(characters=[MARKUP], source=MARKUP)], lines=lines), every_line=True
+        ),
+        "run": render.run_view(status(production=MARKUP, failures=[failure], voices=[bad_voice])),
+        "everything": render.everything_view([run], [production]),
+        "voices": render.voices_table([own]),
+        "system voices": render.system_voices_table([system]),
+        "ledger": render.ledger_table([charge]),
+    }
+
+
+@pytest.mark.parametrize("view", every_view())
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(view: str) -> None:
+    assert MARKUP in shown(every_view()[view])
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+@pytest.mark.parametrize("view", every_view())
+def test_a_view_keeps_to_the_width_of_the_terminal(view: str, width: int) -> None:
+    assert all(len(row) <= width for row in shown(every_view()[view], width).splitlines())
