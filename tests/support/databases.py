@@ -9,12 +9,14 @@ PostgreSQL runs once a session and each test gets an empty copy of a migrated te
 """
 
 import contextlib
+import ctypes
 import os
 import pwd
 import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -35,6 +37,7 @@ SERVER_URL = "CALLSHEET_TEST_DATABASE_URL"
 TEMPLATE = "callsheet_template"
 START_SECONDS, STOP_SECONDS = 30.0, 15.0
 POOL_SIZE = 20
+PR_SET_PDEATHSIG = 1
 SERVER_OPTIONS = {
     # A test's data need not survive a power cut.
     "fsync": "off",
@@ -212,7 +215,20 @@ def _start(programs: Path, folder: Path, user: int | None) -> subprocess.Popen[b
     options = [part for name, value in SERVER_OPTIONS.items() for part in ("-c", f"{name}={value}")]
     command = [str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder), *options]
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd=folder)
+        return subprocess.Popen(
+            command,
+            user=user,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread of ours runs yet
+        )
+
+
+def _end_with_parent() -> None:
+    """Let the server stop even where the tests are killed; only Linux can be asked for it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _wait_ready(url: URL, process: subprocess.Popen[bytes], folder: Path) -> None:

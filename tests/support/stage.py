@@ -75,11 +75,13 @@ class Stage:
             relay.sweep(self.edge)
 
     def settle_down(self, rounds: int = 30) -> None:
-        """Let time pass, sweep and work until nothing is left to do."""
+        """Let time pass, sweep and work until a sweep finds nothing to do, or for so many rounds."""
         for _ in range(rounds):
             self.work()
             self.pass_time()
             self.sweep()
+            if not self.messages.waiting:
+                return
         self.work()
 
     def pass_time(self) -> None:

@@ -102,8 +102,8 @@ def books(maker: Maker) -> type[Books]:
 
 def test_the_books_balance_after_any_history(books: type[Books]) -> None:
     modest = settings(
-        max_examples=15,
-        stateful_step_count=20,
+        max_examples=10,
+        stateful_step_count=15,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
     )
