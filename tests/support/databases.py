@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
@@ -48,6 +49,10 @@ SERVER_OPTIONS = {
     "shared_buffers": "64MB",
     "autovacuum": "off",
 }
+
+
+on_sqlite = pytest.mark.parametrize("maker", ["sqlite"], indirect=True)
+"""For tests whose question is answered in Python: one kind of database tells."""
 
 
 class Maker(Protocol):

@@ -24,6 +24,7 @@ from pipeline.speech.models import RunTake, Take
 from pipeline.voices.models import Attempt, Voice
 from pipeline.voices.rules import ACTIVATION_LINE, VoiceState
 from tests.support import factories
+from tests.support.databases import on_sqlite
 from tests.support.factories import Sheet
 from tests.support.fakes import PRICES
 from tests.support.stage import Stage
@@ -117,6 +118,7 @@ def test_the_second_apply_has_nothing_to_do(stage: Stage, owner: str) -> None:
     assert (len(stage.provider.speech_calls), len(stage.provider.voice_calls)) == calls
 
 
+@on_sqlite
 def test_each_kind_of_change_is_told_apart(stage: Stage, owner: str) -> None:
     apply(stage, owner, SHEET.submission())
     stage.settle_down(4)
@@ -136,6 +138,7 @@ def test_each_kind_of_change_is_told_apart(stage: Stage, owner: str) -> None:
     assert planned.removed == []
 
 
+@on_sqlite
 @pytest.mark.parametrize("delivery", [{"speed": 1.1}, {"model": "stage-fast"}, {"format": "mp3"}])
 def test_another_delivery_is_a_reason(stage: Stage, owner: str, delivery: dict[str, object]) -> None:
     apply(stage, owner, SHEET.submission())
@@ -171,6 +174,7 @@ def test_lines_that_sound_the_same_are_made_and_paid_for_once(stage: Stage, owne
     assert {line["state"] for line in lines} == {"done"}
 
 
+@on_sqlite
 def test_another_productions_take_is_found(stage: Stage, owner: str) -> None:
     apply(stage, owner, SHEET.submission())
     stage.settle_down(4)
@@ -179,6 +183,7 @@ def test_another_productions_take_is_found(stage: Stage, owner: str) -> None:
     assert planned.price == 0
 
 
+@on_sqlite
 def test_what_failed_is_planned_once_more(stage: Stage, owner: str) -> None:
     stage.provider.will_speak(*(Refused("no") for _ in range(6)))
     apply(stage, owner, SHEET.submission())
@@ -203,6 +208,7 @@ def test_what_is_under_way_costs_a_second_run_nothing(stage: Stage, owner: str) 
         assert session.get_one(Budget, first).spent == PRICE
 
 
+@on_sqlite
 def test_an_unclear_voice_and_its_lines_cost_nothing_until_a_person_decides(stage: Stage, owner: str) -> None:
     stage.provider.will_make(Ambiguous("reset"))
     apply(stage, owner, SHEET.submission())
@@ -215,6 +221,7 @@ def test_an_unclear_voice_and_its_lines_cost_nothing_until_a_person_decides(stag
     assert len(stage.provider.voice_calls) == 2
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "change",
     [
@@ -232,6 +239,7 @@ def test_a_sheet_that_changed_since_the_plan_is_refused(stage: Stage, owner: str
     assert counts(stage) == before
 
 
+@on_sqlite
 def test_a_world_that_changed_since_the_plan_is_refused(stage: Stage, owner: str) -> None:
     agreed = plan(stage, owner, SHEET.submission()).digest()
     apply(stage, owner, SHEET.submission())
@@ -240,6 +248,7 @@ def test_a_world_that_changed_since_the_plan_is_refused(stage: Stage, owner: str
         planning.apply(session, owner, SHEET.submission(), factories.market(), agreed=agreed, budget=None)
 
 
+@on_sqlite
 def test_a_price_that_changed_since_the_plan_is_refused(stage: Stage, owner: str) -> None:
     agreed = plan(stage, owner, SHEET.submission()).digest()
     dearer = factories.market(replace(PRICES, clone_micros=PRICES.clone_micros + 1))
@@ -265,6 +274,7 @@ def test_two_applies_of_one_plan_at_once_are_one_run_and_a_conflict(stage: Stage
         assert sorted(threads.map(start, range(2))) == [False, True]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("consent", "field"),
     [
@@ -285,6 +295,7 @@ def test_without_consent_nothing_is_planned_and_the_field_is_named(
         planning.draw_up(session, owner, sheet.submission(), factories.market())
 
 
+@on_sqlite
 def test_every_talent_without_consent_is_named_at_once(stage: Stage, owner: str) -> None:
     mute = [replace(factories.talent(name), consent=None) for name in ("mara", "bram")]
     sheet = Sheet().cloned("mara", consent=mute[0]).cloned("bram", consent=mute[1])
@@ -303,6 +314,7 @@ def test_a_consent_declared_twice_is_stored_once_and_a_changed_one_anew(stage: S
         assert session.scalar(select(func.count()).select_from(Consent)) == 2
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("project", "places"),
     [
@@ -318,18 +330,21 @@ def test_what_the_provider_does_not_sell_is_refused_by_place(
     assert [place for place in places if place in refused.value.message] == places
 
 
+@on_sqlite
 def test_a_character_is_checked_like_the_production(stage: Stage, owner: str) -> None:
     sheet = Sheet().system("narrator", model="sold-elsewhere")
     with stage.database.read() as session, pytest.raises(UsageError, match=r"characters\.narrator\.model"):
         planning.draw_up(session, owner, sheet.submission(), factories.market())
 
 
+@on_sqlite
 def test_a_missing_recording_is_named(stage: Stage, owner: str) -> None:
     submission = planning.Submission(SHEET.project(), {})
     with stage.database.read() as session, pytest.raises(UsageError, match=r"references/mara\.wav"):
         planning.draw_up(session, owner, submission, factories.market())
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("budget", "own", "cap"), [(None, None, UNLIMITED), (None, 700, 700), (900, 700, 900), (0, 700, 0)]
 )
@@ -376,6 +391,7 @@ def test_names_as_long_as_a_sheet_may_have_fit_the_rows(stage: Stage, owner: str
         assert set(session.scalars(select(Voice.state))) == {VoiceState.READY}
 
 
+@on_sqlite
 def test_a_description_makes_a_voice(stage: Stage, owner: str) -> None:
     sheet = Sheet().designed("knight", "A weary knight.").says("knight", "At last.")
     planned = plan(stage, owner, sheet.submission())

@@ -6,7 +6,6 @@ import wave
 import pytest
 from sqlalchemy import select, update
 
-from pipeline.db.engine import Database
 from pipeline.intake.models import Run
 from pipeline.ledger.models import Budget, Transfer
 from pipeline.provider.errors import Ambiguous, NotSent, ProviderError, RateLimited, Refused
@@ -15,19 +14,16 @@ from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState, part_key
 from pipeline.storage.port import ObjectExists, StorageError, StoreUnavailable
 from tests.support import factories
+from tests.support.databases import on_sqlite
 from tests.support.fakes import CAPABILITIES, tone
 from tests.support.fakes import speech as answer
 from tests.support.stage import TIMEOUT_SECONDS, Stage
 
+pytestmark = on_sqlite
+
 PARTS = ("I have walked for seven long days.", "I have slept in the snow and in barns.", "Now open this gate!")
 TEXT = " ".join(PARTS)
 PRICES = [100 * len(part) for part in PARTS]
-
-
-@pytest.fixture
-def database(sqlite_database: Database) -> Database:
-    """Parts are a matter of the bucket and the books: one kind of database tells."""
-    return sqlite_database
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from pipeline.speech.rules import MAX_CLAIMS, TakeState, object_key
 from pipeline.storage.port import StoreUnavailable
 from pipeline.voices.models import Voice
 from tests.support import factories
+from tests.support.databases import on_sqlite
 from tests.support.fakes import CAPABILITIES, PRICES
 from tests.support.fakes import speech as answer
 from tests.support.stage import TIMEOUT_SECONDS, Stage
@@ -107,6 +108,7 @@ def test_a_take_is_spoken_stored_and_charged(stage: Stage, take: str) -> None:
     assert run_of(stage, take).state is RunState.DONE
 
 
+@on_sqlite
 def test_the_request_says_what_shapes_the_sound(stage: Stage, take: str) -> None:
     stage.work()
     (request,) = stage.provider.speech_calls
@@ -114,6 +116,7 @@ def test_the_request_says_what_shapes_the_sound(stage: Stage, take: str) -> None
     assert request == SpeechRequest(asked.model, TEXT, "narrator", "wav", 1.0)
 
 
+@on_sqlite
 def test_audio_whose_price_nobody_told_is_kept_at_the_estimate(stage: Stage, take: str) -> None:
     stage.provider.will_speak(answer(TEXT, charged=None))
     stage.work()
@@ -172,6 +175,7 @@ ENDINGS: list[tuple[ProviderError, TakeState, int, HoldState]] = [
 ]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("error", "state", "paid", "hold"), ENDINGS, ids=lambda value: str(value) if isinstance(value, Exception) else None
 )
@@ -188,6 +192,7 @@ def test_each_ending_leaves_its_state_and_its_money(
     assert [str(failure) for failure in stage.failures] == [error.kind]
 
 
+@on_sqlite
 def test_an_answer_that_is_no_audio_is_charged_and_asked_for_again(stage: Stage, take: str) -> None:
     stage.provider.will_speak(answer(TEXT, audio=b'{"error": "sorry"}'), answer(TEXT, audio=b""))
     stage.settle_down(3)
@@ -195,6 +200,7 @@ def test_an_answer_that_is_no_audio_is_charged_and_asked_for_again(stage: Stage,
     assert (done.state, done.attempt, done.cost) == (TakeState.DONE, 2, 3 * PRICE)
 
 
+@on_sqlite
 def test_a_call_refused_for_speed_holds_everybody_back(stage: Stage, take: str) -> None:
     stage.provider.will_speak(RateLimited("slow down", retry_after=70))
     stage.hand_on()
@@ -221,6 +227,7 @@ def test_doubts_are_booked_at_the_estimate_when_the_take_is_over(stage: Stage, t
     assert (budget(stage, take).held, budget(stage, take).spent) == (0, 3 * PRICE)
 
 
+@on_sqlite
 def test_what_cost_nothing_is_tried_often_but_not_for_ever(stage: Stage, take: str) -> None:
     stage.provider.will_speak(*(NotSent("refused") for _ in range(3 * MAX_CLAIMS)))
     stage.settle_down(MAX_CLAIMS + 5)
@@ -368,6 +375,7 @@ def test_a_late_miss_changes_nothing_of_a_take_that_was_dispatched_again(stage: 
     stage.settle_down(3)
 
 
+@on_sqlite
 def test_an_outage_of_the_bucket_before_the_call_costs_nothing(
     stage: Stage, take: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -380,6 +388,7 @@ def test_an_outage_of_the_bucket_before_the_call_costs_nothing(
     assert (look(stage, take).state, look(stage, take).cost) == (TakeState.DONE, PRICE)
 
 
+@on_sqlite
 def test_audio_that_could_not_be_stored_is_paid_for_and_spoken_again(
     stage: Stage, take: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from pipeline.voices import service as voices
 from pipeline.voices.models import Attempt, Voice
 from pipeline.voices.rules import ACTIVATION_LINE, AttemptState, VoiceKind, VoiceState, designed_key
 from tests.support import factories
+from tests.support.databases import on_sqlite
 from tests.support.fakes import BALANCE, PRICES, PROVIDER, tone
 from tests.support.fakes import voice as answer
 from tests.support.stage import Stage
@@ -118,6 +119,7 @@ def test_the_claim_is_committed_before_the_first_byte(stage: Stage) -> None:
     assert sent.sent_at is not None
 
 
+@on_sqlite
 def test_the_request_carries_the_recording_and_a_token_of_the_attempt(stage: Stage, mara: str) -> None:
     stage.work()
     (request,) = stage.provider.voice_calls
@@ -127,6 +129,7 @@ def test_the_request_carries_the_recording_and_a_token_of_the_attempt(stage: Sta
     assert request.label == f"mara~{look(stage, mara).attempt.id[-8:]}"
 
 
+@on_sqlite
 def test_a_balance_that_cannot_be_had_keeps_nobody_from_calling(stage: Stage, mara: str) -> None:
     stage.provider.balance = ProviderFailed("away")
     stage.work()
@@ -162,6 +165,7 @@ def test_the_first_words_of_a_new_voice_are_kept_as_its_audition(stage: Stage, m
     assert look(stage, mara).voice.spoke_at is not None
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("charged", "source", "spent"),
     [(1_990_000, "provider", 1_990_000), (None, "estimate", PRICES.clone_micros), (3_000_000, "provider", 3_000_000)],
@@ -190,6 +194,7 @@ ENDINGS: list[tuple[ProviderError, AttemptState, VoiceState, HoldState]] = [
 ]
 
 
+@on_sqlite
 @pytest.mark.parametrize(("error", "attempt", "voice", "hold"), ENDINGS, ids=lambda value: type(value).__name__)
 def test_each_ending_leaves_its_state_and_its_money(
     stage: Stage, mara: str, error: ProviderError, attempt: AttemptState, voice: VoiceState, hold: HoldState
