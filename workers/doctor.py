@@ -10,6 +10,7 @@ import httpx
 from celery import Celery
 from kombu.exceptions import OperationalError
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import wiring
 from pipeline.db.clock import now_ms
@@ -69,12 +70,15 @@ class Doctor:
                 yield Finding(part, ok=False, message=str(failed), fix=failed.fix)
             except CallsheetError as error:
                 yield Finding(part, ok=False, message=error.message, fix=error.hint)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one part, the others are looked at
+                yield Finding(part, ok=False, message=_told(error), fix=f"Check the settings of the {part}.")
 
     def _python(self) -> str:
         return f"{sys.version.split()[0]} at {sys.prefix}"
 
     def _disk(self) -> str:
-        home = self._settings.home if self._settings.home.exists() else self._settings.home.absolute().parent
+        home = self._settings.home.absolute()
+        home = next(folder for folder in (home, *home.parents) if folder.exists())
         free = shutil.disk_usage(home).free
         if free < MIN_FREE_BYTES:
             raise CheckFailed(f"{free / 1e9:.1f} GB free", "Free some space, or set CALLSHEET_HOME to a larger disk.")
@@ -84,7 +88,10 @@ class Doctor:
         with _opened(self._settings) as database:
             wrong = database.ping()
             if wrong:
-                raise CheckFailed(wrong, "Is it running? Check CALLSHEET_DATABASE_URL.")
+                own = self._settings.database_url is None
+                raise CheckFailed(
+                    wrong, "Run `callsheet up`." if own else "Is it running? Check CALLSHEET_DATABASE_URL."
+                )
             if not is_current(database):
                 raise CheckFailed("the schema is not this version's", "Run `callsheet up`, which migrates it.")
             return f"{database.url.get_backend_name()}, schema current"
@@ -122,17 +129,28 @@ class Doctor:
             raise CheckFailed("no API is known", "Run `callsheet up`, or set CALLSHEET_API_URL.")
         try:
             answer = httpx.get(f"{url}/v1/health", timeout=5, trust_env=False).raise_for_status().json()
-        except httpx.HTTPError as error:
+            provider = answer["provider"]
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CheckFailed(f"{url}: {type(error).__name__}", "Run `callsheet up`; see logs/api.log.") from error
-        return f"{url}, for {answer['provider']}"
+        except (ValueError, KeyError, TypeError) as error:
+            raise CheckFailed(f"{url}: what answers is not this API", "Check CALLSHEET_API_URL.") from error
+        return f"{url}, for {provider}"
 
     def _worker(self) -> str:
-        with _opened(self._settings) as database, database.read() as session:
-            alive = select(func.count()).where(Instance.beat_at > now_ms() - DEAD_AFTER_MS)
-            count = session.scalar(alive) or 0
+        alive = select(func.count()).where(Instance.beat_at > now_ms() - DEAD_AFTER_MS)
+        try:
+            with _opened(self._settings) as database, database.read() as session:
+                count = session.scalar(alive) or 0
+        except SQLAlchemyError as error:
+            raise CheckFailed(f"the database cannot be asked: {_told(error)}", "See the database above.") from error
         if not count:
             raise CheckFailed("no worker is alive", "Run `callsheet up`, or `callsheet worker`.")
         return f"{count} alive"
+
+
+def _told(error: Exception) -> str:
+    cause = error.__cause__ or error
+    return f"{type(cause).__name__}: {cause}"[:200]
 
 
 @contextmanager

@@ -61,8 +61,7 @@ def _stack() -> Stack:
 
 def _provider_of(api_url: str) -> str | None:
     try:
-        answer = httpx.get(f"{api_url}/v1/health", timeout=5, trust_env=False)
-        provider: str | None = answer.json().get("provider")
+        told = httpx.get(f"{api_url}/v1/health", timeout=5, trust_env=False).json()
     except (httpx.HTTPError, ValueError):
         return None
-    return provider
+    return told.get("provider") if isinstance(told, dict) else None

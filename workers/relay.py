@@ -8,6 +8,7 @@ from threading import Event, Thread
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kombu.pools import producers
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -35,17 +36,25 @@ class CeleryPublisher:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        # One try: kombu's own tries to connect would make the commit before the hint wait for 6 s.
+        self._producers = producers[app.connection_for_write(transport_options={"max_retries": 0})]
         self._muted_until = 0.0
 
     def publish(self, task: str, row_id: str) -> None:
         """Send a hint, unless the broker was away a moment ago."""
-        if time.monotonic() < self._muted_until:
+        if self._is_muted():
             return
         try:
-            self._app.send_task(task, args=[row_id], retry=False)
+            with self._producers.acquire(block=True) as producer:
+                # Who waited for a connection behind others may have been muted by their failure.
+                if not self._is_muted():
+                    self._app.send_task(task, args=[row_id], producer=producer, retry=False)
         except (OperationalError, OSError) as error:
             self._muted_until = time.monotonic() + MUTE_SECONDS
             log.warning("hint_not_sent", task=task, row=row_id, error=type(error).__name__)
+
+    def _is_muted(self) -> bool:
+        return time.monotonic() < self._muted_until
 
 
 class Heartbeat:
@@ -65,7 +74,9 @@ class Heartbeat:
     def stop(self) -> None:
         """Stop beating."""
         self._stopped.set()
-        self._thread.join()
+        # A worker that is stopped before it was ready has never started beating.
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._stopped.wait(leases.BEAT_SECONDS):
