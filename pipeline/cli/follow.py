@@ -1,6 +1,7 @@
 """Watching a run: a live bar on a terminal, one line a step off it. What it shows comes from the rows alone."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ Json = dict[str, Any]
 POLL_SECONDS = 0.3
 STEP_SECONDS = 5.0
 """Off a terminal a line is written when something has changed, but no more often than this."""
+PACE_SECONDS = 20.0
+"""The while whose pace tells how long the rest will take."""
 PATIENCE_SECONDS = 30.0
 """How long the API may be away, say while it restarts, before watching is given up."""
 
@@ -26,16 +29,35 @@ def follow(client: Client, run_id: str) -> Json:
 
 def eta_seconds(status: Json) -> float | None:
     """Estimate the seconds left from the takes this run has finished so far; None before the first."""
+    done: int = status["takes"]["done"]
+    return float(status["elapsed_seconds"]) / done * _left(status) if done else None
+
+
+class Eta:
+    """Estimates the seconds left from the pace of the last while; from the whole run where it has just begun."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def seconds(self, status: Json) -> float | None:
+        """Return the estimate; None where nothing has been finished lately."""
+        now, done = float(status["elapsed_seconds"]), int(status["takes"]["done"])
+        self._seen.append((now, done))
+        while now - self._seen[0][0] > PACE_SECONDS:
+            self._seen.popleft()
+        since, before = self._seen[0]
+        if now - since < PACE_SECONDS / 4:
+            return eta_seconds(status)
+        return (now - since) / (done - before) * _left(status) if done > before else None
+
+
+def _left(status: Json) -> int:
     takes: dict[str, int] = status["takes"]
-    done = takes["done"]
-    left = takes["total"] - done - takes["failed"] - takes["blocked"]
-    if not done:
-        return None
-    return float(status["elapsed_seconds"]) / done * left
+    return takes["total"] - takes["done"] - takes["failed"] - takes["blocked"]
 
 
-def line(status: Json) -> str:
-    """Say in one line how a run stands."""
+def line(status: Json, eta: float | None) -> str:
+    """Say in one line how a run stands; `eta` in seconds where there is an estimate."""
     takes = status["takes"]
     ready = sum(voice["state"] == "ready" for voice in status["voices"])
     bad = takes["failed"] + takes["blocked"]
@@ -46,7 +68,6 @@ def line(status: Json) -> str:
     ]
     if bad:
         parts.append(f"not spoken {bad}")
-    eta = eta_seconds(status)
     if status["state"] == "running" and eta is not None:
         parts.append(f"about {_duration(eta)} left")
     return ", ".join(parts)
@@ -56,19 +77,21 @@ def _follow_live(client: Client, run_id: str) -> Json:
     columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=talk, transient=True) as progress:
         bar = progress.add_task("starting", total=None)
-        status: Json = {}
+        eta, status = Eta(), Json()
         for status in _statuses(client, run_id):
             takes = status["takes"]
-            progress.update(bar, completed=takes["done"], total=takes["total"], description=line(status))
+            progress.update(
+                bar, completed=takes["done"], total=takes["total"], description=line(status, eta.seconds(status))
+            )
     return status
 
 
 def _follow_plainly(client: Client, run_id: str) -> Json:
     told, told_at = "", 0.0
-    status: Json = {}
+    eta, status = Eta(), Json()
     for status in _statuses(client, run_id):
         is_over = status["state"] != "running"
-        text = line(status)
+        text = line(status, eta.seconds(status))
         if text != told and (is_over or not told or time.monotonic() - told_at >= STEP_SECONDS):
             say(f"{status['elapsed_seconds']:6.1f} s  {text}")
             told, told_at = text, time.monotonic()

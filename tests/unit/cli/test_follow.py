@@ -18,6 +18,10 @@ def status(done: int = 0, total: int = 10, *, state: str = "running", seconds: f
     }
 
 
+def told(status: Any) -> str:
+    return follow.line(status, follow.eta_seconds(status))
+
+
 @pytest.mark.parametrize(
     ("given", "seconds"),
     [
@@ -34,12 +38,12 @@ def test_the_time_left_goes_by_the_pace_of_the_takes_so_far(given: Json, seconds
 
 
 def test_a_line_tells_voices_takes_money_and_the_time_left() -> None:
-    assert follow.line(status(5)) == "voices 1/2, takes 5/10, spent $2.10, about 10 s left"
-    assert follow.line(status(1, total=100)).endswith("about 16 min left")
-    assert "not spoken 3" in follow.line(status(5, failed=2, blocked=1))
-    assert "left" not in follow.line(status(0))
-    assert "left" not in follow.line(status(5, state="done"))
-    assert follow.line(status(9, seconds=0.1)).endswith("about 1 s left")
+    assert told(status(5)) == "voices 1/2, takes 5/10, spent $2.10, about 10 s left"
+    assert told(status(1, total=100)).endswith("about 16 min left")
+    assert "not spoken 3" in told(status(5, failed=2, blocked=1))
+    assert "left" not in told(status(0))
+    assert "left" not in told(status(5, state="done"))
+    assert told(status(9, seconds=0.1)).endswith("about 1 s left")
 
 
 class Api:
@@ -92,3 +96,11 @@ def test_an_api_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(follow, "PATIENCE_SECONDS", -1.0)
     with pytest.raises(EnvironmentFault, match="away"):
         follow.follow(Api(EnvironmentFault("away")), "run_1")  # type: ignore[arg-type] # all it asks of the API
+
+
+def test_the_estimate_follows_the_pace_of_the_last_while() -> None:
+    eta = follow.Eta()
+    slow = [eta.seconds(status(done, total=100, seconds=seconds)) for done, seconds in ((1, 100.0), (1, 110.0))]
+    assert slow == [9900.0, None]  # at first all there is to go by; then nothing has moved
+    fast = [eta.seconds(status(done, total=100, seconds=seconds)) for done, seconds in ((11, 120.0), (21, 130.0))]
+    assert fast[-1] == pytest.approx(20.0 / 20 * 79)
