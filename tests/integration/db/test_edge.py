@@ -5,6 +5,8 @@ import pytest
 from pipeline import edge as edges
 from pipeline.db import limits
 from pipeline.db.events import emit
+from pipeline.ledger.models import Account
+from tests.support import factories
 from tests.support.fakes import PROVIDER
 from tests.support.stage import Stage
 
@@ -15,6 +17,19 @@ def test_events_are_published_after_the_commit_in_order(stage: Stage) -> None:
         emit(session, "attempt.reserved", "try_1")
         assert list(stage.messages.waiting) == []
     assert list(stage.messages.waiting) == [("voices.reserve", "voice_1"), ("voices.make", "try_1")]
+
+
+def test_whoever_gets_the_hint_can_read_the_row(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def look(_: str, row_id: str) -> None:
+        with stage.database.read() as session:
+            seen.append(session.get(Account, row_id) is not None)
+
+    monkeypatch.setattr(stage.messages, "publish", look)
+    with stage.edge.write() as session:
+        emit(session, "voice.wanted", factories.account(session).id)
+    assert seen == [True]
 
 
 def test_what_is_not_committed_is_not_published(stage: Stage) -> None:
