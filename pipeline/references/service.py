@@ -125,7 +125,7 @@ def prepare(store: ObjectStore, rules: ReferenceRules, job: Job) -> Outcome:
         source = Path(folder) / "original"
         try:
             store.download(job.object_key, source, max_bytes=rules.max_bytes)
-            _require_same_bytes(source, job.sha256)
+            _require_same_bytes(store, job, source)
             audio = prepare_reference(source, Path(folder), rules)
             key = normalised_key(job.account_id, job.sha256, audio.path.suffix)
             _keep(store, key, audio)
@@ -194,11 +194,12 @@ def _settle(session: Session, job: Job, event: str, **values: object) -> None:
         emit(session, event, job.id)
 
 
-def _require_same_bytes(source: Path, sha256: str) -> None:
+def _require_same_bytes(store: ObjectStore, job: Job, source: Path) -> None:
     with source.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
-        raise AudioRejected([altered(found, sha256)])
+    if found != job.sha256:
+        store.delete(job.object_key)  # else the right bytes could never be uploaded: their place would be taken
+        raise AudioRejected([altered(found, job.sha256)])
 
 
 def _keep(store: ObjectStore, key: str, audio: PreparedReference) -> None:

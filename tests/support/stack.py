@@ -19,6 +19,13 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 CAST = ROOT / "examples" / "cast"
 COMMAND_SECONDS = 170.0
+AT_A_TERMINAL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from workers.cli import main
+main()
+"""
+"""A shell's background job, as CI may be, ignores SIGINT and hands that down; what is typed at a terminal does not."""
 FAST = {"CALLSHEET_SANDBOX_ENGINE": "pico", "CALLSHEET_SANDBOX_TIER": "lab"}
 """Speech at once and no pace: what a test waits for is the product, not the provider."""
 
@@ -63,9 +70,9 @@ class RunningStack:
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        """Start a command and leave it running; it is the caller's to end."""
+        """Start a command as a terminal would and leave it running; it is the caller's to end."""
         return subprocess.Popen(
-            [sys.executable, "-m", "workers.cli", *map(str, arguments)],
+            [sys.executable, "-c", AT_A_TERMINAL, *map(str, arguments)],
             env=self._environment,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

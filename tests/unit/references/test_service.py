@@ -101,11 +101,14 @@ def test_a_recording_that_cannot_be_used_is_refused_with_what_was_measured(stage
     assert {"code", "message", "measured", "allowed", "hint"} == set(found.problems[0])
 
 
-def test_bytes_that_are_not_those_submitted_are_refused(stage: Stage, recording: bytes) -> None:
+def test_bytes_that_are_not_those_submitted_are_refused_and_make_room_for_the_right_ones(
+    stage: Stage, recording: bytes
+) -> None:
     altered = submit(stage, recording, sha256="0" * 64)
     with pytest.raises(Exception, match="not the one"):
         stage.work()
     assert codes(stage, altered) == ["reference_altered"]
+    assert stage.store.head(look(stage, altered).object_key) is None
 
 
 def test_a_recording_that_is_not_there_is_refused_and_tried_again_when_declared_again(
