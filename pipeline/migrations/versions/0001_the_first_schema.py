@@ -461,78 +461,24 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("run_takes", schema=None) as batch_op:
-        batch_op.drop_index("ix_run_takes_take_id")
-
-    op.drop_table("run_takes")
-    with op.batch_alter_table("takes", schema=None) as batch_op:
-        batch_op.drop_index("uq_takes_account_id_fingerprint")
-        batch_op.drop_index("ix_takes_voice_id_state")
-        batch_op.drop_index("ix_takes_due")
-
-    op.drop_table("takes")
-    with op.batch_alter_table("attempts", schema=None) as batch_op:
-        batch_op.drop_index("uq_attempts_provider_voice_id")
-        batch_op.drop_index(
-            "uq_attempts_live",
-            sqlite_where=sa.text("state NOT IN ('rejected', 'released') AND forced = 0"),
-            postgresql_where=sa.text("state NOT IN ('rejected', 'released') AND forced = 0"),
-        )
-        batch_op.drop_index("ix_attempts_voice_id")
-        batch_op.drop_index("ix_attempts_state")
-
-    op.drop_table("attempts")
-    with op.batch_alter_table("voices", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_voices_provider_voice_id",
-            sqlite_where=sa.text("kind <> 'system'"),
-            postgresql_where=sa.text("kind <> 'system'"),
-        )
-        batch_op.drop_index("uq_voices_account_id_key")
-        batch_op.drop_index("ix_voices_state")
-        batch_op.drop_index("ix_voices_reference_id")
-
-    op.drop_table("voices")
-    with op.batch_alter_table("runs", schema=None) as batch_op:
-        batch_op.drop_index("ix_runs_state")
-        batch_op.drop_index("ix_runs_account_id_id")
-
-    op.drop_table("runs")
-    with op.batch_alter_table("lines", schema=None) as batch_op:
-        batch_op.drop_index("ix_lines_production_id_position")
-        batch_op.drop_index("ix_lines_fingerprint")
-
-    op.drop_table("lines")
-    with op.batch_alter_table("transfers", schema=None) as batch_op:
-        batch_op.drop_index("uq_transfers_kind_attempt")
-        batch_op.drop_index("ix_transfers_run_id")
-        batch_op.drop_index("ix_transfers_account_id_id")
-
-    op.drop_table("transfers")
-    with op.batch_alter_table("references", schema=None) as batch_op:
-        batch_op.drop_index("uq_references_account_id_sha256")
-        batch_op.drop_index("ix_references_state")
-
-    op.drop_table("references")
-    with op.batch_alter_table("productions", schema=None) as batch_op:
-        batch_op.drop_index("uq_productions_account_id_name")
-
-    op.drop_table("productions")
-    with op.batch_alter_table("holds", schema=None) as batch_op:
-        batch_op.drop_index("ix_holds_run_id")
-
-    op.drop_table("holds")
-    with op.batch_alter_table("consents", schema=None) as batch_op:
-        batch_op.drop_index("uq_consents_account_id_digest")
-
-    op.drop_table("consents")
-    op.drop_table("budgets")
-    op.drop_table("api_keys")
-    op.drop_table("slots")
-    op.drop_table("price_lists")
-    op.drop_table("paces")
-    with op.batch_alter_table("instances", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_instances_beat_at"))
-
-    op.drop_table("instances")
-    op.drop_table("accounts")
+    for table in (
+        "run_takes",
+        "takes",
+        "attempts",
+        "voices",
+        "runs",
+        "lines",
+        "transfers",
+        "references",
+        "productions",
+        "holds",
+        "consents",
+        "budgets",
+        "api_keys",
+        "slots",
+        "price_lists",
+        "paces",
+        "instances",
+        "accounts",
+    ):
+        op.drop_table(table)
