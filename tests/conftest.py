@@ -1,11 +1,20 @@
 """What every test may ask for."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from pipeline.db.engine import Database
-from tests.support.databases import Maker, PostgresqlMaker, SqliteMaker, postgresql_maker
+from tests.support.databases import SERVER_URL, Maker, PostgresqlMaker, SqliteMaker, postgresql_maker
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Neither the settings of whoever runs the tests nor a stack that runs in the checkout reach them."""
+    for name in [name for name in os.environ if name.startswith(("CALLSHEET_", "KYMA_")) and name != SERVER_URL]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CALLSHEET_HOME", str(tmp_path_factory.getbasetemp() / "no-stack"))
 
 
 @pytest.fixture(scope="session")

@@ -40,9 +40,9 @@ class FakeStack:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
     home = tmp_path / ".callsheet"
     home.mkdir()
+    monkeypatch.setenv("CALLSHEET_HOME", str(home))
     return home
 
 
