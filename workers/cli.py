@@ -12,7 +12,7 @@ from pipeline.cli.console import data, say, show_error, show_json, table
 from pipeline.cli.context import context
 from pipeline.cli.options import AsJson
 from pipeline.errors import CallsheetError, ExitCode
-from pipeline.settings import load_settings
+from pipeline.settings import STACK_FILE, load_settings
 from workers import local
 from workers.stack.record import StackState
 
@@ -113,7 +113,7 @@ def _show_stack(state: StackState, *, as_json: bool) -> None:
         made.add_row(part.name, str(part.pid or ""), seconds, str(part.restarts or ""), part.url or "")
     data.print(made if state.parts else "The stack is stopped.")
     if state.running:
-        say("Flower's user is callsheet; its password is in .callsheet/stack.json.")
+        say(f"Flower's user is callsheet; its password is in {escape(str(load_settings().home / STACK_FILE))}.")
 
 
 if __name__ == "__main__":

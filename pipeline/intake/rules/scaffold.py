@@ -31,7 +31,7 @@ characters:
   MARA:
     voice: {{talent: mara}}
   NARRATOR:
-    voice: {{system: English_Narrator}}   # one of the provider's own voices: `callsheet voices` lists them
+    voice: {{system: English_Narrator}}   # one of the provider's own voices: `callsheet voices --system` lists them
 
 lines: lines.csv
 """
