@@ -8,21 +8,26 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from pipeline.provider import kyma_answers, kyma_prices
-from pipeline.provider.errors import NotSent, ProviderFailed, RateLimited, Refused
+from pipeline.provider import evidence, kyma_answers, kyma_prices
+from pipeline.provider.errors import NotSent, ProviderError, ProviderFailed, RateLimited, Refused
 from pipeline.provider.kyma_client import KymaClient
 from pipeline.provider.kyma_errors import Call
 from pipeline.provider.kyma_http import Answer, Timeouts
 from pipeline.provider.port import (
     AccountState,
     Capabilities,
+    ChargeMoment,
     CloneRequest,
+    Cost,
     DesignRequest,
+    Doubt,
+    Finding,
     Limits,
     Prices,
     SpeechRequest,
     SpeechResult,
     SystemVoice,
+    Truth,
     VoiceResult,
 )
 
@@ -59,6 +64,9 @@ CAPABILITIES = Capabilities(
     lists_own_voices=False,
     client_chosen_id=False,
     reports_balance=True,
+    charge_moment=ChargeMoment.CREATE,
+    one_at_a_time=True,
+    lateness_seconds=120.0,
 )
 
 UNANSWERED = (NotSent, RateLimited, ProviderFailed, Refused)
@@ -120,7 +128,8 @@ class Kyma:
 
     def account(self) -> AccountState:
         """Return the account's balance."""
-        return AccountState(balance_micros=kyma_answers.balance(self._client.read("/credits/balance")))
+        said, at_ms = self._client.read_dated("/credits/balance")
+        return AccountState(balance_micros=kyma_answers.balance(said), at_ms=at_ms)
 
     def system_voices(self) -> Sequence[SystemVoice]:
         """List the catalogue's voices but for the cloned ones. The server's copy may be 5 minutes old."""
@@ -155,6 +164,23 @@ class Kyma:
         body = self._client.json(Call.DESIGN, said)
         return self._voice(Call.DESIGN, self._client.make(Call.DESIGN, "/audio/voice-design", **body))
 
+    def reconcile_voice(self, doubt: Doubt) -> Finding:
+        """Look for our label among the listed voices, then weigh the balance.
+
+        Whether the list holds own voices is not documented: finding ours proves it made, missing it proves nothing.
+        """
+        label = doubt.request.label
+        try:
+            found = next((voice for voice in self.listed_voices() if voice.name == label), None)
+        except ProviderError as error:
+            if doubt.balances is None:
+                raise
+            return _weighed(doubt, f"The voice list could not be read ({error.message})")
+        if found is None:
+            return _weighed(doubt, f"No voice named {label!r} is listed")
+        voice = VoiceResult(found.provider_voice_id, label, Cost(charged_micros=None), raw="")
+        return Finding(Truth.MADE, "list", f"The voice named {label!r} is listed as {voice.provider_voice_id}.", voice)
+
     def synthesize(self, request: SpeechRequest) -> SpeechResult:
         """Speak; `extras` are further fields of the API, sent as they are."""
         said: dict[str, object] = {
@@ -181,6 +207,7 @@ class Kyma:
             label=label if isinstance(label, str) else None,
             cost=kyma_answers.cost(answer.headers, said),
             raw=self._client.evidence(answer),
+            made_at_ms=kyma_answers.clock_ms(answer.headers),
         )
 
     def _speech(self, answer: Answer) -> SpeechResult:
@@ -201,6 +228,13 @@ class Kyma:
             return self._client.read("/auth/limits").get("rpm_limit")
         except UNANSWERED:
             return None
+
+
+def _weighed(doubt: Doubt, listing: str) -> Finding:
+    if doubt.balances is None:
+        return Finding(Truth.UNKNOWN, "none", f"{listing}, and the balance before the call is not known.")
+    truth = evidence.weigh(doubt.balances, doubt.price_micros)
+    return Finding(truth, "balance", f"{listing}. {evidence.told(doubt.balances, doubt.price_micros)}")
 
 
 def _reference(request: CloneRequest) -> bytes:

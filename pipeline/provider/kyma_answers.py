@@ -83,6 +83,12 @@ def retry_after(headers: httpx.Headers) -> float | None:
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
 
 
+def clock_ms(headers: httpx.Headers) -> int | None:
+    """Return the server's own clock in milliseconds since the epoch, from its `Date` header."""
+    moment = _http_date(headers.get("Date", ""))
+    return None if moment is None else round(moment * 1000)
+
+
 def _http_date(value: str) -> float | None:
     try:
         moment: datetime = parsedate_to_datetime(value)

@@ -59,12 +59,16 @@ class KymaClient:
 
     def read(self, path: str) -> dict[str, Any]:
         """GET a JSON object."""
+        return self.read_dated(path)[0]
+
+    def read_dated(self, path: str) -> tuple[dict[str, Any], int | None]:
+        """GET a JSON object, and the server's clock in milliseconds where it tells the time."""
         answer = self._reuse(Call.READ, "GET", path, self._timeouts.read)
         self.raise_unless_done(Call.READ, answer)
         said = kyma_answers.document(answer.body)
         if said is None:
             raise self.unusable(Call.READ, answer, f"to {path} with something that is not a JSON object")
-        return said
+        return said, kyma_answers.clock_ms(answer.headers)
 
     def json(self, call: Call, said: Mapping[str, object]) -> dict[str, Any]:
         """Return a JSON body as httpx takes it."""

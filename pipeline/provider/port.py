@@ -2,7 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import BinaryIO, Protocol
+
+
+class ChargeMoment(StrEnum):
+    """When a voice is paid for."""
+
+    CREATE = "create"
+    """By the call that makes it."""
+    FIRST_USE = "first_use"
+    """By the first call that speaks with it; the call that makes it is free."""
+    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,12 @@ class Capabilities:
     lists_own_voices: bool
     client_chosen_id: bool
     reports_balance: bool
+    charge_moment: ChargeMoment
+    """When a clone is paid for."""
+    one_at_a_time: bool
+    """The balance is the evidence: one voice at most may be in the making on one provider account."""
+    lateness_seconds: float
+    """How long after its sender's end a paid call may still take effect or show up, caches included."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +70,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class AccountState:
-    """The provider's own word on our account."""
+    """The provider's own word on our account, at `at_ms` of the provider's clock where it tells the time."""
 
     balance_micros: int | None
+    at_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,18 +87,22 @@ class Cost:
 
 @dataclass(frozen=True)
 class CloneRequest:
-    """A reference to be made into a voice. `label` (64 characters at most) carries our attempt's token."""
+    """A reference to be made into a voice. `label` (64 characters at most) carries our attempt's token.
+
+    `chosen_id` is the id we ask for, where `Capabilities.client_chosen_id`; a provider that chooses ignores it.
+    """
 
     reference: BinaryIO
     filename: str
     mime: str
     label: str
     model: str
+    chosen_id: str | None = None
 
 
 @dataclass(frozen=True)
 class DesignRequest:
-    """A voice described in words."""
+    """A voice described in words; `label` and `chosen_id` as in `CloneRequest`."""
 
     description: str
     label: str
@@ -88,16 +110,67 @@ class DesignRequest:
     preview_text: str | None = None
     gender: str | None = None
     age_group: str | None = None
+    chosen_id: str | None = None
 
 
 @dataclass(frozen=True)
 class VoiceResult:
-    """A voice the provider has made; `raw` is its answer as received, kept as evidence."""
+    """A voice the provider has made; `raw` is its answer as received, kept as evidence.
+
+    `made_at_ms` is the provider's clock when it answered, where it tells the time.
+    """
 
     provider_voice_id: str
     label: str | None
     cost: Cost
     raw: str
+    made_at_ms: int | None = None
+
+
+class Truth(StrEnum):
+    """What became of a paid call whose answer nobody read."""
+
+    MADE = "made"
+    NOT_MADE = "not_made"
+    CHARGED = "charged"
+    """The money has left, and the voice cannot be found."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Balances:
+    """The account before the call was sent and now, in micro-dollars.
+
+    `others_low` and `others_high` are the least and the most that our other calls took between the two readings.
+    """
+
+    before: int
+    now: int
+    others_low: int
+    others_high: int
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A call that may have made a voice: what was asked for, its price, and what the account shows."""
+
+    request: CloneRequest | DesignRequest
+    price_micros: int
+    balances: Balances | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the provider's evidence says about a doubt.
+
+    `source` is `list` (own voices by label), `same_id` (asked again for the id we chose), `balance` or `none`;
+    `told` says in a sentence what was seen, amounts included.
+    """
+
+    truth: Truth
+    source: str
+    told: str
+    voice: VoiceResult | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +231,9 @@ class VoiceProvider(Protocol):
 
     def design_voice(self, request: DesignRequest) -> VoiceResult:
         """Make a voice from a description. Charged; one POST, never repeated here."""
+
+    def reconcile_voice(self, doubt: Doubt) -> Finding:
+        """Find out whether a call made a voice. Charged nothing, makes no second voice; raises if it cannot ask."""
 
     def synthesize(self, request: SpeechRequest) -> SpeechResult:
         """Speak. Charged by the character."""

@@ -11,14 +11,18 @@ from pipeline.provider.errors import ProviderError
 from pipeline.provider.port import (
     AccountState,
     Capabilities,
+    ChargeMoment,
     CloneRequest,
     Cost,
     DesignRequest,
+    Doubt,
+    Finding,
     Limits,
     Prices,
     SpeechRequest,
     SpeechResult,
     SystemVoice,
+    Truth,
     VoiceResult,
 )
 
@@ -39,6 +43,9 @@ CAPABILITIES = Capabilities(
     lists_own_voices=False,
     client_chosen_id=False,
     reports_balance=True,
+    charge_moment=ChargeMoment.CREATE,
+    one_at_a_time=True,
+    lateness_seconds=0.0,
 )
 PRICES = Prices(
     clone_micros=2_100_000,
@@ -78,6 +85,8 @@ def speech(text: str, *, charged: Spent | str = "by character", audio: bytes | N
 
 VoiceAnswer = VoiceResult | Exception | Callable[[CloneRequest | DesignRequest], VoiceResult]
 SpeechAnswer = SpeechResult | Exception | Callable[[SpeechRequest], SpeechResult]
+Evidence = Finding | Exception | Callable[[Doubt], Finding]
+NO_EVIDENCE = Finding(Truth.UNKNOWN, "none", "Nothing is known.")
 
 
 @dataclass
@@ -88,7 +97,11 @@ class ScriptedProvider:
     speeches: deque[SpeechAnswer] = field(default_factory=deque)
     voice_calls: list[CloneRequest | DesignRequest] = field(default_factory=list)
     speech_calls: list[SpeechRequest] = field(default_factory=list)
+    findings: deque[Evidence] = field(default_factory=deque)
+    doubts: list[Doubt] = field(default_factory=list)
     balance: int | ProviderError = BALANCE
+    clock_ms: int | None = None
+    abilities: Capabilities = CAPABILITIES
     name: str = PROVIDER
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -100,13 +113,17 @@ class ScriptedProvider:
         """Put answers to the next speech calls on the script."""
         self.speeches.extend(answers)
 
+    def will_find(self, *findings: Evidence) -> None:
+        """Put answers to the next questions about an unclear call on the script; without one nothing is known."""
+        self.findings.extend(findings)
+
     @property
     def spoken(self) -> Iterable[str]:
         """The texts that were asked for, in order."""
         return [call.text for call in self.speech_calls]
 
     def capabilities(self) -> Capabilities:
-        return CAPABILITIES
+        return self.abilities
 
     def prices(self) -> Prices:
         return PRICES
@@ -117,7 +134,7 @@ class ScriptedProvider:
     def account(self) -> AccountState:
         if isinstance(self.balance, ProviderError):
             raise self.balance
-        return AccountState(self.balance)
+        return AccountState(self.balance, self.clock_ms)
 
     def create_voice(self, request: CloneRequest) -> VoiceResult:
         return self._make(request)
@@ -125,6 +142,14 @@ class ScriptedProvider:
     def design_voice(self, request: DesignRequest) -> VoiceResult:
         charged = PRICES.design_micros
         return self._make(request, charged=charged)
+
+    def reconcile_voice(self, doubt: Doubt) -> Finding:
+        with self._lock:
+            self.doubts.append(doubt)
+            answer = self.findings.popleft() if self.findings else NO_EVIDENCE
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(doubt) if callable(answer) else answer
 
     def synthesize(self, request: SpeechRequest) -> SpeechResult:
         with self._lock:
