@@ -70,4 +70,6 @@ class Run(Base):
     plan_digest: Mapped[Sha256]
     estimate: Mapped[Micros]
     created_at: Mapped[CreatedAt]
+    wasted: Mapped[int] = mapped_column(default=0)
+    """Paid calls that brought nothing that could be kept."""
     closed_at: Mapped[Millis | None]

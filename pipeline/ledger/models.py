@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DDL, JSON, CheckConstraint, ForeignKey, Index, String, event
+from sqlalchemy import DDL, JSON, CheckConstraint, ForeignKey, Index, String, Text, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.db.base import Base, CreatedAt, Id, Micros, Millis, Ref, Sha256, states
@@ -32,22 +32,25 @@ class ApiKey(Base):
 
 
 class Budget(Base):
-    """A cap on what may be spent for one owner: an account or a run.
+    """A cap on what may be spent for one owner: a provider's account, an account of ours, a production or a run.
 
     No cap at all is a row with `cap` at the largest value, so that one statement serves both.
     """
 
     __tablename__ = "budgets"
     __table_args__ = (
-        CheckConstraint("spent >= 0 AND held >= 0 AND overrun >= 0", name="not_negative"),
+        CheckConstraint("spent >= 0 AND held >= 0 AND overrun >= 0 AND estimated >= 0", name="not_negative"),
         CheckConstraint("spent + held <= cap", name="within_cap"),
     )
 
     owner: Mapped[Ref] = mapped_column(primary_key=True)
-    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
+    account_id: Mapped[Ref | None] = mapped_column(ForeignKey("accounts.id"))
+    """Whose budget it is; None where it bounds all accounts together."""
     cap: Mapped[Micros]
     spent: Mapped[Micros] = mapped_column(default=0)
     held: Mapped[Micros] = mapped_column(default=0)
+    estimated: Mapped[Micros] = mapped_column(default=0)
+    """The part of `spent` and `overrun` that the provider has not confirmed."""
     overrun: Mapped[Micros] = mapped_column(default=0)
     """What providers charged beyond the estimate where the cap had no room left for it."""
 
@@ -69,6 +72,8 @@ class Hold(Base):
     attempt: Mapped[str] = mapped_column(String(64), primary_key=True)
     """The paid attempt it is for, such as `clone_01j...` or `take_01j...#2`."""
     account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
+    provider: Mapped[str] = mapped_column(String(24))
+    production_id: Mapped[Ref | None]
     run_id: Mapped[Ref | None]
     amount: Mapped[Micros]
     state: Mapped[HoldState] = mapped_column(states(HoldState), default=HoldState.OPEN)
@@ -81,6 +86,10 @@ class TransferKind(StrEnum):
     CLONE = "clone"
     DESIGN = "design"
     SPEECH = "speech"
+    LOSS = "loss"
+    """Paid, and nothing usable came of it."""
+    REFUND = "refund"
+    """Came back from the provider; names the transfer it reverses."""
 
 
 class Transfer(Base):
@@ -107,11 +116,62 @@ class Transfer(Base):
     """What was held for it."""
     source: Mapped[str] = mapped_column(String(8))
     """`provider` where the answer named the amount, `estimate` where it did not."""
+    production_id: Mapped[Ref | None]
     run_id: Mapped[Ref | None]
+    reverses: Mapped[Ref | None]
+    """The transfer that a refund takes back, whole or in part."""
     subject: Mapped[Ref | None]
     """The voice or the take that was paid for."""
     chars: Mapped[int | None]
     created_at: Mapped[CreatedAt]
+
+
+class ProviderAccount(Base):
+    """Our account with a provider, as all workers see it: its balance, its clock, and whether it is blocked."""
+
+    __tablename__ = "provider_accounts"
+
+    provider: Mapped[str] = mapped_column(String(24), primary_key=True)
+    opened_at: Mapped[CreatedAt]
+    opening_balance: Mapped[Micros | None]
+    """The first balance ever read, against which the books are audited; None where the provider tells none."""
+    opening_committed: Mapped[Micros] = mapped_column(default=0)
+    """What was spent or held when that balance was read."""
+    balance: Mapped[Micros | None]
+    read_at: Mapped[Millis | None]
+    clock_offset_ms: Mapped[Millis] = mapped_column(default=0)
+    """How far the provider's clock is ahead of the database's."""
+    blocked_at: Mapped[Millis | None]
+    """Since when no call is made, because all would be refused; None while calls are made."""
+    blocked_kind: Mapped[str | None] = mapped_column(String(40))
+    blocked_message: Mapped[str | None] = mapped_column(String(500))
+    needs: Mapped[Micros] = mapped_column(default=0)
+    """The balance without which the refused call would be refused again."""
+    probe_at: Mapped[Millis] = mapped_column(default=0)
+    """When the balance is asked for next, to see whether the block is over."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """Calls that have failed on the provider's side in a row."""
+
+
+class Decision(Base):
+    """What a person has decided about money, and why: one row, never changed, chained by hashes."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (Index("ix_decisions_account_id_id", "account_id", "id"),)
+
+    id: Mapped[Id]
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
+    actor: Mapped[str] = mapped_column(String(120))
+    """Who decided: the API key's id and the name given with it."""
+    action: Mapped[str] = mapped_column(String(24))
+    subject: Mapped[Ref]
+    """The attempt, orphan, transfer or budget it is about."""
+    reason: Mapped[str] = mapped_column(Text)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[CreatedAt]
+    previous: Mapped[Sha256]
+    """The hash of the account's decision before this one; 64 zeros at the first."""
+    hash: Mapped[Sha256]
 
 
 class PriceList(Base):
@@ -125,7 +185,7 @@ class PriceList(Base):
 
 
 _SQLITE_REFUSAL = """
-CREATE TRIGGER transfers_refuse_{verb} BEFORE {verb} ON transfers
+CREATE TRIGGER {table}_refuse_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
 """
 _POSTGRESQL_FUNCTION = """
@@ -133,15 +193,19 @@ CREATE OR REPLACE FUNCTION refuse_ledger_change() RETURNS trigger LANGUAGE plpgs
 $$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$
 """
 _POSTGRESQL_TRIGGER = """
-CREATE TRIGGER transfers_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON transfers
+CREATE TRIGGER {table}_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change()
 """
-APPEND_ONLY = {
-    "sqlite": [_SQLITE_REFUSAL.format(verb=verb) for verb in ("UPDATE", "DELETE")],
-    "postgresql": [_POSTGRESQL_FUNCTION, _POSTGRESQL_TRIGGER],
-}
-"""Statements that make the transfers append-only, by database; the migrations run the same ones."""
 
-for _dialect, _statements in APPEND_ONLY.items():
-    for _statement in _statements:
-        event.listen(Transfer.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+
+def append_only(table: str, dialect: str) -> list[str]:
+    """Return the statements that make a table append-only; the migrations run the same ones."""
+    if dialect == "sqlite":
+        return [_SQLITE_REFUSAL.format(table=table, verb=verb) for verb in ("UPDATE", "DELETE")]
+    return [_POSTGRESQL_FUNCTION, _POSTGRESQL_TRIGGER.format(table=table)]
+
+
+for _kept in (Transfer.__table__, Decision.__table__):
+    for _dialect in ("sqlite", "postgresql"):
+        for _statement in append_only(str(_kept.name), _dialect):  # type: ignore[attr-defined]
+            event.listen(_kept, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

@@ -30,14 +30,14 @@ def open_budget(session: Session, owner: str, account_id: str, cap: int | None) 
     session.flush()
 
 
-def hold(session: Session, *, account_id: str, run_id: str, attempt: str, amount: int) -> None:
+def hold(session: Session, *, account_id: str, run_id: str, provider: str, attempt: str, amount: int) -> None:
     """Reserve money before a paid call; raises `BudgetExceeded` and changes nothing where a cap has no room."""
     if not _reserve(session, account_id, amount):
         raise _exceeded(session, account_id, amount)
     if not _reserve(session, run_id, amount):
         _change_held(session, account_id, -amount)
         raise _exceeded(session, run_id, amount)
-    session.add(Hold(attempt=attempt, account_id=account_id, run_id=run_id, amount=amount))
+    session.add(Hold(attempt=attempt, account_id=account_id, run_id=run_id, provider=provider, amount=amount))
     session.flush()
 
 

@@ -41,6 +41,8 @@ class Take(Leased, Base):
     """0 goes first."""
     attempt: Mapped[int] = mapped_column(default=0)
     """Paid attempts so far."""
+    claims: Mapped[int] = mapped_column(default=0)
+    """How often it was taken up since a run last asked for it."""
     not_before: Mapped[Millis] = mapped_column(default=0)
     error_kind: Mapped[str | None] = mapped_column(String(40))
     error: Mapped[str | None] = mapped_column(String(500))

@@ -5,7 +5,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.db.base import Base, CreatedAt, Id, Micros, Millis, Ref, Sha256, states
 from pipeline.db.leases import Leased
-from pipeline.voices.rules import AttemptState, VoiceKind, VoiceState
+from pipeline.voices.rules import AttemptState, OrphanState, VoiceKind, VoiceState
+
+IS_LIVE = "state NOT IN ('rejected', 'released', 'written_off') AND forced = 0"
+IS_ALONE = "exclusive = 1 AND state IN ('sending', 'ambiguous')"
 
 
 class Voice(Base):
@@ -51,6 +54,8 @@ class Voice(Base):
     created_at: Mapped[CreatedAt]
     spoke_at: Mapped[Millis | None]
     """When it first spoke: until then the provider may delete it."""
+    lapses_at: Mapped[Millis | None]
+    """When the provider deletes it unless it has spoken, by the provider's own clock."""
 
 
 class Attempt(Leased, Base):
@@ -66,8 +71,16 @@ class Attempt(Leased, Base):
             "model",
             "subject",
             unique=True,
-            sqlite_where=text("state NOT IN ('rejected', 'released') AND forced = 0"),
-            postgresql_where=text("state NOT IN ('rejected', 'released') AND forced = 0"),
+            sqlite_where=text(IS_LIVE),
+            postgresql_where=text(IS_LIVE),
+        ),
+        # Where the balance is the evidence, two attempts of unknown outcome could not be told apart.
+        Index(
+            "uq_attempts_in_the_making",
+            "provider",
+            unique=True,
+            sqlite_where=text(IS_ALONE),
+            postgresql_where=text(IS_ALONE),
         ),
         Index(
             "uq_attempts_provider_voice_id",
@@ -94,8 +107,19 @@ class Attempt(Leased, Base):
     price: Mapped[Micros]
     label: Mapped[str] = mapped_column(String(64))
     """The name sent upstream; ends in this attempt's token, by which the voice can be told."""
+    generation: Mapped[int] = mapped_column(default=1)
+    """Counts the attempts at this voice: an id the provider has deleted can never be asked for again."""
+    chosen_id: Mapped[str | None] = mapped_column(String(256))
+    """The voice id that was asked for; a provider that chooses ids itself ignores it."""
+    exclusive: Mapped[int] = mapped_column(default=0)
+    """1 where no other attempt may be under way with this provider, because the balance is the evidence."""
     not_before: Mapped[Millis] = mapped_column(default=0)
     balance_before: Mapped[Micros | None]
+    """The provider account's balance, read before the request was sent."""
+    confirmed_before: Mapped[Micros | None]
+    """What the provider had confirmed to have charged us by then: the least that balance had paid for."""
+    committed_before: Mapped[Micros | None]
+    """What was spent or held then: the most that balance had paid for."""
     provider_voice_id: Mapped[str | None] = mapped_column(String(256))
     error_kind: Mapped[str | None] = mapped_column(String(40))
     error: Mapped[str | None] = mapped_column(String(500))
@@ -104,4 +128,36 @@ class Attempt(Leased, Base):
     run_id: Mapped[Ref] = mapped_column(ForeignKey("runs.id"))
     created_at: Mapped[CreatedAt]
     sent_at: Mapped[Millis | None]
+    doubted_at: Mapped[Millis | None]
+    """Since when its outcome is unknown."""
+    sender_ended: Mapped[int] = mapped_column(default=0)
+    """1 where its sender is known to be over, so that nothing of it can still be sent."""
+    checks: Mapped[int] = mapped_column(default=0)
+    """How often evidence of its outcome was looked for."""
+    verdict: Mapped[str | None] = mapped_column(String(40))
+    """Why it waits for a person: `charged_voice_lost` or `unknown`."""
+    settled_at: Mapped[Millis | None]
+
+
+class Orphan(Base):
+    """A voice whose answer came too late for its attempt: it was paid for and belongs to no voice of ours yet."""
+
+    __tablename__ = "orphans"
+    __table_args__ = (
+        Index("uq_orphans_provider_voice_id", "provider", "provider_voice_id", unique=True),
+        Index("ix_orphans_account_id_state", "account_id", "state"),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
+    voice_id: Mapped[Ref] = mapped_column(ForeignKey("voices.id"))
+    attempt_id: Mapped[Ref]
+    provider: Mapped[str] = mapped_column(String(24))
+    provider_voice_id: Mapped[str] = mapped_column(String(256))
+    state: Mapped[OrphanState] = mapped_column(states(OrphanState), default=OrphanState.OPEN)
+    cost: Mapped[Micros]
+    """What it has cost: booked as a loss when it was found."""
+    raw: Mapped[str] = mapped_column(Text)
+    """The provider's answer as received."""
+    found_at: Mapped[CreatedAt]
     settled_at: Mapped[Millis | None]

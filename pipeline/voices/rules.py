@@ -51,6 +51,8 @@ class AttemptState(StrEnum):
     """Proven not to have happened. Money free."""
     OPERATOR = "operator"
     """It cannot be proven; a person decides. Money held."""
+    WRITTEN_OFF = "written_off"
+    """Charged, and the voice cannot be had: a person has taken the loss. Money spent."""
 
     def is_open(self) -> bool:
         """Tell whether money is still held for it."""
@@ -59,6 +61,15 @@ class AttemptState(StrEnum):
     def is_unclear(self) -> bool:
         """Tell whether it waits for evidence or for a person."""
         return self in {self.AMBIGUOUS, self.OPERATOR}
+
+
+class OrphanState(StrEnum):
+    """What became of a voice whose answer came too late."""
+
+    OPEN = "open"
+    """Nobody has decided yet."""
+    ADOPTED = "adopted"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True)

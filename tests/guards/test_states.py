@@ -80,7 +80,12 @@ def test_what_is_not_known_to_be_harmless_is_in_doubt(unknown: str) -> None:
 
 @pytest.mark.parametrize("state", AttemptState)
 def test_every_state_of_an_attempt_says_where_its_money_is(state: AttemptState) -> None:
-    is_over = state in {AttemptState.SUCCEEDED, AttemptState.REJECTED, AttemptState.RELEASED}
+    is_over = state in {
+        AttemptState.SUCCEEDED,
+        AttemptState.REJECTED,
+        AttemptState.RELEASED,
+        AttemptState.WRITTEN_OFF,
+    }
     assert state.is_open() != is_over
     assert not state.is_unclear() or state.is_open()
 

@@ -161,15 +161,18 @@ class PostgresqlMaker:
             connection.execute(text(statement))
 
 
+APPEND_ONLY = ("transfers", "decisions")
+
+
 def _empty(database: Database) -> None:
     tables = reversed(metadata.sorted_tables)
     statements = [
         # A test that left a transaction open must not stop all others.
         "SET LOCAL lock_timeout = '10s'",
         # The ledger refuses to be emptied.
-        "ALTER TABLE transfers DISABLE TRIGGER USER",
+        *(f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in APPEND_ONLY),
         *(f'DELETE FROM "{table.name}"' for table in tables),
-        "ALTER TABLE transfers ENABLE TRIGGER USER",
+        *(f"ALTER TABLE {table} ENABLE TRIGGER USER" for table in APPEND_ONLY),
     ]
     with database.engine.begin() as connection:
         connection.exec_driver_sql("; ".join(statements))

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from pipeline.ledger.models import APPEND_ONLY
+from pipeline.ledger.models import append_only
 
 revision = "0001"
 down_revision = None
@@ -456,7 +456,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("run_takes", schema=None) as batch_op:
         batch_op.create_index("ix_run_takes_take_id", ["take_id"], unique=False)
-    for statement in APPEND_ONLY[op.get_bind().dialect.name]:
+    for statement in append_only("transfers", op.get_bind().dialect.name):
         op.execute(statement)
 
 

@@ -216,7 +216,14 @@ def _require_leave(session: Session, take: Take, claim: Claim) -> None:
         today = datetime.now(UTC).date()
         references.require_consent(session, take.consent_id, take.production_name, take.language, today)
     attempt = claim.attempt(take.id)
-    ledger.hold(session, account_id=take.account_id, run_id=take.run_id, attempt=attempt, amount=take.estimate)
+    ledger.hold(
+        session,
+        account_id=take.account_id,
+        run_id=take.run_id,
+        provider=take.provider,
+        attempt=attempt,
+        amount=take.estimate,
+    )
 
 
 def _speak(provider: VoiceProvider, job: Job, text: str) -> Spoken | Missed:

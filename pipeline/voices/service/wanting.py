@@ -106,7 +106,14 @@ def _reserve(session: Session, voice: Voice, prices: Prices) -> None:
     attempt_id = new_id("try")
     try:
         _require_consent(session, voice)
-        ledger.hold(session, account_id=voice.account_id, run_id=voice.run_id or "", attempt=attempt_id, amount=price)
+        ledger.hold(
+            session,
+            account_id=voice.account_id,
+            run_id=voice.run_id or "",
+            provider=voice.provider,
+            attempt=attempt_id,
+            amount=price,
+        )
     except (BudgetExceeded, ConsentRequired) as error:
         if isinstance(error, BudgetExceeded):
             intake.stop_run(session, voice.run_id or "", error.code)

@@ -13,7 +13,9 @@ TRY = "try_1"
 
 def hold(database: Database, purse: Purse, amount: int, attempt: str = TRY) -> None:
     with database.write() as session:
-        ledger.hold(session, account_id=purse.account_id, run_id=purse.run_id, attempt=attempt, amount=amount)
+        ledger.hold(
+            session, account_id=purse.account_id, run_id=purse.run_id, provider="kyma", attempt=attempt, amount=amount
+        )
 
 
 def settle(database: Database, amount: int | None, attempt: str = TRY) -> int:
@@ -121,8 +123,12 @@ def test_a_refused_hold_keeps_the_rest_of_its_transaction(database: Database) ->
     purse = open_purse(database, run_cap=50)
     with database.write() as session:
         with pytest.raises(BudgetExceeded):
-            ledger.hold(session, account_id=purse.account_id, run_id=purse.run_id, attempt=TRY, amount=60)
-        ledger.hold(session, account_id=purse.account_id, run_id=purse.run_id, attempt="try_2", amount=50)
+            ledger.hold(
+                session, account_id=purse.account_id, run_id=purse.run_id, provider="kyma", attempt=TRY, amount=60
+            )
+        ledger.hold(
+            session, account_id=purse.account_id, run_id=purse.run_id, provider="kyma", attempt="try_2", amount=50
+        )
     assert budget(database, purse.account_id) == (0, 50, 0)
 
 

@@ -19,7 +19,8 @@ from tests.integration.ledger.purses import Purse, open_purse
 from tests.support import factories
 from tests.support.fakes import PROVIDER
 
-LIVE = [state for state in AttemptState if state not in {AttemptState.REJECTED, AttemptState.RELEASED}]
+OVER = [AttemptState.REJECTED, AttemptState.RELEASED, AttemptState.WRITTEN_OFF]
+LIVE = [state for state in AttemptState if state not in OVER]
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_i1_a_live_or_succeeded_attempt_lets_no_other_live(
     assert "unique" in refused(database, two).lower()
 
 
-@pytest.mark.parametrize("first", [AttemptState.REJECTED, AttemptState.RELEASED])
+@pytest.mark.parametrize("first", OVER)
 def test_i1_one_that_is_over_lets_the_next_live(database: Database, purse: Purse, first: AttemptState) -> None:
     def two(session: Session) -> None:
         attempt(session, purse, first)
@@ -214,7 +215,9 @@ def test_a_transfer_belongs_to_an_account(database: Database, purse: Purse) -> N
 
 def pay(database: Database, purse: Purse) -> None:
     with database.write() as session:
-        ledger.hold(session, account_id=purse.account_id, run_id=purse.run_id, attempt="try_1", amount=10)
+        ledger.hold(
+            session, account_id=purse.account_id, run_id=purse.run_id, provider="kyma", attempt="try_1", amount=10
+        )
         ledger.settle(session, "try_1", ledger.Payment(TransferKind.CLONE, PROVIDER, 10, "voice_1"))
 
 

@@ -29,7 +29,14 @@ def race(database: Database, purse: Purse) -> int:
 def granted(database: Database, purse: Purse, attempt: str) -> bool:
     with database.write() as session:
         try:
-            ledger.hold(session, account_id=purse.account_id, run_id=purse.run_id, attempt=attempt, amount=PRICE)
+            ledger.hold(
+                session,
+                account_id=purse.account_id,
+                run_id=purse.run_id,
+                provider="kyma",
+                attempt=attempt,
+                amount=PRICE,
+            )
         except BudgetExceeded:
             return False
     return True

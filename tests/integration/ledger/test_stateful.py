@@ -47,7 +47,14 @@ class Books(RuleBasedStateMachine):
         )
         with self.database.write() as session:
             try:
-                ledger.hold(session, account_id=purse.account_id, run_id=purse.run_id, attempt=attempt, amount=amount)
+                ledger.hold(
+                    session,
+                    account_id=purse.account_id,
+                    run_id=purse.run_id,
+                    provider="kyma",
+                    attempt=attempt,
+                    amount=amount,
+                )
                 granted = True
             except BudgetExceeded:
                 granted = False
