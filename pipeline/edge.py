@@ -15,6 +15,7 @@ from pipeline.db.events import emitted
 from pipeline.flow import FLOW, Publisher
 from pipeline.provider.port import VoiceProvider
 from pipeline.storage.port import ObjectStore
+from pipeline.storage.spool import Spool
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 10.0
@@ -40,6 +41,9 @@ class Edge:
     reference_rules: ReferenceRules
     speech_timeout: float
     clone_timeout: float
+    spool: Spool
+    quiescence_seconds: float = 900.0
+    """How long the sender of a call of unknown outcome may still be sending, where nobody has seen it end."""
     holder: str = ""
     """The id this process claims rows under."""
 

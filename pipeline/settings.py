@@ -71,6 +71,16 @@ class Settings(BaseSettings):
     flower_url: str | None = Field(None, description="Where Flower listens.")
     flower_password: SecretStr | None = Field(None, description="Flower's password; generated where none is given.")
 
+    spool_dir: Path | None = Field(
+        None, description="Folder where paid answers are kept until the database has them; in the home folder if unset."
+    )
+    quiescence_seconds: float = Field(
+        900.0,
+        gt=0,
+        description="How long after a paid call of unknown outcome its sender may still be sending, "
+        "where nobody has seen that sender end.",
+    )
+
     worker_threads: int = Field(
         48, ge=1, le=256, description="Tasks one worker may have under way; most of them wait for the provider."
     )
@@ -94,6 +104,11 @@ class Settings(BaseSettings):
         stated = (init_settings, env_settings, project, user)
         home = next((Path(found["home"]) for source in stated if "home" in (found := source())), Path(".callsheet"))
         return (*stated, InitSettingsSource(settings_cls, _stack_state(home)))
+
+    @property
+    def spool(self) -> Path:
+        """Return the folder of paid answers; it has to outlive the process."""
+        return self.spool_dir or self.home.absolute() / "spool"
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -7,12 +7,13 @@ from pipeline.db.engine import Database
 from pipeline.edge import Edge
 from pipeline.errors import EnvironmentFault
 from pipeline.flow import Publisher
+from pipeline.provider.exchange import Timeouts
 from pipeline.provider.kyma import Kyma
-from pipeline.provider.kyma_http import Timeouts
 from pipeline.provider.port import Capabilities, VoiceProvider
 from pipeline.settings import PREFIX, Settings
 from pipeline.storage.port import ObjectStore
 from pipeline.storage.s3 import S3Store
+from pipeline.storage.spool import Spool
 
 MOST_CONNECTIONS = 16
 UP = "Run `callsheet up`, or set it to use a service of your own."
@@ -65,6 +66,8 @@ def edge(settings: Settings, publisher: Publisher) -> Edge:
         reference_rules=reference_rules(upstream.capabilities()),
         speech_timeout=settings.speech_timeout_seconds,
         clone_timeout=settings.clone_timeout_seconds,
+        spool=Spool(settings.spool),
+        quiescence_seconds=settings.quiescence_seconds,
     )
 
 

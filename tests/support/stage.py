@@ -21,6 +21,7 @@ from pipeline.references.models import Reference
 from pipeline.speech import service as speech
 from pipeline.speech.models import Take
 from pipeline.storage.local import LocalStore
+from pipeline.storage.spool import Spool
 from pipeline.voices.models import Attempt, Voice
 from tests.support import factories
 from tests.support.books import assert_books_balance
@@ -126,6 +127,7 @@ def open_stage(database: Database, folder: Path) -> Iterator[Stage]:
         reference_rules=ReferenceRules(),
         speech_timeout=TIMEOUT_SECONDS,
         clone_timeout=TIMEOUT_SECONDS,
+        spool=Spool(folder / "spool"),
         holder=holder,
     )
     app.loader.import_default_modules()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import wiring
+from pipeline import crash, wiring
 from pipeline.db.migrate import is_current
 from pipeline.edge import Edge
 from pipeline.errors import EnvironmentFault
@@ -25,6 +25,7 @@ def open_edge(settings: Settings) -> Edge:
     """Return the edge of this process; raises `EnvironmentFault` where a part is not set."""
     if settings.broker_url is None:
         raise EnvironmentFault("CALLSHEET_BROKER_URL is not set and no stack is running here.", hint=wiring.UP)
+    crash.refuse_outside_tests()
     edge = wiring.edge(settings, CeleryPublisher(app))
     wait_until("the database has this version's schema", lambda: is_current(edge.database))
     return edge
