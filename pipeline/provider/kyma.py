@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from pipeline.provider import evidence, kyma_answers, kyma_prices
+from pipeline.provider import evidence, kyma_answers, kyma_errors, kyma_prices
+from pipeline.provider.answers import clock_ms, document, voice_id
+from pipeline.provider.calls import Call
+from pipeline.provider.client import Dialect, ProviderClient
 from pipeline.provider.errors import NotSent, ProviderError, ProviderFailed, RateLimited, Refused
-from pipeline.provider.kyma_client import KymaClient
-from pipeline.provider.kyma_errors import Call
-from pipeline.provider.kyma_http import Answer, Timeouts
+from pipeline.provider.exchange import Answer, Timeouts
 from pipeline.provider.port import (
     AccountState,
     Capabilities,
@@ -30,6 +31,7 @@ from pipeline.provider.port import (
     Truth,
     VoiceResult,
 )
+from pipeline.provider.reference import recording
 
 REFERENCE_MAX_BYTES = 10_000_000
 """The vendor writes "10 MB"; the smaller reading of it is within both."""
@@ -69,6 +71,13 @@ CAPABILITIES = Capabilities(
     lateness_seconds=120.0,
 )
 
+DIALECT = Dialect(
+    rules=kyma_errors.ANSWERS,
+    refusal=kyma_answers.refusal,
+    charged=kyma_answers.charged,
+    request_id_headers=("x-request-id",),
+)
+
 UNANSWERED = (NotSent, RateLimited, ProviderFailed, Refused)
 """A public question that got no answer has a documented or a cautious one built in."""
 
@@ -95,7 +104,9 @@ class Kyma:
         proxy: str | None = None,
     ) -> None:
         self.name = name
-        self._client = KymaClient(name, base_url, api_key, timeouts or Timeouts(), proxy)
+        self._client = ProviderClient(
+            name, DIALECT, base_url=base_url, api_key=api_key, timeouts=timeouts or Timeouts(), proxy=proxy
+        )
         self._tier = kyma_answers.tier_name(tier) if tier else None
 
     def close(self) -> None:
@@ -146,7 +157,7 @@ class Kyma:
             "/audio/voice-clone",
             data={"name": request.label, "model": request.model},
             # The part's type must be explicit: the service decides by it.
-            files={"file": (request.filename, _reference(request), request.mime)},
+            files={"file": (request.filename, recording(request, LARGEST_REFERENCE_SENT), request.mime)},
         )
         return self._voice(Call.CLONE, answer)
 
@@ -196,18 +207,18 @@ class Kyma:
 
     def _voice(self, call: Call, answer: Answer) -> VoiceResult:
         # A body that broke off behind its last brace is still the whole answer.
-        said = kyma_answers.document(answer.body) or {}
-        voice_id = kyma_answers.voice_id(said) if answer.is_success else None
-        if voice_id is None:
+        said = document(answer.body) or {}
+        made = voice_id(said) if answer.is_success else None
+        if made is None:
             self._client.raise_unless_done(call, answer)
             raise self._client.unusable(call, answer, "and a body that names no voice")
         label = said.get("name")
         return VoiceResult(
-            provider_voice_id=voice_id,
+            provider_voice_id=made,
             label=label if isinstance(label, str) else None,
             cost=kyma_answers.cost(answer.headers, said),
             raw=self._client.evidence(answer),
-            made_at_ms=kyma_answers.clock_ms(answer.headers),
+            made_at_ms=clock_ms(answer.headers),
         )
 
     def _speech(self, answer: Answer) -> SpeechResult:
@@ -235,17 +246,3 @@ def _weighed(doubt: Doubt, listing: str) -> Finding:
         return Finding(Truth.UNKNOWN, "none", f"{listing}, and the balance before the call is not known.")
     truth = evidence.weigh(doubt.balances, doubt.price_micros)
     return Finding(truth, "balance", f"{listing}. {evidence.told(doubt.balances, doubt.price_micros)}")
-
-
-def _reference(request: CloneRequest) -> bytes:
-    """Read the whole file before anything is sent, so that a disk error cannot strike in mid-request."""
-    try:
-        content = request.reference.read(LARGEST_REFERENCE_SENT + 1)
-    except OSError as error:
-        raise NotSent(f"The reference {request.filename!r} could not be read: {error}") from error
-    if not 0 < len(content) <= LARGEST_REFERENCE_SENT:
-        raise Refused(
-            f"The reference {request.filename!r} is {'too large' if content else 'empty'}: "
-            f"1 to {LARGEST_REFERENCE_SENT} bytes are allowed. Nothing was sent."
-        )
-    return content

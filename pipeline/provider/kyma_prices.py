@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from pipeline.provider.kyma_answers import rows
+from pipeline.provider.answers import rows
 from pipeline.provider.money import price_or_none
 from pipeline.provider.port import Prices
 

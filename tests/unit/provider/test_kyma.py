@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from pipeline.errors import EnvironmentFault
 from pipeline.provider.errors import NotSent, ProviderFailed, Refused
+from pipeline.provider.exchange import Timeouts
 from pipeline.provider.kyma import CAPABILITIES, Kyma
-from pipeline.provider.kyma_http import Timeouts
 from pipeline.provider.kyma_prices import MAKING, SPEECH, table
 from pipeline.provider.port import CloneRequest, Cost, DesignRequest, SpeechRequest, VoiceProvider
 from tests.support.ports import free_port

@@ -1,9 +1,12 @@
-"""The two tables, row by row, without a network."""
+"""The tables, row by row, without a network."""
+
+from functools import partial
 
 import httpx
 import pytest
 
-from pipeline.provider import errors
+from pipeline.provider import calls, errors
+from pipeline.provider.calls import ADVICE, TRANSPORT, Call
 from pipeline.provider.errors import (
     AccountBlocked,
     Ambiguous,
@@ -16,9 +19,10 @@ from pipeline.provider.errors import (
     SafeRetry,
     VoiceGone,
 )
-from pipeline.provider.kyma_errors import ADVICE, TRANSPORT, Call, classify
+from pipeline.provider.kyma_errors import ANSWERS
 
 MAKING = (Call.CLONE, Call.DESIGN)
+classify = partial(calls.classify, ANSWERS)
 
 
 def subclasses(root: type) -> set[type]:
@@ -90,6 +94,7 @@ def test_a_failure_httpx_may_add_later_is_ambiguous() -> None:
 
 def test_a_question_that_broke_off_may_be_asked_again() -> None:
     assert classify(Call.READ, failure=httpx.ReadTimeout) is ProviderFailed
+    assert classify(Call.UPLOAD, failure=httpx.ReadTimeout) is SafeRetry
     assert classify(Call.READ, failure=httpx.ConnectError) is NotSent
 
 

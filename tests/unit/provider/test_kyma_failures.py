@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.provider import kyma_http
+from pipeline.provider import exchange
 from pipeline.provider.errors import (
     AccountBlocked,
     Ambiguous,
@@ -24,8 +24,8 @@ from pipeline.provider.errors import (
     SafeRetry,
     VoiceGone,
 )
+from pipeline.provider.exchange import Timeouts
 from pipeline.provider.kyma import Kyma
-from pipeline.provider.kyma_http import Timeouts
 from pipeline.provider.port import CloneRequest, DesignRequest, SpeechRequest
 from tests.support.ports import free_port
 from tests.support.stub_http import (
@@ -286,7 +286,7 @@ def test_a_host_that_does_not_take_the_connection_has_been_sent_nothing() -> Non
 
 
 def test_a_full_connection_pool_has_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kyma_http, "SPEECH_CONNECTIONS", 1)
+    monkeypatch.setattr(exchange, "SPEECH_CONNECTIONS", 1)
     arrived, released = threading.Event(), threading.Event()
 
     def hold(connection: socket.socket, _: object) -> None:
@@ -340,7 +340,7 @@ def test_an_answer_that_drips_for_ever_ends_at_the_time_limit() -> None:
 
 
 def test_an_answer_beyond_any_use_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.provider.kyma_client.LONGEST_JSON_BYTES", 1000)
+    monkeypatch.setattr("pipeline.provider.client.LONGEST_JSON_BYTES", 1000)
     with stub_server(answering(http(200, "[" * 5000))) as stub:
         assert type(failure_of(clone, stub.url)) is Ambiguous
 

@@ -5,7 +5,8 @@ from email.utils import formatdate
 import httpx
 import pytest
 
-from pipeline.provider.kyma_answers import LONGEST_RETRY_AFTER, document, error_detail, retry_after, tier_name, voice_id
+from pipeline.provider.answers import LONGEST_RETRY_AFTER, clock_ms, document, error_detail, retry_after, voice_id
+from pipeline.provider.kyma_answers import tier_name
 
 
 def test_numbers_in_json_are_exact() -> None:
@@ -61,6 +62,12 @@ def test_a_date_to_wait_for_is_measured_by_our_clock_where_the_server_tells_no_t
     waiting = retry_after(httpx.Headers({"Retry-After": formatdate(time.time() + 60, usegmt=True)}))
 
     assert waiting == pytest.approx(60, abs=5)
+
+
+def test_the_servers_clock_is_read_where_it_tells_the_time() -> None:
+    assert clock_ms(httpx.Headers({"Date": NOON})) == 1_793_793_600_000
+    assert clock_ms(httpx.Headers({"Date": "noon"})) is None
+    assert clock_ms(httpx.Headers()) is None
 
 
 @pytest.mark.parametrize(("said", "name"), [(1, "T1"), ("1", "T1"), ("T1", "T1"), ("tier 1", "T1"), ("Pro", "Pro")])

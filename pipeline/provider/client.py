@@ -1,7 +1,8 @@
-"""Kyma's endpoints as HTTP sees them: who asks, how, and what an answer that is no use means."""
+"""A provider's endpoints as HTTP sees them: who asks, how, and what an answer that is no use means."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -9,10 +10,10 @@ import httpx
 from pydantic import SecretStr
 
 from pipeline.errors import EnvironmentFault
-from pipeline.provider import kyma_answers
+from pipeline.provider.answers import clock_ms, document, retry_after
+from pipeline.provider.calls import ADVICE, Call, Rule, classify
 from pipeline.provider.errors import Ambiguous, ProviderError, ProviderFailed, Refused
-from pipeline.provider.kyma_errors import ADVICE, Call, classify
-from pipeline.provider.kyma_http import Answer, Timeouts, exchange, open_client
+from pipeline.provider.exchange import Answer, Timeouts, exchange, open_client
 
 LONGEST_AUDIO_BYTES = 128 << 20
 LONGEST_JSON_BYTES = 16 << 20
@@ -20,7 +21,28 @@ RAW_LIMIT = 16_384
 """Characters of an answer kept as evidence."""
 
 
-class KymaClient:
+KEY_HINTS = {
+    "kyma": "Set KYMA_API_KEY to the key exactly as Kyma shows it.",
+    "minimax": "Set MINIMAX_API_KEY to the key exactly as MiniMax shows it.",
+}
+SANDBOX_KEY_HINT = "Set CALLSHEET_SANDBOX_API_KEY, or start the sandbox with `callsheet up`."
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one provider says what came of a call.
+
+    `refusal` returns code and message of an answer that says it was not done, None where it says it was or says
+    nothing; `charged` what any answer says it cost, in micro-dollars.
+    """
+
+    rules: Sequence[Rule]
+    refusal: Callable[[Answer], tuple[str | None, str] | None]
+    charged: Callable[[Answer], int | None]
+    request_id_headers: Sequence[str]
+
+
+class ProviderClient:
     """Sends each request once and translates what comes back. Safe to share between threads.
 
     Raises:
@@ -28,9 +50,17 @@ class KymaClient:
     """
 
     def __init__(
-        self, name: str, base_url: str, api_key: SecretStr | str, timeouts: Timeouts, proxy: str | None
+        self,
+        name: str,
+        dialect: Dialect,
+        *,
+        base_url: str,
+        api_key: SecretStr | str,
+        timeouts: Timeouts,
+        proxy: str | None,
     ) -> None:
         self.name = name
+        self._dialect = dialect
         self._base_url = _checked_url(name, base_url)
         self._key = _checked_key(name, api_key)
         self._timeouts = timeouts
@@ -46,7 +76,7 @@ class KymaClient:
             client.close()
 
     def make(self, call: Call, path: str, **content: Any) -> Answer:  # noqa: ANN401 - httpx's own
-        """POST what makes a voice, on a connection nothing else has used or will use."""
+        """POST what makes a voice, or leads to one, on a connection nothing else has used or will use."""
         timeout = self._timeouts.waiting(self._timeouts.voice)
         with open_client(timeout, proxy=self._proxy, keep_alive=False) as client:
             request = self._request(client, call, "POST", path, **content)
@@ -63,12 +93,12 @@ class KymaClient:
 
     def read_dated(self, path: str) -> tuple[dict[str, Any], int | None]:
         """GET a JSON object, and the server's clock in milliseconds where it tells the time."""
-        answer = self._reuse(Call.READ, "GET", path, self._timeouts.read)
-        self.raise_unless_done(Call.READ, answer)
-        said = kyma_answers.document(answer.body)
-        if said is None:
-            raise self.unusable(Call.READ, answer, f"to {path} with something that is not a JSON object")
-        return said, kyma_answers.clock_ms(answer.headers)
+        return self._document(path, self._reuse(Call.READ, "GET", path, self._timeouts.read))
+
+    def ask(self, path: str, said: Mapping[str, object]) -> tuple[dict[str, Any], int | None]:
+        """POST a question that is free and changes no voice; the answer as `read_dated` gives it."""
+        body = self.json(Call.READ, said)
+        return self._document(path, self._reuse(Call.READ, "POST", path, self._timeouts.read, **body))
 
     def json(self, call: Call, said: Mapping[str, object]) -> dict[str, Any]:
         """Return a JSON body as httpx takes it."""
@@ -87,15 +117,15 @@ class KymaClient:
         return self.public(answer.text)[:RAW_LIMIT]
 
     def raise_unless_done(self, call: Call, answer: Answer) -> None:
-        """Raise what the answer's status means, or that the answer broke off."""
-        if answer.is_success and answer.failure is None:
-            return
-        if answer.is_success:
+        """Raise what the answer's status or code means, or that the answer broke off."""
+        if answer.is_success and answer.failure is not None:
             broken = f"with HTTP {answer.status} and broke off ({_named(answer.failure)})"
             raise self._error(call, answer, broken, None)
-        code, said = kyma_answers.error_detail(answer.body)
-        how = f"with HTTP {answer.status}{f' {code}' if code else ''}{f': {said}' if said else ''}"
-        raise self._error(call, answer, how, code)
+        refused = self._dialect.refusal(answer)
+        if refused is not None:
+            code, said = refused
+            how = f"with HTTP {answer.status}{f' {code}' if code else ''}{f': {said}' if said else ''}"
+            raise self._error(call, answer, how, code)
 
     def unusable(self, call: Call, answer: Answer, how: str) -> ProviderError:
         """Return what it means that an answer said "done" and cannot be used."""
@@ -109,6 +139,13 @@ class KymaClient:
             "Accept-Encoding": "identity",
             "User-Agent": "callsheet",
         }
+
+    def _document(self, path: str, answer: Answer) -> tuple[dict[str, Any], int | None]:
+        self.raise_unless_done(Call.READ, answer)
+        said = document(answer.body)
+        if said is None:
+            raise self.unusable(Call.READ, answer, f"to {path} with something that is not a JSON object")
+        return said, clock_ms(answer.headers)
 
     def _reuse(self, call: Call, method: str, path: str, silence: float, **content: Any) -> Answer:  # noqa: ANN401 - httpx's own
         client = self._shared_client()
@@ -135,28 +172,24 @@ class KymaClient:
         try:
             return exchange(client, request, max_bytes=max_bytes, body_seconds=silence)
         except httpx.RequestError as failure:
-            meaning = classify(call, failure=type(failure))
+            meaning = classify(self._dialect.rules, call, failure=type(failure))
             how = f"gave no answer to the {call} ({_named(failure)})"
             message = f"{self.name} at {self._base_url} {how}. {ADVICE[meaning]}"
             raise meaning(self.public(message)) from failure
 
     def _error(self, call: Call, answer: Answer, how: str, code: str | None) -> ProviderError:
         failure = type(answer.failure) if answer.failure else None
-        meaning = classify(call, status=answer.status, code=code, failure=failure)
+        meaning = classify(self._dialect.rules, call, status=answer.status, code=code, failure=failure)
         return meaning(
             self.public(f"{self.name} answered the {call} {how}. {ADVICE[meaning]}"),
             http_status=answer.status,
             provider_code=self.public(code) if code else None,
-            retry_after=kyma_answers.retry_after(answer.headers),
-            request_id=answer.headers.get("x-request-id"),
+            retry_after=retry_after(answer.headers),
+            request_id=next(filter(None, map(answer.headers.get, self._dialect.request_id_headers)), None),
             # The amount a refusal names is what the call would have cost.
-            charged_micros=_charged(answer) if meaning in (Ambiguous, ProviderFailed) else None,
+            charged_micros=self._dialect.charged(answer) if meaning in (Ambiguous, ProviderFailed) else None,
             raw=self.evidence(answer),
         )
-
-
-def _charged(answer: Answer) -> int | None:
-    return kyma_answers.cost(answer.headers, kyma_answers.document(answer.body)).charged_micros
 
 
 def _named(failure: httpx.RequestError | None) -> str:
@@ -181,8 +214,6 @@ def _checked_key(name: str, api_key: SecretStr | str) -> str:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise EnvironmentFault(
             f"The API key of {name} is {'missing' if not key else 'not one line of plain characters'}.",
-            hint="Set KYMA_API_KEY to the key exactly as Kyma shows it."
-            if name == "kyma"
-            else "Set CALLSHEET_SANDBOX_API_KEY, or start the sandbox with `callsheet up`.",
+            hint=KEY_HINTS.get(name, SANDBOX_KEY_HINT),
         )
     return key

@@ -1,4 +1,4 @@
-"""One HTTP exchange with Kyma, and all of it that could be read. No retry, no redirect, no environment proxy."""
+"""One HTTP exchange with a provider, and all of it that could be read. No retry, no redirect, no environment proxy."""
 
 import ssl
 import time
