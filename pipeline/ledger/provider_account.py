@@ -1,0 +1,177 @@
+"""Our account with a provider: one row that all workers see, with its balance, its clock and its breaker.
+
+While the breaker is open no call is made and nothing fails: what is wanted waits. It is closed again by a reading
+of the balance, which costs nothing; where a provider tells no balance, by one call that is let through.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Update, case, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from pipeline.db.clock import now_ms
+from pipeline.db.leases import rowcount
+from pipeline.ledger.models import Budget, ProviderAccount
+from pipeline.provider.errors import MESSAGE_LIMIT, AccountBlocked
+
+FAILURES_TO_BLOCK = 5
+"""Failed calls in a row that show a provider to be away, and not a request to be wrong."""
+PAYMENT_REQUIRED = 402
+HALF_OPEN = 0
+"""`probe_at` of a blocked account whose next call decides."""
+
+
+class Block(StrEnum):
+    """Why no call is made."""
+
+    FUNDS = "provider_funds"
+    """The account has too little money for the next call."""
+    KEY = "provider_key"
+    """The provider does not accept the key, or what it is used for."""
+    FAILING = "provider_failing"
+    """The provider fails, or cannot be reached."""
+
+    @classmethod
+    def of(cls, error: AccountBlocked) -> "Block":
+        """Tell a lack of money from a refused key; money is HTTP's 402 whatever the provider calls it."""
+        return cls.FUNDS if error.http_status == PAYMENT_REQUIRED else cls.KEY
+
+
+PROBE_MS = {Block.FUNDS: 10_000, Block.KEY: 10_000, Block.FAILING: 2_000}
+"""How long the account is left alone before it is looked at, or tried, again."""
+
+
+def block(session: Session, provider: str, *, kind: Block, message: str, needs: int) -> None:
+    """Let no call be made any more; `needs` in micro-dollars is the price of the call that was refused."""
+    _open_row(session, provider)
+    least = case((ProviderAccount.needs > needs, ProviderAccount.needs), else_=needs)
+    session.execute(
+        _row(provider).values(
+            blocked_at=func.coalesce(ProviderAccount.blocked_at, now_ms()),
+            blocked_kind=kind,
+            blocked_message=message[:MESSAGE_LIMIT],
+            needs=case((ProviderAccount.blocked_at.is_(None), needs), else_=least),
+            probe_at=now_ms() + PROBE_MS[kind],
+        )
+    )
+
+
+def unblock(session: Session, provider: str) -> None:
+    """Let calls be made again."""
+    closing = _row(provider).where(ProviderAccount.blocked_at.is_not(None))
+    session.execute(closing.values(blocked_at=None, blocked_kind=None, blocked_message=None, needs=0, failures=0))
+
+
+def is_blocked(session: Session, provider: str) -> bool:
+    """Tell whether no call may be made; False too where one may, to see whether the block is over."""
+    blocked = select(ProviderAccount.provider).where(ProviderAccount.provider == provider, _is_shut())
+    return session.scalar(blocked) is not None
+
+
+def enter(session: Session, provider: str) -> bool:
+    """Pass the breaker with one call: always while it is closed, once while it is half open, else not at all."""
+    row = session.get(ProviderAccount, provider, populate_existing=True)
+    if row is None or row.blocked_at is None:
+        return True
+    trying = _row(provider).where(ProviderAccount.blocked_at.is_not(None), ProviderAccount.probe_at == HALF_OPEN)
+    return rowcount(session, trying.values(probe_at=now_ms() + PROBE_MS[Block(row.blocked_kind or "")])) == 1
+
+
+def note_failure(session: Session, provider: str, message: str) -> None:
+    """Count a call that failed on the provider's side; several in a row open the breaker."""
+    _open_row(session, provider)
+    counting = _row(provider).values(failures=ProviderAccount.failures + 1).returning(ProviderAccount.failures)
+    failures = session.scalar(counting.execution_options(synchronize_session=False)) or 0
+    if failures >= FAILURES_TO_BLOCK and not _is_refused(session, provider):
+        block(session, provider, kind=Block.FAILING, message=message, needs=0)
+
+
+def note_success(session: Session, provider: str) -> None:
+    """Note that the provider has answered as it should; writes only where something is to be reset."""
+    session.execute(_row(provider).where(ProviderAccount.failures > 0).values(failures=0))
+    # A call sent before the account was refused proves nothing about money, unless there is no balance to ask for.
+    proven = (ProviderAccount.blocked_kind == Block.FAILING) | ProviderAccount.balance.is_(None)
+    if session.scalar(select(ProviderAccount.provider).where(ProviderAccount.provider == provider, _is_open(), proven)):
+        unblock(session, provider)
+
+
+def note_account(session: Session, provider: str, balance_micros: int | None, at_ms: int | None) -> None:
+    """Note what the provider says of our account, and close the breaker where that allows it.
+
+    `at_ms` is the provider's clock; None where it does not tell the time.
+    """
+    _open_row(session, provider)
+    values: dict[str, object] = {"read_at": now_ms()}
+    if at_ms is not None:
+        values["clock_offset_ms"] = at_ms - now_ms()
+    if balance_micros is not None:
+        values["balance"] = balance_micros
+        _note_opening(session, provider, balance_micros)
+    session.execute(_row(provider).values(**values))
+    if balance_micros is not None:
+        _close_where_possible(session, provider, balance_micros)
+
+
+def provider_now(session: Session, provider: str) -> int:
+    """Return the provider's time in milliseconds since 1970, as far as it is known."""
+    offset = select(ProviderAccount.clock_offset_ms).where(ProviderAccount.provider == provider).scalar_subquery()
+    return session.scalar(select(now_ms() + func.coalesce(offset, 0))) or 0
+
+
+def claim_probe(session: Session, provider: str) -> bool:
+    """Take on looking whether a block is over; True for one of several who ask, and only when it is time."""
+    row = session.get(ProviderAccount, provider, populate_existing=True)
+    if row is None or row.blocked_at is None:
+        return False
+    due = _row(provider).where(_is_shut(), ProviderAccount.probe_at <= now_ms())
+    return rowcount(session, due.values(probe_at=now_ms() + PROBE_MS[Block(row.blocked_kind or "")])) == 1
+
+
+def half_open(session: Session, provider: str) -> None:
+    """Let one call through to see whether the block is over, for a provider that tells no balance."""
+    session.execute(_row(provider).where(ProviderAccount.blocked_at.is_not(None)).values(probe_at=HALF_OPEN))
+
+
+def _open_row(session: Session, provider: str) -> None:
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    session.execute(insert(ProviderAccount).values(provider=provider).on_conflict_do_nothing())
+
+
+def _row(provider: str) -> Update:
+    return update(ProviderAccount).where(ProviderAccount.provider == provider)
+
+
+def _is_open() -> ColumnElement[bool]:
+    return ProviderAccount.blocked_at.is_not(None)
+
+
+def _is_shut() -> ColumnElement[bool]:
+    return _is_open() & (ProviderAccount.probe_at != HALF_OPEN)
+
+
+def _is_refused(session: Session, provider: str) -> bool:
+    refused = ProviderAccount.blocked_kind.in_((Block.FUNDS, Block.KEY))
+    return (
+        session.scalar(select(ProviderAccount.provider).where(ProviderAccount.provider == provider, refused))
+        is not None
+    )
+
+
+def _note_opening(session: Session, provider: str, balance_micros: int) -> None:
+    committed = select(Budget.spent + Budget.overrun + Budget.held).where(Budget.owner == f"provider:{provider}")
+    first = _row(provider).where(ProviderAccount.opening_balance.is_(None))
+    session.execute(
+        first.values(opening_balance=balance_micros, opening_committed=func.coalesce(committed.scalar_subquery(), 0))
+    )
+
+
+def _close_where_possible(session: Session, provider: str, balance_micros: int) -> None:
+    row = session.get_one(ProviderAccount, provider, populate_existing=True)
+    kind = row.blocked_kind
+    if kind is None or (kind == Block.FUNDS and balance_micros < row.needs):
+        return
+    unblock(session, provider)
+    if kind == Block.FAILING:
+        # It can be read, which does not prove that it speaks: the next call that fails opens the breaker again.
+        session.execute(_row(provider).values(failures=FAILURES_TO_BLOCK - 1))
