@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DDL, JSON, CheckConstraint, ForeignKey, Index, String, Text, event
+from sqlalchemy import DDL, JSON, CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, case, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.db.base import Base, CreatedAt, Id, Micros, Millis, Ref, Sha256, states
@@ -126,6 +126,11 @@ class Transfer(Base):
     created_at: Mapped[CreatedAt]
 
 
+def signed_amount() -> ColumnElement[int]:
+    """Return what a transfer adds to what was spent: a refund takes away."""
+    return case((Transfer.kind == TransferKind.REFUND, -Transfer.amount), else_=Transfer.amount)
+
+
 class ProviderAccount(Base):
     """Our account with a provider, as all workers see it: its balance, its clock, and whether it is blocked."""
 
@@ -157,7 +162,11 @@ class Decision(Base):
     """What a person has decided about money, and why: one row, never changed, chained by hashes."""
 
     __tablename__ = "decisions"
-    __table_args__ = (Index("ix_decisions_account_id_id", "account_id", "id"),)
+    __table_args__ = (
+        Index("ix_decisions_account_id_id", "account_id", "id"),
+        # No two decisions follow the same one: the chain has no fork.
+        Index("uq_decisions_account_id_previous", "account_id", "previous", unique=True),
+    )
 
     id: Mapped[Id]
     account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))

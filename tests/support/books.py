@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from sqlalchemy import BigInteger, ColumnElement, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from pipeline.ledger.models import Budget, Hold, HoldState, Transfer
+from pipeline.ledger import service as ledger
+from pipeline.ledger.models import Budget, Hold, HoldState, Transfer, TransferKind, signed_amount
 from pipeline.speech.models import Take
 from pipeline.voices.models import Attempt
 from pipeline.voices.rules import AttemptState
@@ -14,6 +15,7 @@ CLOSED_AS = {
     AttemptState.SUCCEEDED: HoldState.SETTLED,
     AttemptState.REJECTED: HoldState.RELEASED,
     AttemptState.RELEASED: HoldState.RELEASED,
+    AttemptState.WRITTEN_OFF: HoldState.SETTLED,
 }
 
 
@@ -21,7 +23,7 @@ def assert_books_balance(session: Session) -> None:
     """Raise where a budget, a hold and what it was for tell different stories."""
     for budget in session.scalars(select(Budget)):
         held = _sum(session, Hold.amount, _of(Hold, budget.owner), Hold.state == HoldState.OPEN)
-        spent = _sum(session, Transfer.amount, _of(Transfer, budget.owner))
+        spent = _sum(session, signed_amount(), _of(Transfer, budget.owner))
         assert (budget.held, budget.spent + budget.overrun) == (held, spent), budget.owner
     _assert_transfers_settle_holds(session)
     _assert_voices_agree(session)
@@ -30,7 +32,8 @@ def assert_books_balance(session: Session) -> None:
 
 def _assert_transfers_settle_holds(session: Session) -> None:
     settled = set(session.scalars(select(Hold.attempt).where(Hold.state == HoldState.SETTLED)))
-    assert set(session.scalars(select(Transfer.attempt))) <= settled
+    freely = (TransferKind.LOSS, TransferKind.REFUND)
+    assert set(session.scalars(select(Transfer.attempt).where(Transfer.kind.not_in(freely)))) <= settled
 
 
 def _assert_voices_agree(session: Session) -> None:
@@ -42,7 +45,7 @@ def _assert_voices_agree(session: Session) -> None:
 
 def _assert_takes_agree(session: Session) -> None:
     for take in session.scalars(select(Take)):
-        spent = _sum(session, Transfer.amount, Transfer.subject == take.id)
+        spent = _sum(session, signed_amount(), Transfer.subject == take.id)
         assert take.cost == spent, f"{take.id} says {take.cost}, its transfers say {spent}"
         open_holds = _open_holds(session, take)
         assert not (take.state.is_final() and open_holds), f"{take.id} is {take.state} and still holds {open_holds}"
@@ -54,7 +57,9 @@ def _open_holds(session: Session, take: Take) -> Iterable[str]:
 
 
 def _of(table: type[Hold] | type[Transfer], owner: str) -> ColumnElement[bool]:
-    return (table.account_id == owner) | (table.run_id == owner)
+    provider = Hold.provider if table is Hold else Transfer.credit
+    mine = (table.account_id == owner) | (table.run_id == owner) | (table.production_id == owner)
+    return mine | (ledger.provider_owner("") + provider == owner)
 
 
 def _sum(session: Session, amount: ColumnElement[int] | InstrumentedAttribute[int], *where: ColumnElement[bool]) -> int:

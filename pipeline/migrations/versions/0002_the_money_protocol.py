@@ -11,7 +11,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-IS_LIVE = "state NOT IN ('rejected', 'released', 'written_off') AND forced = 0"
+IS_LIVE = "state NOT IN ('rejected', 'released', 'written_off')"
 IS_ALONE = "exclusive = 1 AND state IN ('sending', 'ambiguous')"
 ATTEMPT_STATES = "'reserved', 'sending', 'ambiguous', 'succeeded', 'rejected', 'released', 'operator', 'written_off'"
 TRANSFER_KINDS = "'clone', 'design', 'speech', 'loss', 'refund'"
@@ -67,6 +67,7 @@ def _open_new_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
     )
     op.create_index("ix_decisions_account_id_id", "decisions", ["account_id", "id"])
+    op.create_index("uq_decisions_account_id_previous", "decisions", ["account_id", "previous"], unique=True)
     op.create_table(
         "orphans",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -116,7 +117,8 @@ def _keep_evidence() -> None:
         sa.Column("generation", sa.Integer(), nullable=False, server_default="1"),
         sa.Column("chosen_id", sa.String(length=256), nullable=True),
         sa.Column("exclusive", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("confirmed_before", sa.BigInteger(), nullable=True),
+        sa.Column("spent_before", sa.BigInteger(), nullable=True),
+        sa.Column("estimated_before", sa.BigInteger(), nullable=True),
         sa.Column("committed_before", sa.BigInteger(), nullable=True),
         sa.Column("doubted_at", sa.BigInteger(), nullable=True),
         sa.Column("sender_ended", sa.Integer(), nullable=False, server_default="0"),
@@ -128,7 +130,7 @@ def _keep_evidence() -> None:
     op.execute("UPDATE attempts SET verdict = 'unknown' WHERE state = 'operator'")
     op.drop_index("uq_attempts_live", "attempts")
     _check("attempts", "attemptstate", f"state IN ({ATTEMPT_STATES})")
-    _create_partial("uq_attempts_live", ["account_id", "provider", "model", "subject"], IS_LIVE)
+    _create_partial("uq_attempts_live", ["account_id", "provider", "model", "subject", "forced"], IS_LIVE)
     _create_partial("uq_attempts_in_the_making", ["provider"], IS_ALONE)
 
 

@@ -20,7 +20,7 @@ def hold(database: Database, purse: Purse, amount: int, attempt: str = TRY) -> N
 
 def settle(database: Database, amount: int | None, attempt: str = TRY) -> int:
     with database.write() as session:
-        payment = ledger.Payment(TransferKind.CLONE, "stage", amount, "voice_1", 12)
+        payment = ledger.Payment(TransferKind.CLONE, "kyma", amount, "voice_1", 12)
         return ledger.settle(session, attempt, payment)
 
 
@@ -53,7 +53,7 @@ def test_a_settled_hold_is_spent_at_the_providers_figure(database: Database) -> 
     assert budget(database, purse.account_id) == budget(database, purse.run_id) == (40, 0, 0)
     (paid,) = transfers(database)
     assert (paid.amount, paid.estimate, paid.source) == (40, 60, "provider")
-    assert (paid.debit, paid.credit, paid.subject, paid.chars) == (purse.account_id, "stage", "voice_1", 12)
+    assert (paid.debit, paid.credit, paid.subject, paid.chars) == (purse.account_id, "kyma", "voice_1", 12)
 
 
 def test_an_unknown_figure_is_booked_as_it_was_held(database: Database) -> None:

@@ -218,7 +218,7 @@ def pay(database: Database, purse: Purse) -> None:
         ledger.hold(
             session, account_id=purse.account_id, run_id=purse.run_id, provider="kyma", attempt="try_1", amount=10
         )
-        ledger.settle(session, "try_1", ledger.Payment(TransferKind.CLONE, PROVIDER, 10, "voice_1"))
+        ledger.settle(session, "try_1", ledger.Payment(TransferKind.CLONE, "kyma", 10, "voice_1"))
 
 
 def _transfer(purse: Purse, amount: int = 10) -> Transfer:

@@ -74,6 +74,6 @@ def test_money_set_free_meanwhile_is_granted_again_and_never_twice(database: Dat
 def end(database: Database, attempt: str, *, spend: bool) -> int:
     with database.write() as session:
         if spend:
-            return ledger.settle(session, attempt, ledger.Payment(TransferKind.CLONE, "stage", None, "voice_1"))
+            return ledger.settle(session, attempt, ledger.Payment(TransferKind.CLONE, "kyma", None, "voice_1"))
         ledger.release(session, attempt)
     return 0

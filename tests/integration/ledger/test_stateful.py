@@ -66,7 +66,7 @@ class Books(RuleBasedStateMachine):
     @rule(attempt=attempts, amount=st.none() | AMOUNTS | st.integers(41, 400))
     def settle(self, attempt: str, amount: int | None) -> None:
         with self.database.write() as session:
-            paid = ledger.settle(session, attempt, ledger.Payment(TransferKind.SPEECH, "stage", amount, "take_1"))
+            paid = ledger.settle(session, attempt, ledger.Payment(TransferKind.SPEECH, "kyma", amount, "take_1"))
         purse, held = self.held.pop(attempt, (None, 0))
         assert paid == (0 if purse is None else held if amount is None else amount)
         if purse is not None:
