@@ -18,8 +18,8 @@ help: ## List what can be made
 demo: $(RUN) ## Clone a cast and speak its lines in the sandbox (REFS=folder CONSENT="who allows it": your recordings)
 	@$(BIN)/python deploy/demo.py $(if $(REFS),--recordings "$(REFS)") $(if $(CONSENT),--consent "$(CONSENT)")
 
-test: $(DEV) ## Run the tests (ARGS="-k take": only some)
-	@$(BIN)/pytest $(ARGS)
+test: $(DEV) ## Run the tests in several processes (ARGS="-k take": only some; ARGS=-n0: in one)
+	@$(BIN)/pytest -n auto $(ARGS)
 
 sure: lint types contracts test ## Everything that has to hold: lint, format, types, contracts, tests
 

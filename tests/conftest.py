@@ -8,6 +8,32 @@ import pytest
 from pipeline.db.engine import Database
 from tests.support.databases import SERVER_URL, Maker, PostgresqlMaker, SqliteMaker, postgresql_maker
 
+SHARED_SERVERS = {"stack", "weed"}
+"""Fixtures of the whole session that take seconds to start and memory to run."""
+MOST_PROCESSES = 4
+"""Each may run a whole stack: about a gigabyte."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """About a third of all tests' time is spent waiting for other processes."""
+    return min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together where several processes share them: those of a module or of a server."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    if item.get_closest_marker("apart"):
+        return item.nodeid
+    fixtures = item._fixtureinfo.name2fixturedefs
+    shared = [name for name in SHARED_SERVERS & fixtures.keys() if fixtures[name][-1].scope == "session"]
+    return shared[0] if shared else item.nodeid.partition("::")[0]
+
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -36,7 +36,6 @@ from pipeline.db.migrate import upgrade
 from pipeline.schema import metadata
 
 SERVER_URL = "CALLSHEET_TEST_DATABASE_URL"
-TEMPLATE = "callsheet_template"
 START_SECONDS, STOP_SECONDS = 30.0, 15.0
 POOL_SIZE = 20
 PR_SET_PDEATHSIG = 1
@@ -114,11 +113,13 @@ class PostgresqlMaker:
 
     server: URL
     idle: list[Database] = field(default_factory=list)
+    name: str = field(default_factory=lambda: f"callsheet_template_{secrets.token_hex(8)}")
+    """Of the template: several processes may run tests against one server."""
 
     @contextlib.contextmanager
     def fresh(self, *, bare: bool = False) -> Iterator[Database]:
         """Yield a database that nobody else works with."""
-        database = self.idle.pop() if self.idle and not bare else self._made("template0" if bare else TEMPLATE)
+        database = self.idle.pop() if self.idle and not bare else self._made("template0" if bare else self.name)
         try:
             yield database
         finally:
@@ -131,9 +132,8 @@ class PostgresqlMaker:
     @contextlib.contextmanager
     def template(self) -> Iterator[None]:
         """Keep the database that the others are copied from."""
-        self._run(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
-        self._run(f"CREATE DATABASE {TEMPLATE}")
-        template = self._database(TEMPLATE)
+        self._run(f"CREATE DATABASE {self.name}")
+        template = self._database(self.name)
         upgrade(template)
         template.close()
         try:

@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.ports import give_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 CAST = ROOT / "examples" / "cast"
 COMMAND_SECONDS = 170.0
@@ -140,7 +142,7 @@ class RunningStack:
 def running_stack(**environment: str) -> Iterator[RunningStack]:
     """Start a stack in a new folder, and end it and every trace of it."""
     folder = Path(tempfile.mkdtemp(prefix="cs-"))  # short: unix sockets lie below it
-    stack = RunningStack(folder / "home", {**FAST, **environment})
+    stack = RunningStack(give_ports(folder / "home"), {**FAST, **environment})
     try:
         started = stack.run("up")
         assert started.code == 0, started.err

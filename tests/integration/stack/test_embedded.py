@@ -21,6 +21,7 @@ from botocore.client import Config
 from botocore.exceptions import ClientError
 
 from pipeline.settings import Settings, load_settings
+from tests.support.ports import give_ports
 from workers.stack.control import Stack
 from workers.stack.parts.broker import Valkey
 from workers.stack.parts.storage import Storage
@@ -75,7 +76,7 @@ def listening(pid: int | None) -> set[str]:
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory, ended: Callable[[Path], None]) -> Iterator[Embedded]:
     """One broker and one S3 service for the tests that only look."""
-    home = tmp_path_factory.mktemp("h") / "h"
+    home = give_ports(tmp_path_factory.mktemp("h") / "h")
     stack = Stack(load_settings(home=home), recipes=(Valkey(), Storage()))
     stack.up()
     yield Embedded(home, stack, load_settings(home=home))

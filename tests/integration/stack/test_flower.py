@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from pipeline.settings import Settings, load_settings
+from tests.support.ports import give_ports
 from workers.stack import flower
 from workers.stack.control import Stack
 from workers.stack.ground import Ground
@@ -90,7 +91,7 @@ class Scene:
 def scene(tmp_path_factory: pytest.TempPathFactory, ended: Callable[[Path], None]) -> Iterator[Scene]:
     """A broker and Flower for all tests of this file: it takes seconds to start."""
     folder = tmp_path_factory.mktemp("f")
-    home = folder / "h"
+    home = give_ports(folder / "h")
     (folder / "standin.py").write_text(APP)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{ROOT}")

@@ -1,6 +1,7 @@
 import json
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -68,29 +69,31 @@ def test_sockets_are_in_the_home_folder_while_its_path_is_short_and_plain(ground
     assert ground().sockets() == home / "run"
 
 
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder for temporary files, with a path that leaves room for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="cs-") as folder:
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("name", ["a" * 100, "with space", "per%20cent", "stück"])
-def test_sockets_move_to_a_private_folder_where_the_path_is_long_or_strange(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    strange = tmp_path / name / "h"
+def test_sockets_move_to_a_private_folder_where_the_path_is_long_or_strange(short: Path, name: str) -> None:
+    strange = short / name / "h"
     folder = _survey(strange).sockets()
-    assert folder.parent == tmp_path
+    assert folder.parent == short
     assert folder == _survey(strange).sockets()
     assert folder != _survey(strange.with_name("other")).sockets()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("trap", ["link", "file"])
-def test_a_socket_folder_that_is_not_a_folder_of_ours_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    here = _survey(tmp_path / ("a" * 100))
+def test_a_socket_folder_that_is_not_a_folder_of_ours_is_refused(short: Path, trap: str) -> None:
+    here = _survey(short / ("a" * 100))
     folder = here.sockets()
     folder.rmdir()
     if trap == "link":
-        folder.symlink_to(tmp_path)
+        folder.symlink_to(short)
     else:
         folder.touch()
     with pytest.raises(EnvironmentFault, match="not a folder of yours"):
