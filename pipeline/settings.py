@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     s3_access_key: SecretStr | None = Field(None, description="Access key of the S3 service.")
     s3_secret_key: SecretStr | None = Field(None, description="Secret key of the S3 service.")
 
-    provider: Literal["sandbox", "kyma"] = Field(
-        "sandbox", description="Who clones and speaks: the local sandbox, or Kyma itself."
+    provider: Literal["sandbox", "kyma", "minimax"] = Field(
+        "sandbox", description="Who clones and speaks: the local sandbox, Kyma, or MiniMax's own API."
     )
     kyma_base_url: str = Field("https://kymaapi.com/v1", description="Base URL of Kyma's API.")
     kyma_api_key: SecretStr | None = Field(
@@ -52,8 +52,23 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices(f"{PREFIX}KYMA_API_KEY", "KYMA_API_KEY", "kyma_api_key"),
         description="Key of the Kyma account that pays; also read from KYMA_API_KEY.",
     )
+    minimax_base_url: str = Field(
+        "https://api.minimax.io/v1", description="Base URL of MiniMax's API; keys are per region."
+    )
+    minimax_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices(f"{PREFIX}MINIMAX_API_KEY", "MINIMAX_API_KEY", "minimax_api_key"),
+        description="Key of the MiniMax account that pays; also read from MINIMAX_API_KEY.",
+    )
+    minimax_requests_per_minute: int = Field(
+        60, ge=1, description="Calls a minute that MiniMax allows the account; it does not publish them by API."
+    )
+    minimax_concurrent_calls: int = Field(8, ge=1, description="Calls to MiniMax that may be in flight at once.")
     sandbox_url: str | None = Field(
         None, description="Base URL of the sandbox, /v1 included; `callsheet up` starts one."
+    )
+    sandbox_api: Literal["kyma", "minimax"] = Field(
+        "kyma", description="Whose API is spoken with the sandbox: it answers both."
     )
     sandbox_api_key: SecretStr | None = Field(None, description="Key of a sandbox user.")
     sandbox_engine: Literal["auto", "natural", "pico", "tone"] = Field(
@@ -114,6 +129,11 @@ class Settings(BaseSettings):
     def sqlalchemy_url(self) -> str:
         """Return the database that is the only truth."""
         return self.database_url or f"sqlite:///{self.home.absolute() / 'callsheet.db'}"
+
+    @property
+    def provider_name(self) -> str:
+        """Return what the provider is called in rows and answers; voices of one API are nothing to the other."""
+        return "sandbox-minimax" if (self.provider, self.sandbox_api) == ("sandbox", "minimax") else self.provider
 
 
 def _stack_state(home: Path) -> dict[str, Any]:

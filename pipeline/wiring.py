@@ -9,7 +9,8 @@ from pipeline.errors import EnvironmentFault
 from pipeline.flow import Publisher
 from pipeline.provider.exchange import Timeouts
 from pipeline.provider.kyma import Kyma
-from pipeline.provider.port import Capabilities, VoiceProvider
+from pipeline.provider.minimax import MiniMax
+from pipeline.provider.port import Capabilities, Limits, VoiceProvider
 from pipeline.settings import PREFIX, Settings
 from pipeline.storage.port import ObjectStore
 from pipeline.storage.s3 import S3Store
@@ -36,14 +37,34 @@ def store(settings: Settings) -> ObjectStore:
 
 
 def provider(settings: Settings) -> VoiceProvider:
-    """Return who clones and speaks. The sandbox differs from Kyma by base URL and key alone."""
-    timeouts = Timeouts(speech=settings.speech_timeout_seconds, voice=settings.clone_timeout_seconds)
-    if settings.provider == "kyma":
-        key = _secret(settings.kyma_api_key, "kyma_api_key", "Set KYMA_API_KEY to the key of your Kyma account.")
-        return Kyma(name="kyma", base_url=settings.kyma_base_url, api_key=key, timeouts=timeouts)
-    url = _required(settings.sandbox_url, "sandbox_url")
-    key = _secret(settings.sandbox_api_key, "sandbox_api_key")
-    return Kyma(name="sandbox", base_url=url, api_key=key, timeouts=timeouts)
+    """Return who clones and speaks. The sandbox differs from the real ones by base URL and key alone."""
+    match settings.provider:
+        case "kyma":
+            hint = "Set KYMA_API_KEY to the key of your Kyma account."
+            url, key = settings.kyma_base_url, _secret(settings.kyma_api_key, "kyma_api_key", hint)
+        case "minimax":
+            hint = "Set MINIMAX_API_KEY to the key of your MiniMax account."
+            url, key = settings.minimax_base_url, _secret(settings.minimax_api_key, "minimax_api_key", hint)
+        case "sandbox":
+            url = _required(settings.sandbox_url, "sandbox_url")
+            key = _secret(settings.sandbox_api_key, "sandbox_api_key")
+    name, timeouts = settings.provider_name, _timeouts(settings)
+    if name.endswith("minimax"):
+        return MiniMax(name=name, base_url=url, api_key=key, timeouts=timeouts, limits=_limits(settings))
+    return Kyma(name=name, base_url=url, api_key=key, timeouts=timeouts)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        tier="configured",
+        concurrent_calls=settings.minimax_concurrent_calls,
+        requests_per_minute=settings.minimax_requests_per_minute,
+        model_requests_per_minute=settings.minimax_requests_per_minute,
+    )
+
+
+def _timeouts(settings: Settings) -> Timeouts:
+    return Timeouts(speech=settings.speech_timeout_seconds, voice=settings.clone_timeout_seconds)
 
 
 def reference_rules(capabilities: Capabilities) -> ReferenceRules:

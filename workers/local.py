@@ -30,9 +30,9 @@ def ensure() -> None:
     stack = _stack()
     if stack.state().ready and settings.api_url and settings.api_key:
         serving = _provider_of(settings.api_url)
-        if serving == settings.provider:
+        if serving == settings.provider_name:
             return
-        say(f"The stack that runs here serves {serving or 'nobody'}; starting it anew for {settings.provider}.")
+        say(f"The stack that runs here serves {serving or 'nobody'}; starting it anew for {settings.provider_name}.")
         stack.down(report=say)
     start()
 

@@ -78,7 +78,10 @@ class AccountState:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the provider says a call cost; `charged_micros` is None where it did not say."""
+    """What the provider says a call cost, in amounts or in characters; `charged_micros` is None where it said neither.
+
+    A voice's fee that falls due at its first use is in no call's cost.
+    """
 
     charged_micros: int | None
     balance_after_micros: int | None = None
@@ -233,7 +236,7 @@ class VoiceProvider(Protocol):
         """Make a voice from a description. Charged; one POST, never repeated here."""
 
     def reconcile_voice(self, doubt: Doubt) -> Finding:
-        """Find out whether a call made a voice. Charged nothing, makes no second voice; raises if it cannot ask."""
+        """Find out whether a call made a voice, without a second voice or fee. Raises where it cannot even ask."""
 
     def synthesize(self, request: SpeechRequest) -> SpeechResult:
         """Speak. Charged by the character."""

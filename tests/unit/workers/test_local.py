@@ -95,6 +95,16 @@ def test_a_stack_that_serves_another_provider_is_started_anew(
     assert f"serves {named}; starting it anew for kyma" in capsys.readouterr().err
 
 
+def test_a_stack_that_speaks_the_other_api_with_the_sandbox_is_started_anew(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_SANDBOX_API", "minimax")
+    write_private_json(home / STACK_FILE, {"api_url": API, "api_key": "cs_old"})
+    stack = install(monkeypatch, FakeStack(home, running=True))
+    local.ensure()
+    assert stack.told == ["down", "up"]
+
+
 def test_an_api_elsewhere_needs_no_stack(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLSHEET_API_URL", "https://studio.invalid")
     stack = install(monkeypatch, FakeStack(home, running=False))
