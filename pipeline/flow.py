@@ -8,6 +8,7 @@ FLOW = {
     "reference.refused": "voices.refuse",
     "voice.wanted": "voices.reserve",
     "attempt.reserved": "voices.make",
+    "attempt.doubted": "voices.reconcile",
     "voice.ready": "speech.open_voice",
     "voice.failed": "speech.block_voice",
     "take.dispatched": "speech.speak",

@@ -21,6 +21,8 @@ from pipeline.speech import service as speech
 from pipeline.voices import service as voices
 
 SWEEP_SECONDS = 1.0
+KEPT_SECONDS = 2.0
+"""After this long on disk an answer is taken up by others than the task that kept it."""
 MARKET_SECONDS = 60.0
 """How often the provider's limits and prices are read anew."""
 LONGEST_WAIT_SECONDS = 2.0
@@ -83,6 +85,7 @@ class Heartbeat:
             try:
                 with self._edge.write() as session:
                     leases.beat(session, self.holder)
+                record_kept_answers(self._edge)
             except SQLAlchemyError as error:
                 log.warning("beat_missed", holder=self.holder, error=type(error).__name__)
 
@@ -104,6 +107,15 @@ def sweep(edge: Edge) -> None:
             stage(session)
 
 
+def record_kept_answers(edge: Edge) -> None:
+    """Settle what paid calls have brought and the database does not have: it was away, or their worker died."""
+    for answer in voices.answers.kept(edge.spool, older_than=KEPT_SECONDS):
+        try:
+            voices.answers.record(edge.write, edge.spool, answer, capabilities=edge.provider.capabilities())
+        except SQLAlchemyError as error:
+            log.warning("answer_waits", attempt=answer.claim.attempt_id, error=type(error).__name__)
+
+
 def read_market(edge: Edge) -> None:
     """Read the provider's limits and prices into the rows that pace the calls and price the plans."""
     allowed = edge.provider.limits()
@@ -120,6 +132,7 @@ def run_sweeper(edge: Edge, stopped: Event, ready: Path | None = None) -> None:
     while not stopped.is_set():
         if time.monotonic() >= market_due:
             market_due = time.monotonic() + (MARKET_SECONDS if _try(read_market, edge) else SWEEP_SECONDS)
+        record_kept_answers(edge)
         if _try(sweep, edge) and ready is not None:
             ready.touch()
         stopped.wait(SWEEP_SECONDS)

@@ -104,6 +104,12 @@ def announce(session: Session, row: type[Leased], *due: ColumnElement[bool]) -> 
     return sorted(session.scalars(announcing.returning(row.id).execution_options(synchronize_session=False)))
 
 
+def was_seen_to_end(session: Session, holder: str | None) -> bool:
+    """Tell whether an instance is known to be dead, not only silent: a silent one may be asleep and wake up."""
+    instance = session.get(Instance, holder, populate_existing=True) if holder else None
+    return instance is not None and instance.beat_at == 0
+
+
 def lapsed(row: type[Leased]) -> ColumnElement[bool]:
     """Say which claims have ended: the lease is over, or its holder has stopped beating."""
     return row.lease_until.is_not(None) & ((row.lease_until < now_ms()) | row.holder.in_(dead_holders()))

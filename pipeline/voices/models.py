@@ -7,7 +7,7 @@ from pipeline.db.base import Base, CreatedAt, Id, Micros, Millis, Ref, Sha256, s
 from pipeline.db.leases import Leased
 from pipeline.voices.rules import AttemptState, OrphanState, VoiceKind, VoiceState
 
-IS_LIVE = "state NOT IN ('rejected', 'released', 'written_off') AND forced = 0"
+IS_LIVE = "state NOT IN ('rejected', 'released', 'written_off')"
 IS_ALONE = "exclusive = 1 AND state IN ('sending', 'ambiguous')"
 
 
@@ -63,13 +63,14 @@ class Attempt(Leased, Base):
 
     __tablename__ = "attempts"
     __table_args__ = (
-        # I1: at most one live or succeeded attempt for a voice.
+        # I1: at most one live or succeeded attempt for a voice, and one for each that a person has ordered anew.
         Index(
             "uq_attempts_live",
             "account_id",
             "provider",
             "model",
             "subject",
+            "forced",
             unique=True,
             sqlite_where=text(IS_LIVE),
             postgresql_where=text(IS_LIVE),
@@ -102,7 +103,7 @@ class Attempt(Leased, Base):
     subject: Mapped[Sha256]
     """SHA-256 of the reference or of the description."""
     forced: Mapped[int] = mapped_column(default=0)
-    """Not 0 where a person has ordered one more; then it numbers the order."""
+    """Not 0 where a voice that was made and is gone is made once more on a person's order; then its generation."""
     state: Mapped[AttemptState] = mapped_column(states(AttemptState), default=AttemptState.RESERVED)
     price: Mapped[Micros]
     label: Mapped[str] = mapped_column(String(64))
@@ -116,10 +117,12 @@ class Attempt(Leased, Base):
     not_before: Mapped[Millis] = mapped_column(default=0)
     balance_before: Mapped[Micros | None]
     """The provider account's balance, read before the request was sent."""
-    confirmed_before: Mapped[Micros | None]
-    """What the provider had confirmed to have charged us by then: the least that balance had paid for."""
+    spent_before: Mapped[Micros | None]
+    """What all calls to the provider had come to just before that: the least that balance had paid for."""
+    estimated_before: Mapped[Micros | None]
+    """The part of it that the provider had not confirmed."""
     committed_before: Mapped[Micros | None]
-    """What was spent or held then: the most that balance had paid for."""
+    """What was spent or held for other calls just after that: the most that balance had paid for."""
     provider_voice_id: Mapped[str | None] = mapped_column(String(256))
     error_kind: Mapped[str | None] = mapped_column(String(40))
     error: Mapped[str | None] = mapped_column(String(500))

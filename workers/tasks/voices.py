@@ -1,8 +1,11 @@
 """Voices are reserved, made by one paid call each, and told to the lines that wait for them."""
 
+from pipeline import crash
 from pipeline.edge import Edge
 from pipeline.ledger.prices import load_prices
+from pipeline.ledger.service import known_spend
 from pipeline.provider.errors import ProviderError, RateLimited
+from pipeline.provider.port import Balances
 from pipeline.voices import service as voices
 from workers.app import task
 
@@ -10,15 +13,21 @@ from workers.app import task
 @task("voices.reserve")
 def reserve(edge: Edge, voice_id: str) -> None:
     """Hold the price of one voice and commit the intent to make it."""
+    crash.here("before_intent")
     with edge.write() as session:
-        voices.reserve(session, voice_id, prices=load_prices(session, edge.provider.name))
+        prices = load_prices(session, edge.provider.name)
+        voices.reserve(session, voice_id, prices=prices, capabilities=edge.provider.capabilities())
+    crash.here("intent_committed")
 
 
 @task("voices.reserve_cloned")
 def reserve_cloned(edge: Edge, reference_id: str) -> None:
     """Do so for the voices that waited for a reference which is ready now."""
+    crash.here("before_intent")
     with edge.write() as session:
-        voices.reserve_cloned(session, reference_id, prices=load_prices(session, edge.provider.name))
+        prices = load_prices(session, edge.provider.name)
+        voices.reserve_cloned(session, reference_id, prices=prices, capabilities=edge.provider.capabilities())
+    crash.here("intent_committed")
 
 
 @task("voices.refuse")
@@ -40,21 +49,51 @@ def make(edge: Edge, attempt_id: str) -> None:
     """Send one attempt at a voice: commit, one POST, commit."""
     with edge.read() as session:
         job = voices.job(session, attempt_id)
+        spend = known_spend(session, edge.provider.name)
     if job is None:
         return
     recording = voices.recording(edge.store, job)
-    balance = voices.balance(edge.provider)
+    before = voices.Before(spend, voices.balance(edge.provider))
     admission = edge.admit(
-        lambda session: voices.begin(session, job, holder=edge.holder, timeout=edge.clone_timeout, balance=balance),
+        lambda session: voices.begin(session, job, holder=edge.holder, timeout=edge.clone_timeout, before=before),
         seconds=edge.clone_timeout,
     )
     if admission is None:
         return
-    outcome = voices.call(edge.provider, job, recording)
-    with edge.write() as session:
-        voices.settle(session, admission.claim, outcome)
+    crash.here("sending_committed")
+    outcome = voices.call(edge.provider, job, recording, admission.claim)
+    voices.answers.keep(edge.spool, admission.claim, outcome)
+    crash.here("response_read")
+    _record(edge, voices.answers.Answer(admission.claim, outcome))
     edge.dismiss(admission)
     if isinstance(outcome, RateLimited):
         edge.cool_down(outcome.retry_after or 1.0)
     if isinstance(outcome, ProviderError):
         raise outcome
+
+
+@task("voices.reconcile")
+def reconcile(edge: Edge, attempt_id: str) -> None:
+    """Find out what became of an attempt in doubt: the answer on disk tells, else what the provider shows."""
+    answer = voices.answers.find(edge.spool, attempt_id)
+    if answer is not None:
+        _record(edge, answer)
+        return
+    with edge.read() as session:
+        doubted = voices.doubted(session, attempt_id)
+    if doubted is None:
+        return
+    found = voices.look(edge.provider, edge.store, doubted, _balances(edge, doubted))
+    with edge.write() as session:
+        rules = edge.provider.capabilities()
+        voices.resolve(session, doubted, found, capabilities=rules, quiescence_seconds=edge.quiescence_seconds)
+
+
+def _record(edge: Edge, answer: voices.answers.Answer) -> None:
+    voices.answers.record(edge.write, edge.spool, answer, capabilities=edge.provider.capabilities())
+
+
+def _balances(edge: Edge, doubted: voices.Doubted) -> Balances | None:
+    balance = voices.balance(edge.provider)
+    with edge.read() as session:
+        return voices.balances(doubted, balance, known_spend(session, edge.provider.name))

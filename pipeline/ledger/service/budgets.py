@@ -15,6 +15,7 @@ from pipeline.ledger.money import UNLIMITED, dollars
 
 PROVIDER_PREFIX = "provider:"
 RUN_PREFIX = "run_"
+RAISE_RUN = "Raise it with --budget, or voice fewer lines."
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,17 @@ class Payers:
 
 @dataclass(frozen=True)
 class KnownSpend:
-    """What a provider can have charged us, in micro-dollars: at least what it confirmed, at most what we committed."""
+    """What is on the books for all calls to one provider, in micro-dollars."""
 
-    confirmed: int
-    committed: int
+    spent: int
+    estimated: int
+    """The part of it that the provider has not confirmed."""
+    held: int
+
+    @property
+    def committed(self) -> int:
+        """Return the most the provider can have charged us."""
+        return self.spent + self.held
 
 
 def provider_owner(provider: str) -> str:
@@ -53,12 +61,11 @@ def open_budget(session: Session, owner: str, account_id: str | None, cap: int |
 
 
 def known_spend(session: Session, provider: str) -> KnownSpend:
-    """Return the least and the most that a provider can have charged us so far: the balance is held against it."""
+    """Return what a provider has charged us as far as the books tell: a balance is held against it as evidence."""
     budget = session.get(Budget, provider_owner(provider), populate_existing=True)
     if budget is None:
-        return KnownSpend(0, 0)
-    charged = budget.spent + budget.overrun
-    return KnownSpend(confirmed=charged - budget.estimated, committed=charged + budget.held)
+        return KnownSpend(0, 0, 0)
+    return KnownSpend(budget.spent + budget.overrun, budget.estimated, budget.held)
 
 
 def reserve(session: Session, payers: Payers, amount: int) -> None:
@@ -166,7 +173,7 @@ def whose(owner: str, budget: Budget) -> str:
 def raise_hint(owner: str, budget: Budget) -> str:
     """Say how a cap is raised."""
     if owner.startswith(RUN_PREFIX):
-        return "Raise it with --budget, or voice fewer lines."
+        return RAISE_RUN
     name = f" {owner.removeprefix(PROVIDER_PREFIX)}" if owner.startswith(PROVIDER_PREFIX) else ""
     kind = "provider" if name else _kind(owner, budget)
     return f"`callsheet ledger cap {kind}{name or (' NAME' if kind == 'production' else '')} AMOUNT` raises it."

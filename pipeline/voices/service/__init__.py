@@ -1,25 +1,43 @@
 """Voices are made once: intent and hold, one POST, then voice, owner and charge in one transaction."""
 
-from pipeline.voices.service.making import Claim, Job, balance, begin, call, job, recording, settle
+from pipeline.voices.service import answers
+from pipeline.voices.service.deciding import Action, Decided, decide, orphans, unclear
 from pipeline.voices.service.marking import fail, lose
-from pipeline.voices.service.sweeping import stop_run, sweep, unclear
-from pipeline.voices.service.wanting import WantedVoice, find, refuse, reserve, reserve_cloned, want
+from pipeline.voices.service.reconciling import Doubted, balances, doubted, look, resolve
+from pipeline.voices.service.sending import Before, Claim, Job, balance, begin, call, job, recording, request
+from pipeline.voices.service.settling import pay_first_use, settle
+from pipeline.voices.service.sweeping import stop_run, sweep
+from pipeline.voices.service.wanting import WantedVoice, find, hand_over, refuse, reserve, reserve_cloned, want
 
 __all__ = [
+    "Action",
+    "Before",
     "Claim",
+    "Decided",
+    "Doubted",
     "Job",
     "WantedVoice",
+    "answers",
     "balance",
+    "balances",
     "begin",
     "call",
+    "decide",
+    "doubted",
     "fail",
     "find",
+    "hand_over",
     "job",
+    "look",
     "lose",
+    "orphans",
+    "pay_first_use",
     "recording",
     "refuse",
+    "request",
     "reserve",
     "reserve_cloned",
+    "resolve",
     "settle",
     "stop_run",
     "sweep",

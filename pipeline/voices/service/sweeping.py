@@ -1,8 +1,6 @@
 """What a stopped run gives up, what has stood still, and what only a person can decide."""
 
-from collections.abc import Sequence
-
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.db import leases
@@ -12,14 +10,12 @@ from pipeline.intake.models import Run, RunState
 from pipeline.ledger import service as ledger
 from pipeline.references.models import Reference, ReferenceState
 from pipeline.voices.models import Attempt, Voice
-from pipeline.voices.rules import AttemptState, VoiceState
-from pipeline.voices.service.making import Claim, doubt
+from pipeline.voices.rules import AttemptState, Move, VoiceState
 from pipeline.voices.service.marking import fail
+from pipeline.voices.service.settling import doubt, move
 
 HINT_MS = 5_000
 """What has not been taken up for this long is announced again: its message is lost."""
-QUIESCENCE_MS = 15 * 60_000
-"""Longer than a sender may pause, plus its HTTP timeout: then nothing more can land, and a person decides."""
 
 
 def stop_run(session: Session, run_id: str) -> None:
@@ -32,33 +28,22 @@ def stop_run(session: Session, run_id: str) -> None:
     for attempt in session.scalars(
         select(Attempt).where(Attempt.run_id == run_id, Attempt.state == AttemptState.RESERVED)
     ).all():
-        giving_up = update(Attempt).where(Attempt.id == attempt.id, Attempt.state == AttemptState.RESERVED)
-        if leases.rowcount(
-            session, giving_up.values(state=AttemptState.RELEASED, lease_until=None, settled_at=now_ms())
-        ):
+        if move(session, attempt, Move.GIVE_UP, settled_at=now_ms()):
             ledger.release(session, attempt.id)
             fail(session, attempt.voice_id, reason, "The run was stopped before it was sent.")
     emit(session, "run.voices_stopped", run_id)
 
 
-def unclear(session: Session, account_id: str) -> Sequence[Attempt]:
-    """Return the account's attempts that wait for evidence or for a person, oldest first."""
-    states = [state for state in AttemptState if state.is_unclear()]
-    query = select(Attempt).where(Attempt.account_id == account_id, Attempt.state.in_(states))
-    return session.scalars(query.order_by(Attempt.id)).all()
-
-
 def sweep(session: Session) -> None:
-    """Move on what has stood still: lapsed sends become ambiguous, old doubts go to a person, lost messages again."""
+    """Move on what has stood still: lapsed sends are in doubt, doubts are looked at, lost messages sent again."""
     for attempt in session.scalars(
         select(Attempt).where(Attempt.state == AttemptState.SENDING, leases.lapsed(Attempt))
     ).all():
-        doubt(session, attempt, Claim(attempt.id, attempt.fence), "lease_lapsed", "the worker that sent it is gone")
-    session.execute(
-        update(Attempt)
-        .where(Attempt.state == AttemptState.AMBIGUOUS, Attempt.settled_at < now_ms() - QUIESCENCE_MS)
-        .values(state=AttemptState.OPERATOR)
-    )
+        ended = leases.was_seen_to_end(session, attempt.holder)
+        doubt(session, attempt, "lease_lapsed", "The worker that sent it is gone.", sender_ended=ended)
+    doubtful = (Attempt.state == AttemptState.AMBIGUOUS, Attempt.not_before <= now_ms())
+    for attempt_id in leases.announce(session, Attempt, *doubtful):
+        emit(session, "attempt.doubted", attempt_id)
     due = (Attempt.state == AttemptState.RESERVED, Attempt.not_before <= now_ms(), _stale(Attempt.created_at))
     for attempt_id in leases.announce(session, Attempt, *due):
         emit(session, "attempt.reserved", attempt_id)

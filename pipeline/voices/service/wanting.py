@@ -12,12 +12,22 @@ from pipeline.db.ids import new_id
 from pipeline.errors import BudgetExceeded, ConsentRequired
 from pipeline.intake import service as intake
 from pipeline.intake.models import Production, Run
+from pipeline.ledger import provider_account
 from pipeline.ledger import service as ledger
-from pipeline.provider.port import Prices
+from pipeline.provider.port import Capabilities, Prices
 from pipeline.references import service as references
 from pipeline.references.models import Reference, ReferenceState
 from pipeline.voices.models import Attempt, Voice
-from pipeline.voices.rules import LABEL_LIMIT, VoiceKind, VoiceState, attempt_label, subject
+from pipeline.voices.rules import (
+    GONE,
+    LABEL_LIMIT,
+    AttemptState,
+    VoiceKind,
+    VoiceState,
+    attempt_label,
+    chosen_id,
+    subject,
+)
 from pipeline.voices.service.marking import fail
 
 
@@ -44,33 +54,53 @@ def find(session: Session, account_id: str, provider: str, key: str) -> Voice | 
 
 
 def want(session: Session, *, account_id: str, provider: str, run_id: str, wanted: WantedVoice) -> Voice:
-    """Ask for a voice on a run's money. One that is ready, unclear, or paid for by another run is left as it is."""
+    """Ask for a voice on a run's money. One that is ready, unclear, or paid for by another run is left as it is.
+
+    A voice the provider no longer has is made once more: whoever applies the plan has seen its price there.
+    """
     voice = find(session, account_id, provider, wanted.key) or _new_voice(session, account_id, provider, wanted)
-    if voice.state is VoiceState.FAILED or (voice.state is VoiceState.WANTED and not _has_payer(session, voice)):
+    if _is_to_be_made(session, voice):
         voice.state, voice.problem, voice.message = VoiceState.WANTED, None, None
+        voice.provider_voice_id, voice.spoke_at, voice.lapses_at = None, None, None
         voice.run_id, voice.consent_id = run_id, wanted.consent_id
         emit(session, "voice.wanted", voice.id)
     session.flush()
     return voice
 
 
-def reserve(session: Session, voice_id: str, *, prices: Prices) -> None:
+def hand_over(session: Session, voice_id: str, run_id: str) -> bool:
+    """Let another run pay for a voice that was given up because its own run was stopped; False where it was not."""
+    given_up = update(Voice).where(Voice.id == voice_id, Voice.state == VoiceState.FAILED)
+    voice = session.get_one(Voice, voice_id)
+    if _has_payer(session, voice) or intake.is_stopped(session, run_id):
+        return False
+    if not leases.rowcount(
+        session, given_up.values(state=VoiceState.WANTED, run_id=run_id, problem=None, message=None)
+    ):
+        return False
+    emit(session, "voice.wanted", voice_id)
+    return True
+
+
+def reserve(session: Session, voice_id: str, *, prices: Prices, capabilities: Capabilities) -> None:
     """Commit the intent to make a voice and hold its price; `voice.failed` where that cannot be."""
     voice = session.get(Voice, voice_id)
     if voice is None or voice.state is not VoiceState.WANTED or not _has_payer(session, voice):
         return
+    if provider_account.is_blocked(session, voice.provider):
+        return  # the sweeper asks again
     reference = session.get(Reference, voice.reference_id) if voice.reference_id else None
     if reference is not None and reference.state is ReferenceState.REFUSED:
         fail(session, voice_id, "reference_refused", _refusal(reference))
     elif reference is None or reference.state is ReferenceState.READY:
-        _reserve(session, voice, prices)
+        _reserve(session, voice, prices, capabilities)
 
 
-def reserve_cloned(session: Session, reference_id: str, *, prices: Prices) -> None:
+def reserve_cloned(session: Session, reference_id: str, *, prices: Prices, capabilities: Capabilities) -> None:
     """Do the same for every voice that waits for this reference."""
     waiting = (Voice.reference_id == reference_id, Voice.state == VoiceState.WANTED)
     for voice_id in session.scalars(select(Voice.id).where(*waiting)).all():
-        reserve(session, voice_id, prices=prices)
+        reserve(session, voice_id, prices=prices, capabilities=capabilities)
 
 
 def refuse(session: Session, reference_id: str) -> None:
@@ -79,6 +109,12 @@ def refuse(session: Session, reference_id: str) -> None:
     waiting = (Voice.reference_id == reference_id, Voice.state == VoiceState.WANTED)
     for voice_id in session.scalars(select(Voice.id).where(*waiting)).all():
         fail(session, voice_id, "reference_refused", _refusal(reference))
+
+
+def _is_to_be_made(session: Session, voice: Voice) -> bool:
+    gone = voice.problem == GONE and voice.state is VoiceState.READY
+    unpaid = voice.state is VoiceState.WANTED and not _has_payer(session, voice)
+    return gone or unpaid or voice.state is VoiceState.FAILED
 
 
 def _has_payer(session: Session, voice: Voice) -> bool:
@@ -98,7 +134,7 @@ def _new_voice(session: Session, account_id: str, provider: str, wanted: WantedV
     return voice
 
 
-def _reserve(session: Session, voice: Voice, prices: Prices) -> None:
+def _reserve(session: Session, voice: Voice, prices: Prices, capabilities: Capabilities) -> None:
     making = update(Voice).where(Voice.id == voice.id, Voice.state == VoiceState.WANTED)
     if not leases.rowcount(session, making.values(state=VoiceState.MAKING)):
         return  # a twin was faster
@@ -119,7 +155,13 @@ def _reserve(session: Session, voice: Voice, prices: Prices) -> None:
             intake.stop_run(session, voice.run_id or "", error.code)
         fail(session, voice.id, error.code, error.message)
         return
-    session.add(_attempt(voice, attempt_id, price))
+    earlier = session.scalars(select(Attempt.state).where(Attempt.voice_id == voice.id)).all()
+    attempt = _attempt(voice, attempt_id, price, generation=len(earlier) + 1)
+    attempt.exclusive = int(capabilities.one_at_a_time)
+    attempt.chosen_id = chosen_id(attempt_id, attempt.generation) if capabilities.client_chosen_id else None
+    # I1 lets a voice that succeeded be made again on a person's order only, which is what led here.
+    attempt.forced = attempt.generation if AttemptState.SUCCEEDED in earlier else 0
+    session.add(attempt)
     session.flush()
     emit(session, "attempt.reserved", attempt_id)
 
@@ -132,9 +174,10 @@ def _require_consent(session: Session, voice: Voice) -> None:
         references.require_consent(session, voice.consent_id, production.name, production.language, today)
 
 
-def _attempt(voice: Voice, attempt_id: str, price: int) -> Attempt:
+def _attempt(voice: Voice, attempt_id: str, price: int, *, generation: int) -> Attempt:
     return Attempt(
         id=attempt_id,
+        generation=generation,
         account_id=voice.account_id,
         voice_id=voice.id,
         kind=voice.kind,

@@ -1,0 +1,57 @@
+"""What a voice is made of, and how a paid attempt moves: pure functions of plain values."""
+
+from pipeline.voices.rules.naming import (
+    ACTIVATION_LINE,
+    LABEL_LIMIT,
+    TOKEN_LENGTH,
+    attempt_label,
+    chosen_id,
+    cloned_key,
+    designed_key,
+    subject,
+    system_key,
+)
+from pipeline.voices.rules.protocol import (
+    MAX_ATTEMPTS,
+    TRANSITIONS,
+    Judgement,
+    Money,
+    Move,
+    Transition,
+    Verdict,
+    judge,
+    late_move,
+    next_check_ms,
+    quiet_at,
+    verdict,
+)
+from pipeline.voices.rules.states import GONE, AttemptState, OrphanState, VoiceKind, VoiceState
+
+__all__ = [
+    "ACTIVATION_LINE",
+    "GONE",
+    "LABEL_LIMIT",
+    "MAX_ATTEMPTS",
+    "TOKEN_LENGTH",
+    "TRANSITIONS",
+    "AttemptState",
+    "Judgement",
+    "Money",
+    "Move",
+    "OrphanState",
+    "Transition",
+    "Verdict",
+    "VoiceKind",
+    "VoiceState",
+    "attempt_label",
+    "chosen_id",
+    "cloned_key",
+    "designed_key",
+    "judge",
+    "late_move",
+    "next_check_ms",
+    "quiet_at",
+    "subject",
+    "system_key",
+    "verdict",
+]

@@ -1,0 +1,118 @@
+"""What became of a paid call whose answer nobody read: evidence, best first, and never a second call without it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+
+from pipeline import crash
+from pipeline.db.clock import now_ms
+from pipeline.ledger import service as ledger
+from pipeline.provider.errors import ProviderError
+from pipeline.provider.port import Balances, Capabilities, Doubt, Finding, Truth, VoiceProvider
+from pipeline.storage.port import ObjectStore, StorageError
+from pipeline.voices.models import Attempt
+from pipeline.voices.rules import AttemptState, Move, judge, next_check_ms, quiet_at
+from pipeline.voices.service.sending import Job, describe, recording, request
+from pipeline.voices.service.settling import disprove, refer, succeed
+
+
+@dataclass(frozen=True)
+class Doubted:
+    """An attempt whose outcome is unknown, and what was on the books before it was sent and now."""
+
+    job: Job
+    fence: int
+    price: int
+    balance_before: int | None
+    spent_before: int
+    estimated_before: int
+    committed_before: int
+    spend: ledger.KnownSpend
+
+
+def doubted(session: Session, attempt_id: str) -> Doubted | None:
+    """Return an attempt in doubt, or None where it is so no more."""
+    attempt = session.scalar(select(Attempt).where(Attempt.id == attempt_id, Attempt.state == AttemptState.AMBIGUOUS))
+    if attempt is None:
+        return None
+    return Doubted(
+        job=describe(session, attempt),
+        fence=attempt.fence,
+        price=attempt.price,
+        balance_before=attempt.balance_before,
+        spent_before=attempt.spent_before or 0,
+        estimated_before=attempt.estimated_before or 0,
+        committed_before=attempt.committed_before or 0,
+        spend=ledger.known_spend(session, attempt.provider),
+    )
+
+
+def balances(doubted: Doubted, balance: int | None, after: ledger.KnownSpend) -> Balances | None:
+    """Return what the balance may have lost to our other calls since the attempt was sent.
+
+    `after` is what the books say once the balance was read, as `doubted.spend` is what they said before: what was
+    charged when it was read lies between the two, and the same holds for the reading before the attempt was sent.
+    """
+    if balance is None or doubted.balance_before is None:
+        return None
+    newly_estimated = max(0, doubted.spend.estimated - doubted.estimated_before)
+    least = doubted.spend.spent - newly_estimated - doubted.committed_before
+    most = after.committed - doubted.price - doubted.spent_before
+    return Balances(doubted.balance_before, balance, others_low=least, others_high=most)
+
+
+def look(provider: VoiceProvider, store: ObjectStore, doubted: Doubted, balances: Balances | None) -> Finding:
+    """Ask the provider what became of the attempt; where it cannot be asked nothing is known."""
+    try:
+        # Asking again under the same id takes the whole request; any other evidence does without the recording.
+        sent = recording(store, doubted.job) if provider.capabilities().client_chosen_id else b""
+        found = provider.reconcile_voice(Doubt(request(doubted.job, sent), doubted.price, balances))
+    except (ProviderError, StorageError) as error:
+        found = Finding(Truth.UNKNOWN, "none", f"The evidence could not be looked at: {error}")
+    crash.here("in_reconcile")
+    return found
+
+
+def resolve(
+    session: Session, doubted: Doubted, found: Finding, *, capabilities: Capabilities, quiescence_seconds: float
+) -> bool:
+    """Settle an attempt by evidence; False where it proves nothing yet and is looked at again later."""
+    attempt = session.get_one(Attempt, doubted.job.id, populate_existing=True, with_for_update=True)
+    if attempt.state is not AttemptState.AMBIGUOUS or attempt.fence != doubted.fence:
+        return True  # settled by whoever was faster
+    quiet = _is_quiet(session, attempt, capabilities, quiescence_seconds)
+    judged = judge(found.truth, quiet=quiet, may_show_later=capabilities.lists_own_voices)
+    if judged.move is Move.SUCCEED and found.voice is not None:
+        succeed(session, attempt, found.voice, capabilities=capabilities)
+    elif judged.move is Move.DISPROVE:
+        disprove(session, attempt, "not_made", found.told)
+    elif judged.move is Move.REFER:
+        refer(session, attempt, judged.verdict or "unknown", found.told)
+    else:
+        _look_again(session, attempt, found.told, _quiet_at(attempt, capabilities, quiescence_seconds))
+    crash.here("reconcile_tx")
+    return judged.move is not None
+
+
+def _is_quiet(session: Session, attempt: Attempt, capabilities: Capabilities, quiescence_seconds: float) -> bool:
+    since = _quiet_at(attempt, capabilities, quiescence_seconds)
+    return bool(session.scalar(select(exists().where(Attempt.id == attempt.id, now_ms() >= since))))
+
+
+def _quiet_at(attempt: Attempt, capabilities: Capabilities, quiescence_seconds: float) -> int:
+    return quiet_at(
+        attempt.doubted_at or 0,
+        sender_ended=bool(attempt.sender_ended),
+        quiescence_ms=int(quiescence_seconds * 1000),
+        lateness_ms=int(capabilities.lateness_seconds * 1000),
+    )
+
+
+def _look_again(session: Session, attempt: Attempt, told: str, quiet: int) -> None:
+    # Not later than the moment from which absence counts: until then others may wait for this one.
+    soon = now_ms() + next_check_ms(attempt.checks)
+    waiting = update(Attempt).where(Attempt.id == attempt.id, Attempt.state == AttemptState.AMBIGUOUS)
+    values = {"checks": attempt.checks + 1, "error": told[:500], "holder": None, "lease_until": None}
+    session.execute(waiting.values(not_before=soon, **values))
+    session.execute(waiting.where(Attempt.not_before > quiet, now_ms() < quiet).values(not_before=quiet))
