@@ -13,6 +13,7 @@ from pipeline.api.schemas import PlanRequest
 from pipeline.errors import ConsentRequired, InvalidSheet, UsageError
 from pipeline.intake.rules import read_project
 from pipeline.planning import service as planning
+from pipeline.planning.budget import refusal, run_cap
 from pipeline.planning.rules import Plan
 
 router = APIRouter(tags=["plans"], responses=SCOPED)
@@ -24,11 +25,16 @@ router = APIRouter(tags=["plans"], responses=SCOPED)
     responses=refusals(UsageError, ConsentRequired, InvalidSheet),
 )
 def plan(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> dict[str, Any]:
-    """Compare the project with what exists. Nothing is written and the provider is not asked."""
+    """Compare the project with what exists. Nothing is written and the provider is not asked.
+
+    `over_budget` is the error that a run of it would be refused with, or null where every cap has room for it.
+    """
     documents = _decoded(body.documents)
     project = read_project(body.project, lambda path: _document(documents, path))
     with edge.read() as session:
-        return describe(planning.draw_up(session, account_id, planning.Submission(project, body.references), market))
+        drawn = planning.draw_up(session, account_id, planning.Submission(project, body.references), market)
+        refused = refusal(session, account_id, drawn, run_cap(project, body.budget_micros))
+        return {**describe(drawn), "over_budget": refused.as_dict() if refused else None}
 
 
 def describe(plan: Plan) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pipeline.api.faults import SCOPED, refusals
 from pipeline.api.paging import AfterId, Limit, Text, page
 from pipeline.api.schemas import RunRequest
 from pipeline.edge import Edge
-from pipeline.errors import Conflict, ConsentRequired, InvalidSheet, NotFound, UsageError
+from pipeline.errors import BudgetExceeded, Conflict, ConsentRequired, InvalidSheet, NotFound, UsageError
 from pipeline.intake.rules import Project, read_project
 from pipeline.planning import service as planning
 from pipeline.references.rules import upload_key
@@ -24,10 +24,10 @@ router = APIRouter(tags=["runs"], responses=SCOPED)
     "/runs",
     status_code=201,
     summary="Apply a project: make what its plan says, and nothing else",
-    responses=refusals(UsageError, ConsentRequired, Conflict, InvalidSheet),
+    responses=refusals(UsageError, BudgetExceeded, ConsentRequired, Conflict, InvalidSheet),
 )
 def start_run(body: RunRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> dict[str, Any]:
-    """Start a run. Refused with 409 where the plan is no longer the one agreed to."""
+    """Start a run. Refused with 409 where the plan is no longer the one agreed to, with 402 where a cap is too low."""
     project = read_project(body.project, lambda path: _uploaded(edge, account_id, body, path))
     recordings = _uploaded_recordings(edge, account_id, body, project)
     with edge.write() as session:
@@ -38,6 +38,7 @@ def start_run(body: RunRequest, edge: TheEdge, account_id: AccountId, market: Th
             market,
             agreed=body.agreed,
             budget=body.budget_micros,
+            mode=body.budget_mode,
         )
         run_id = run.id
     with edge.read() as session:

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from pipeline.ledger.money import UNLIMITED
+from pipeline.ledger.money import UNLIMITED, BudgetMode
 
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+Cap = Annotated[int | None, Field(ge=0, lt=UNLIMITED)]
 _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
@@ -39,6 +40,7 @@ class PlanRequest(Body):
     project: str = Field(description="Path of the project file among the documents.")
     documents: dict[str, str] = Field(description="Each document's bytes in base64, by path.")
     references: dict[str, Sha256] = Field(default_factory=dict, description="SHA-256 of each recording, by path.")
+    budget_micros: Cap = Field(None, description="Cap of a run of it, in micro-dollars; without it, the project's own.")
 
     model_config = ConfigDict(
         extra="forbid",
@@ -60,7 +62,11 @@ class RunRequest(Body):
     project: str = Field(description="Path of the project file among the files.")
     files: dict[str, Sha256] = Field(description="SHA-256 of every file of the submission, by path.")
     agreed: Sha256 | None = Field(None, description="Digest of the plan that was agreed to.")
-    budget_micros: int | None = Field(None, ge=0, lt=UNLIMITED, description="Cap for this run, in micro-dollars.")
+    budget_micros: Cap = Field(None, description="Cap of this run, in micro-dollars; without it, the project's own.")
+    budget_mode: BudgetMode = Field(
+        BudgetMode.HARD,
+        description="`hard` refuses a plan that costs more than a cap has left; `soft` makes what it is enough for.",
+    )
 
     model_config = ConfigDict(
         extra="forbid",

@@ -36,7 +36,7 @@ def plan_view(plan: Json, *, every_line: bool) -> Group:
 
 def plan_summary(plan: Json) -> str:
     """Sum a plan up in two sentences."""
-    totals, gone = plan["totals"], len(plan["removed"])
+    totals, gone, over = plan["totals"], len(plan["removed"]), plan["over_budget"]
     removed = f" {gone} lines are no longer on the sheet; their takes are kept." if gone else ""
     return (
         f"[bold]{totals['voices_to_make']}[/] voices to make, [bold]{totals['lines_to_speak']}[/] lines to speak"
@@ -44,7 +44,7 @@ def plan_summary(plan: Json) -> str:
         f" {totals['lines_reused']} reused.{removed}\n"
         f"Cost: [bold]{dollars(totals['total_micros'])}[/]"
         f" (voices {dollars(totals['voices_micros'])}, lines {dollars(totals['lines_micros'])})"
-        f" at {escape(plan['provider'])}."
+        f" at {escape(plan['provider'])}." + (f"\n[bold red]Over budget[/]  {escape(over['message'])}" if over else "")
     )
 
 
@@ -58,6 +58,16 @@ def run_view(status: Json) -> Group:
     ]
     lines += [f"[red]{f['count']} lines[/] {f['cause']}: {escape(f['message'] or '')}" for f in status["failures"]]
     return Group(*(Text.from_markup(line) for line in lines))
+
+
+def left_over(status: Json) -> str:
+    """Say what a run that a cap has stopped has made, what is left, and how to go on."""
+    takes, voices = status["takes"], [voice for voice in status["voices"] if voice["state"] != "ready"]
+    return (
+        f"[bold]Next[/]  The budget ended before the work did: {takes['done']} of {takes['total']} lines are spoken,"
+        f" {takes['total'] - takes['done']} lines and {len(voices)} voices are left; what is made is kept.\n"
+        "      callsheet plan says what the rest costs; callsheet apply --budget AMOUNT goes on."
+    )
 
 
 def _headline(status: Json) -> str:

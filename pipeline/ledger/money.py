@@ -2,12 +2,22 @@
 
 import re
 from decimal import Decimal
+from enum import StrEnum
 
 MICROS_PER_DOLLAR = 1_000_000
 UNLIMITED = 2**62
 """The cap of a budget that has none; fits a BIGINT with room for one more hold."""
 # A comma stands before three digits only: 2,10 is somebody's 2.10, not 210.
 _AMOUNT = re.compile(r"\$? ?((?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,6})?)")
+
+
+class BudgetMode(StrEnum):
+    """What a cap means for a run whose plan costs more than is left of it."""
+
+    HARD = "hard"
+    """The run is refused before anything starts."""
+    SOFT = "soft"
+    """It starts, and begins no new call once a cap is reached; what is under way is finished."""
 
 
 def dollars(micros: int) -> str:

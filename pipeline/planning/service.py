@@ -24,6 +24,8 @@ from pipeline.intake.rules import (
 )
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import Account
+from pipeline.ledger.money import BudgetMode
+from pipeline.planning.budget import refusal, run_cap
 from pipeline.planning.market import Market
 from pipeline.planning.rules import (
     KnownLine,
@@ -123,10 +125,12 @@ def apply(
     *,
     agreed: str | None,
     budget: int | None,
+    mode: BudgetMode = BudgetMode.HARD,
 ) -> Run:
     """Start a run of the plan, all in this transaction; raises `Conflict` where it is not the plan agreed to.
 
-    `agreed` is the digest of the plan the caller has seen, `budget` the cap in micro-dollars.
+    `agreed` is the digest of the plan the caller has seen, `budget` the cap in micro-dollars. Raises `BudgetExceeded`
+    where a cap has less left than the plan costs and `mode` is hard.
     """
     session.get_one(Account, account_id, with_for_update=True)  # two runs of an account are planned one after the other
     plan = draw_up(session, account_id, submission, market)
@@ -136,9 +140,13 @@ def apply(
             hint="Plan again, then apply.",
         )
     project = submission.project
+    cap = run_cap(project, budget)
+    refused = refusal(session, account_id, plan, cap) if mode is BudgetMode.HARD else None
+    if refused is not None:
+        raise refused
     production = intake.declare_production(session, account_id, project)
     run = intake.open_run(session, production, plan_digest=plan.digest(), estimate=plan.price)
-    ledger.open_budget(session, run.id, account_id, budget if budget is not None else project.budget_micros)
+    ledger.open_budget(session, run.id, account_id, cap)
     cast = {
         key: _want_voice(session, run, submission, market, character) for key, character in project.characters.items()
     }

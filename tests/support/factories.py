@@ -42,6 +42,11 @@ def account(session: Session, *, cap: int | None = None, name: str | None = None
     return create_account(session, name or f"studio-{next(_numbers)}", cap=cap)
 
 
+def account_of(session: Session, account_id: str) -> Account:
+    """Return the account of that id."""
+    return session.get_one(Account, account_id)
+
+
 def production(session: Session, owner: Account, name: str = "game") -> Production:
     """Declare a production, or return the one of that name."""
     return intake.declare_production(session, owner.id, project(production=name))

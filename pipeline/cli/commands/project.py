@@ -16,9 +16,9 @@ from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson, ProjectPath
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.submission import LocalProject
-from pipeline.errors import ExitCode, UsageError
+from pipeline.errors import BudgetExceeded, ExitCode, UsageError
 from pipeline.intake.rules import missing_consent, scaffold
-from pipeline.ledger.money import dollars, parse_dollars
+from pipeline.ledger.money import BudgetMode, dollars, parse_dollars
 
 Json = dict[str, Any]
 EXITS = {"budget_exceeded": ExitCode.BUDGET, "consent_required": ExitCode.CONSENT}
@@ -89,7 +89,16 @@ def plan(
 def apply(
     project: ProjectPath,
     *,
-    budget: Annotated[str | None, typer.Option(help="Most this run may spend, in dollars, such as 25.")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Most this run may spend, in dollars, such as 25; without it, the project file's budget."),
+    ] = None,
+    budget_mode: Annotated[
+        BudgetMode,
+        typer.Option(
+            help="hard: start nothing where a cap has too little left. soft: make what the money is enough for."
+        ),
+    ] = BudgetMode.HARD,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     detach: Annotated[bool, typer.Option(help="Start the run and do not wait for its end.")] = False,
     as_json: AsJson = False,
@@ -98,11 +107,12 @@ def apply(
     local = LocalProject.read(project)
     cap = _cap(budget)
     client = context.client()
-    drawn = client.post("/plans", local.plan_body())
+    drawn = client.post("/plans", {**local.plan_body(), "budget_micros": cap})
     talk.print(render.plan_view(drawn, every_line=False))
+    _heed(drawn["over_budget"], budget_mode)
     if not yes and drawn["totals"]["total_micros"]:
         _ask(drawn)
-    run = _start(client, local, drawn, cap)
+    run = _start(client, local, drawn, {"budget_micros": cap, "budget_mode": budget_mode})
     if not detach:
         run = _watch(client, run)
     if as_json:
@@ -110,10 +120,21 @@ def apply(
     raise typer.Exit(_report(run))
 
 
-def _start(client: Client, local: LocalProject, drawn: Json, cap: int | None) -> Json:
+def _start(client: Client, local: LocalProject, drawn: Json, bounds: Json) -> Json:
     local.upload(client, lambda name, size: say(f"uploaded {escape(name)} ({size / 1e6:.1f} MB)"))
-    body = {"project": local.name, "files": local.hashes, "agreed": drawn["digest"], "budget_micros": cap}
+    body = {"project": local.name, "files": local.hashes, "agreed": drawn["digest"], **bounds}
     return client.post("/runs", body)
+
+
+def _heed(over_budget: Json | None, mode: BudgetMode) -> None:
+    """Refuse a plan that a cap has no room for, before anything is uploaded; or say that it will not get to its end."""
+    if over_budget is None:
+        return
+    told = {name: value for name, value in over_budget.items() if name != "code"}
+    refused = BudgetExceeded(told.pop("message"), hint=told.pop("hint"), **told)
+    if mode is BudgetMode.HARD:
+        raise refused
+    say("[yellow]budget[/]  The money is not enough for all of this; the run stops at the cap and keeps what it has.")
 
 
 def _watch(client: Client, run: Json) -> Json:
@@ -136,6 +157,8 @@ def _report(run: Json) -> ExitCode:
     if run["state"] == "done":
         say(f"[bold]Next[/]  callsheet pull {escape(run['production'])}")
         return ExitCode.OK
+    if run["reason"] == BudgetExceeded.code:
+        say(render.left_over(run))
     if run["reason"]:
         return EXITS.get(run["reason"], ExitCode.PARTIAL)
     return _exit_of_failures(run)

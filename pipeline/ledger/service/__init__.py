@@ -1,12 +1,16 @@
 """The only way money is promised, spent, set free or brought back, and the record of what people decide about it."""
 
-from pipeline.ledger.service.budgets import KnownSpend, known_spend, open_budget, provider_owner
+from pipeline.ledger.service.budgets import RAISE_RUN, KnownSpend, known_spend, open_budget, provider_owner
+from pipeline.ledger.service.caps import Room, budgets_of, rooms, set_cap
 from pipeline.ledger.service.deciding import decide, verify_decisions
 from pipeline.ledger.service.holding import Payment, hold, lose, open_holds, refund, release, settle, spent
 
 __all__ = [
+    "RAISE_RUN",
     "KnownSpend",
     "Payment",
+    "Room",
+    "budgets_of",
     "decide",
     "hold",
     "known_spend",
@@ -16,6 +20,8 @@ __all__ = [
     "provider_owner",
     "refund",
     "release",
+    "rooms",
+    "set_cap",
     "settle",
     "spent",
     "verify_decisions",

@@ -58,7 +58,7 @@ def test_every_route_says_what_it_does_and_which_errors_it_answers(reference: Js
     [
         ("post /v1/uploads", {"200", "400", "401", "422", "503"}),
         ("post /v1/plans", {"200", "400", "401", "403", "422", "503"}),
-        ("post /v1/runs", {"201", "400", "401", "403", "409", "422", "503"}),
+        ("post /v1/runs", {"201", "400", "401", "402", "403", "409", "422", "503"}),
         ("get /v1/runs/{run_id}", {"200", "401", "404", "422", "503"}),
         ("get /v1/productions/{name}/lines", {"200", "401", "404", "422", "503"}),
         ("get /v1/productions/{name}/pack", {"200", "401", "404", "422", "503"}),

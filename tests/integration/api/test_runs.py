@@ -95,8 +95,28 @@ def test_a_budget_is_a_whole_number_of_micro_dollars_that_fits(studio: Caller, s
     assert nothing_started(stage)
 
 
+def test_a_plan_beyond_the_budget_is_refused_before_anything_starts(studio: Caller, stage: Stage) -> None:
+    studio.upload()
+    answer = studio.start(budget_micros=1_000_000)
+    assert answer.status_code == 402
+    refused = error(answer)
+    assert refused["code"] == "budget_exceeded"
+    assert "the run's budget of $1.00 has $1.00 left" in refused["message"]
+    assert refused["caps"][0]["missing"] == refused["needed"] - 1_000_000
+    assert refused == studio.plan(budget_micros=1_000_000).json()["over_budget"]
+    assert nothing_started(stage)
+
+
+def test_a_plan_that_the_budget_is_enough_for_is_not_over_it(studio: Caller) -> None:
+    plan = studio.plan().json()
+    exact = plan["totals"]["total_micros"]
+    assert plan["over_budget"] is None
+    assert studio.plan(budget_micros=exact).json()["over_budget"] is None
+    assert studio.plan(budget_micros=exact - 1).json()["over_budget"]["caps"][0]["missing"] == 1
+
+
 def test_a_run_without_money_stops_and_says_why(studio: Caller, stage: Stage) -> None:
-    run = studio.started(budget_micros=0)
+    run = studio.started(budget_micros=0, budget_mode="soft")
     stage.settle_down(3)
     ended = studio.get(f"/v1/runs/{run['id']}").json()
     assert (ended["state"], ended["reason"], ended["spent_micros"]) == ("stopped", "budget_exceeded", 0)

@@ -15,7 +15,7 @@ from pipeline.intake.models import Line, Run, RunState
 from pipeline.intake.rules import Project
 from pipeline.intake.rules import Settings as Delivery
 from pipeline.ledger.models import Account, Budget
-from pipeline.ledger.money import UNLIMITED
+from pipeline.ledger.money import UNLIMITED, BudgetMode
 from pipeline.planning import service as planning
 from pipeline.planning.rules import Plan, Reason
 from pipeline.provider.errors import Ambiguous, Refused
@@ -48,7 +48,13 @@ def plan(stage: Stage, owner: str, submission: planning.Submission) -> Plan:
 
 
 def apply(
-    stage: Stage, owner: str, submission: planning.Submission, *, agreed: str | None = None, budget: int | None = None
+    stage: Stage,
+    owner: str,
+    submission: planning.Submission,
+    *,
+    agreed: str | None = None,
+    budget: int | None = None,
+    mode: BudgetMode = BudgetMode.HARD,
 ) -> str:
     """Apply, with every recording prepared beforehand."""
     for talent in submission.project.talents.values():
@@ -56,7 +62,9 @@ def apply(
         with stage.database.write() as session:
             factories.reference(session, session.get_one(Account, owner), talent.key)
     with stage.edge.write() as session:
-        return planning.apply(session, owner, submission, factories.market(), agreed=agreed, budget=budget).id
+        return planning.apply(
+            session, owner, submission, factories.market(), agreed=agreed, budget=budget, mode=mode
+        ).id
 
 
 def reasons(planned: Plan) -> dict[str, Reason]:
@@ -351,7 +359,7 @@ def test_a_missing_recording_is_named(stage: Stage, owner: str) -> None:
 def test_the_run_has_the_cap_that_was_given_or_the_projects_own(
     stage: Stage, owner: str, budget: int | None, own: int | None, cap: int
 ) -> None:
-    started = apply(stage, owner, SHEET.submission(budget_micros=own), budget=budget)
+    started = apply(stage, owner, SHEET.submission(budget_micros=own), budget=budget, mode=BudgetMode.SOFT)
     with stage.database.read() as session:
         assert session.get_one(Budget, started).cap == cap
     stage.messages.lose_all()

@@ -29,11 +29,12 @@ def voice(reason: str = "new", **change: object) -> Json:
     return {"characters": ["MARA"], "kind": "cloned", "source": "mara.mp3", "reason": reason, "price": 0, **change}
 
 
-def plan(*, voices: object = (), lines: object = (), removed: object = ()) -> Json:
+def plan(*, voices: object = (), lines: object = (), removed: object = (), over_budget: object = None) -> Json:
     numbers = ("voices_to_make", "lines_to_speak", "lines_shared", "lines_reused", "chars_to_speak")
     micros = {"total_micros": 2_100_700, "voices_micros": 2_100_000, "lines_micros": 700}
     totals = dict.fromkeys(numbers, 1) | micros
-    return {"provider": "stage", "voices": voices, "lines": lines, "removed": removed, "totals": totals}
+    drawn = {"provider": "stage", "voices": voices, "lines": lines, "removed": removed, "totals": totals}
+    return drawn | {"over_budget": over_budget}
 
 
 def status(**change: object) -> Json:
@@ -78,6 +79,18 @@ def test_a_plan_names_the_twin_of_a_shared_line_and_what_has_gone() -> None:
     assert "shared with a_0" in text
     assert "2 lines are no longer on the sheet" in text
     assert "Cost: $2.100700 (voices $2.10, lines $0.000700) at stage." in text
+
+
+def test_a_plan_says_which_cap_it_goes_beyond() -> None:
+    assert "Over budget" not in shown(render.plan_view(plan(), every_line=False))
+    over = {"message": "The plan costs $2.10: the run's budget of $1.00 has $1.00 left."}
+    assert over["message"] in shown(render.plan_view(plan(over_budget=over), every_line=False))
+
+
+def test_what_a_cap_has_left_undone_is_counted() -> None:
+    takes = {"done": 3, "total": 7}
+    text = render.left_over(status(takes=takes, voices=[{"state": "ready"}, {"state": "failed"}]))
+    assert "3 of 7 lines are spoken, 4 lines and 1 voices are left" in text
 
 
 @pytest.mark.parametrize("state", RunState)
