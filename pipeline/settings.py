@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     sandbox_tier: Literal["T0", "T1", "T2", "T3", "T4", "lab"] = Field(
         "T3", description="The sandbox user's tier: how many calls a minute and at once; lab is for load tests."
     )
+    sandbox_lateness_seconds: float = Field(
+        10.0, gt=0, description="How long after its sender's end a call to the sandbox may still take effect."
+    )
     sandbox_balance_usd: int = Field(500, gt=0, description="Sandbox dollars the sandbox user starts with.")
 
     api_url: str | None = Field(None, description="URL of Callsheet's own API, which the commands speak to.")

@@ -5,6 +5,7 @@ Whether a call may be made again is the type of the error, and the decision of t
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import SecretStr
 
@@ -101,9 +102,11 @@ class Kyma:
         api_key: SecretStr | str,
         timeouts: Timeouts | None = None,
         tier: str | None = None,
+        lateness_seconds: float = CAPABILITIES.lateness_seconds,
         proxy: str | None = None,
     ) -> None:
         self.name = name
+        self._capabilities = replace(CAPABILITIES, lateness_seconds=lateness_seconds)
         self._client = ProviderClient(
             name, DIALECT, base_url=base_url, api_key=api_key, timeouts=timeouts or Timeouts(), proxy=proxy
         )
@@ -115,7 +118,7 @@ class Kyma:
 
     def capabilities(self) -> Capabilities:
         """Return what Kyma accepts; no network."""
-        return CAPABILITIES
+        return self._capabilities
 
     def prices(self) -> Prices:
         """Return Kyma's price list; the built-in table where it does not answer or has no such row."""

@@ -5,6 +5,7 @@ no second voice, so what became of an unclear call is found out by asking again.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -90,9 +91,11 @@ class MiniMax:
         api_key: SecretStr | str,
         timeouts: Timeouts | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        lateness_seconds: float = CAPABILITIES.lateness_seconds,
         proxy: str | None = None,
     ) -> None:
         self.name = name
+        self._capabilities = replace(CAPABILITIES, lateness_seconds=lateness_seconds)
         self._limits = limits
         self._client = ProviderClient(
             name, DIALECT, base_url=base_url, api_key=api_key, timeouts=timeouts or Timeouts(), proxy=proxy
@@ -104,7 +107,7 @@ class MiniMax:
 
     def capabilities(self) -> Capabilities:
         """Return what MiniMax accepts; no network."""
-        return CAPABILITIES
+        return self._capabilities
 
     def prices(self) -> Prices:
         """Return the built-in price list; no network."""
