@@ -14,7 +14,7 @@ from pipeline.storage.port import ObjectStore, StorageError
 from pipeline.voices.models import Attempt
 from pipeline.voices.rules import AttemptState, Move, judge, next_check_ms, quiet_at
 from pipeline.voices.service.sending import Job, describe, recording, request
-from pipeline.voices.service.settling import disprove, refer, succeed
+from pipeline.voices.service.settling import disprove, refer, succeed, tell_next
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ def resolve(
         refer(session, attempt, judged.verdict or "unknown", found.told)
     else:
         _look_again(session, attempt, found.told, _quiet_at(attempt, capabilities, quiescence_seconds))
+    if judged.move is not None:
+        tell_next(session, attempt.provider)
     crash.here("reconcile_tx")
     return judged.move is not None
 

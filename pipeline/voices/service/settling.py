@@ -52,7 +52,7 @@ def settle(session: Session, claim: Claim, outcome: VoiceResult | ProviderError,
     else:
         _miss_late(session, attempt, outcome)
     crash.here("in_result_tx")
-    _tell_next(session, attempt.provider)
+    tell_next(session, attempt.provider)
 
 
 def succeed(session: Session, attempt: Attempt, made: VoiceResult, *, capabilities: Capabilities) -> bool:
@@ -228,7 +228,7 @@ def _lapses_at(session: Session, attempt: Attempt, made: VoiceResult, capabiliti
     return made_at + capabilities.activation_deadline_seconds * 1000
 
 
-def _tell_next(session: Session, provider: str) -> None:
+def tell_next(session: Session, provider: str) -> None:
     """Hint at the attempt that waits for this one to be over, where only one may be under way."""
     due = (Attempt.provider == provider, Attempt.state == AttemptState.RESERVED, Attempt.exclusive == 1)
     waiting = select(Attempt.id).where(*due, Attempt.not_before <= now_ms()).order_by(Attempt.id).limit(1)
