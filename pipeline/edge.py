@@ -13,6 +13,7 @@ from pipeline.db import limits
 from pipeline.db.engine import Database
 from pipeline.db.events import emitted
 from pipeline.flow import FLOW, Publisher
+from pipeline.ledger import provider_account
 from pipeline.provider.port import VoiceProvider
 from pipeline.storage.port import ObjectStore
 from pipeline.storage.spool import Spool
@@ -64,19 +65,22 @@ class Edge:
     def admit(self, begin: Callable[[Session], T | None], *, seconds: float) -> Admission[T] | None:
         """Wait for a permit, then claim under it: a throttled worker holds no claim.
 
-        Returns None where there was no permit in time or `begin` claimed nothing; `seconds` is how long the
-        call may take.
+        Returns None where there was no permit in time, where the provider's account is blocked, or where `begin`
+        claimed nothing; `seconds` is how long the call may take.
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            wait = self._wait_ms()
+            with self.read() as session:
+                if provider_account.is_blocked(session, self.provider.name):
+                    return None
+                wait = limits.wait_ms(session, self.provider.name)
             if wait:
                 time.sleep(min(wait / 1000, max(deadline - time.monotonic(), 0)))
                 continue
             with self.write() as session:
                 slot = limits.acquire(session, self.provider.name, holder=self.holder, seconds=seconds)
                 if slot is not None:
-                    claim = begin(session)
+                    claim = begin(session) if provider_account.enter(session, self.provider.name) else None
                     if claim is None:
                         limits.free(session, self.provider.name, slot, self.holder)
                         return None

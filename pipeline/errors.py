@@ -6,10 +6,14 @@ CallsheetError
 │   └── NotFound
 ├── PartialError          some of the work could not be done               exit 3
 │   └── RunStopped
+│       └── WasteCapReached
 ├── BudgetExceeded        a cap would be broken                            exit 4
+│   └── ProviderFundsMissing
 ├── NeedsReconcile        a paid call may have happened; a person decides  exit 5
 ├── ConsentRequired       the talent has not agreed, or no longer agrees   exit 6
 ├── EnvironmentFault      a part the product needs is missing or away      exit 7
+│   ├── ProviderKeyRefused
+│   └── ProviderFailing
 └── Forbidden             the row belongs to another account               exit 2
 """
 
@@ -108,12 +112,24 @@ class RunStopped(PartialError):
     code = "run_stopped"
 
 
+class WasteCapReached(RunStopped):
+    """Too many paid calls of the run brought nothing that could be kept; applying again goes on."""
+
+    code = "waste_cap"
+
+
 class BudgetExceeded(CallsheetError):
     """A cap would be broken; nothing beyond it was spent."""
 
     code = "budget_exceeded"
     exit_code = ExitCode.BUDGET
     http_status = 402
+
+
+class ProviderFundsMissing(BudgetExceeded):
+    """The provider's account has too little money for the next call; the run waits and goes on by itself."""
+
+    code = "provider_funds"
 
 
 class NeedsReconcile(CallsheetError):
@@ -138,3 +154,15 @@ class EnvironmentFault(CallsheetError):
     code = "environment"
     exit_code = ExitCode.ENVIRONMENT
     http_status = 503
+
+
+class ProviderKeyRefused(EnvironmentFault):
+    """The provider refuses the account's key or its rights; the run waits and goes on by itself."""
+
+    code = "provider_key"
+
+
+class ProviderFailing(EnvironmentFault):
+    """The provider fails or cannot be reached; the run waits and goes on by itself."""
+
+    code = "provider_failing"

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.db import leases, limits
 from pipeline.edge import Edge
+from pipeline.ledger import provider_account
 from pipeline.ledger.prices import store_prices
 from pipeline.provider.errors import ProviderError
 from pipeline.references import service as references
@@ -96,6 +97,7 @@ def sweep(edge: Edge) -> None:
     SQLite has one writer at a time: while a large plan is applied no worker can say that it lives. Whoever had
     to wait for the database as well knows nothing of the living, and looks again a round later.
     """
+    probe_account(edge)  # first, so that what waits for the account is sent in this round
     stages: tuple[Callable[[Session], None], ...] = (limits.sweep, references.sweep, voices.sweep, speech.sweep)
     for stage in stages:
         asked = time.monotonic()
@@ -116,14 +118,42 @@ def record_kept_answers(edge: Edge) -> None:
             log.warning("answer_waits", attempt=answer.claim.attempt_id, error=type(error).__name__)
 
 
+def probe_account(edge: Edge) -> None:
+    """Look whether the provider's account is in order again, where it is blocked and it is time to look."""
+    name = edge.provider.name
+    with edge.read() as session:
+        if not provider_account.is_blocked(session, name):
+            return
+    with edge.write() as session:
+        due = provider_account.claim_probe(session, name)
+        if due and not edge.provider.capabilities().reports_balance:
+            provider_account.half_open(session, name)
+            return
+    if due:
+        try:
+            read_account(edge)
+        except ProviderError as error:
+            log.warning("account_still_blocked", provider=name, detail=error.message)
+
+
+def read_account(edge: Edge) -> None:
+    """Note what the provider says of our account; its breaker is closed where that allows it."""
+    if not edge.provider.capabilities().reports_balance:
+        return
+    said = edge.provider.account()
+    with edge.write() as session:
+        provider_account.note_account(session, edge.provider.name, said.balance_micros, said.at_ms)
+
+
 def read_market(edge: Edge) -> None:
-    """Read the provider's limits and prices into the rows that pace the calls and price the plans."""
+    """Read the provider's limits, prices and our balance into the rows that pace the calls and price the plans."""
     allowed = edge.provider.limits()
     prices = edge.provider.prices()
     with edge.write() as session:
         per_minute = min(allowed.requests_per_minute, allowed.model_requests_per_minute)
         limits.set_limits(session, edge.provider.name, concurrent=allowed.concurrent_calls, per_minute=per_minute)
         store_prices(session, edge.provider.name, prices)
+    read_account(edge)
 
 
 def run_sweeper(edge: Edge, stopped: Event, ready: Path | None = None) -> None:

@@ -75,6 +75,15 @@ def stop_run(session: Session, run_id: str, reason: str) -> None:
         emit(session, "run.stopped", run_id)
 
 
+def count_waste(session: Session, run_id: str, calls: int) -> int:
+    """Add to the paid calls of a run that brought nothing that could be kept, and return how many there are.
+
+    A negative number takes back what turned out to have brought something after all.
+    """
+    counting = update(Run).where(Run.id == run_id, Run.wasted + calls >= 0).values(wasted=Run.wasted + calls)
+    return session.scalar(counting.returning(Run.wasted)) or 0
+
+
 def close_run(session: Session, run_id: str, state: RunState) -> bool:
     """End a run; False where it has ended already."""
     closing = update(Run).where(Run.id == run_id, Run.state == RunState.RUNNING)

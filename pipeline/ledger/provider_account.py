@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from pipeline.db.clock import now_ms
 from pipeline.db.leases import rowcount
 from pipeline.ledger.models import Budget, ProviderAccount
+from pipeline.ledger.service import provider_owner
 from pipeline.provider.errors import MESSAGE_LIMIT, AccountBlocked
 
 FAILURES_TO_BLOCK = 5
@@ -38,7 +39,7 @@ class Block(StrEnum):
         return cls.FUNDS if error.http_status == PAYMENT_REQUIRED else cls.KEY
 
 
-PROBE_MS = {Block.FUNDS: 10_000, Block.KEY: 10_000, Block.FAILING: 2_000}
+PROBE_MS = {Block.FUNDS: 5_000, Block.KEY: 5_000, Block.FAILING: 2_000}
 """How long the account is left alone before it is looked at, or tried, again."""
 
 
@@ -159,7 +160,7 @@ def _is_refused(session: Session, provider: str) -> bool:
 
 
 def _note_opening(session: Session, provider: str, balance_micros: int) -> None:
-    committed = select(Budget.spent + Budget.overrun + Budget.held).where(Budget.owner == f"provider:{provider}")
+    committed = select(Budget.spent + Budget.overrun + Budget.held).where(Budget.owner == provider_owner(provider))
     first = _row(provider).where(ProviderAccount.opening_balance.is_(None))
     session.execute(
         first.values(opening_balance=balance_micros, opening_committed=func.coalesce(committed.scalar_subquery(), 0))

@@ -10,6 +10,8 @@ FINGERPRINT_VERSION = 1
 MAX_PAID_ATTEMPTS = 3
 MAX_CLAIMS = 20
 """How often a take is taken up at all, paid or not, before it fails."""
+LEAST_WASTE = 20
+WASTE_PER_CENT = 2
 BACKOFF_BASE_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 60.0
 EXTENSIONS = {"mp3": "mp3", "wav": "wav", "pcm": "pcm", "ulaw": "ulaw", "flac": "flac", "opus": "opus"}
@@ -88,12 +90,17 @@ class Verdict:
     delay_seconds: float = 0.0
     paid: bool = False
     """Whether it counts as one of the paid attempts."""
-    stops_account: bool = False
+    counts: bool = True
+    """Whether it counts as one of the claims: what is wrong with the account is not the line's fault."""
+    blocks_account: bool = False
     loses_voice: bool = False
 
 
 def verdict(error_kind: str, *, paid: int, claims: int, retry_after: float | None, chance: float) -> Verdict:
-    """Judge a failed call. `paid` and `claims` count what came before it; `chance` in 0..1 spreads the retries."""
+    """Judge a failed call.
+
+    `paid` counts the paid attempts before it, `claims` the claims with this one; `chance` in 0..1 spreads the retries.
+    """
     delay = max(retry_after or 0.0, backoff_seconds(claims, chance))
     match error_kind:
         case "not_sent" | "rate_limited" | "safe_retry" | "storage_away":
@@ -103,7 +110,7 @@ def verdict(error_kind: str, *, paid: int, claims: int, retry_after: float | Non
         case "voice_gone":
             return Verdict(TakeState.BLOCKED, loses_voice=True)
         case "account_blocked":
-            return Verdict(TakeState.BLOCKED, stops_account=True)
+            return Verdict(TakeState.READY, counts=False, blocks_account=True)
         case _:
             again = paid + 1 < MAX_PAID_ATTEMPTS
             return Verdict(TakeState.READY if again else TakeState.FAILED, delay, paid=True)
@@ -112,6 +119,11 @@ def verdict(error_kind: str, *, paid: int, claims: int, retry_after: float | Non
 def may_have_cost(error_kind: str) -> bool:
     """Tell whether a failed call may have been charged although nobody said so."""
     return verdict(error_kind, paid=0, claims=0, retry_after=None, chance=0.0).paid
+
+
+def waste_cap(lines: int) -> int:
+    """Return how many paid calls of a run may bring nothing that can be kept before it starts no more."""
+    return max(LEAST_WASTE, lines * WASTE_PER_CENT // 100)
 
 
 def backoff_seconds(tries: int, chance: float) -> float:

@@ -15,6 +15,7 @@ from pipeline.db import leases
 from pipeline.db.engine import Database
 from pipeline.db.limits import Pace
 from pipeline.edge import Edge
+from pipeline.ledger.models import ProviderAccount
 from pipeline.ledger.prices import store_prices
 from pipeline.provider.errors import ProviderError
 from pipeline.references.models import Reference
@@ -89,6 +90,8 @@ class Stage:
         """Let an hour go by, in which every worker beats: what was put off is due, what is old is older."""
         with self.database.write() as session:
             session.execute(update(Pace).values(next_at=0, cooldown_until=0))
+            later = {"probe_at": ProviderAccount.probe_at - AN_HOUR_MS}
+            session.execute(update(ProviderAccount).where(ProviderAccount.probe_at > 0).values(**later))
             for table in (Take, Attempt):
                 session.execute(update(table).values(not_before=0))
             for aged in (Take, Attempt, Voice, Reference):
@@ -97,6 +100,10 @@ class Stage:
                 later = leased.lease_until - AN_HOUR_MS
                 session.execute(update(leased).where(leased.lease_until.is_not(None)).values(lease_until=later))
             session.execute(update(Attempt).values(settled_at=Attempt.settled_at - AN_HOUR_MS))
+
+    def keeper(self, job: speech.Job, claim: speech.Claim) -> speech.Keeper:
+        """Return what keeps the audio of an attempt that the test makes by itself."""
+        return speech.Keeper(self.store, self.edge.spool, job, claim)
 
     def kill_worker(self) -> None:
         """End the worker that claims rows here; the next ones do not share its fate."""

@@ -1,5 +1,6 @@
 """Takes are opened, spoken by one task each, and stopped."""
 
+from pipeline import crash
 from pipeline.edge import Edge
 from pipeline.ledger.prices import load_prices
 from pipeline.speech import service as speech
@@ -30,14 +31,19 @@ def stop_run(edge: Edge, run_id: str) -> None:
 @task("speech.speak")
 def speak(edge: Edge, take_id: str) -> None:
     """Speak one take: find it stored, or claim, call, store and settle it."""
+    crash.here("before_intent")
     with edge.read() as session:
         job = speech.job(session, take_id, max_chars=edge.provider.capabilities().max_chars)
     if job is None:
         return
+    crash.here("intent_committed")
+    speech.restore(edge.spool, edge.store, job.id)
     found = edge.store.head(job.key)
     if found is not None:
+        crash.here("in_reconcile")
         with edge.write() as session:
             speech.adopt(session, job, found, holder=edge.holder)
+            crash.here("reconcile_tx")
         return
     _speak_anew(edge, job)
 
@@ -51,12 +57,25 @@ def _speak_anew(edge: Edge, job: speech.Job) -> None:
         with edge.write() as session:
             speech.put_back(session, job.id)
         return
-    spoken = speech.call(edge.provider, edge.store, job, edge.wait_place)
+    for point in ("sending_committed", "zombie", "broker_lost", "clock_jump"):
+        crash.here(point)
+    keeper = speech.Keeper(edge.store, edge.spool, job, admission.claim)
+    spoken = speech.call(edge.provider, keeper, edge.wait_place)
+    crash.here("response_read")
     edge.dismiss(admission)
-    outcome = speech.keep(edge.store, job, admission.claim, spoken) if isinstance(spoken, speech.Spoken) else spoken
+    outcome = keeper.keep(spoken) if isinstance(spoken, speech.Spoken) else spoken
+    crash.here("db_lost")
+    _settle(edge, keeper, outcome)
+
+
+def _settle(edge: Edge, keeper: speech.Keeper, outcome: speech.Stored | speech.Missed) -> None:
     with edge.write() as session:
-        speech.settle(session, job, admission.claim, outcome)
-    if isinstance(outcome, speech.Missed):
-        if outcome.kind == "rate_limited":
-            edge.cool_down(outcome.retry_after or 1.0)
-        raise speech.TakeMissed(outcome)
+        speech.settle(session, keeper.job, keeper.claim, outcome)
+        crash.here("in_result_tx")
+    crash.here("result_committed")
+    if isinstance(outcome, speech.Stored):
+        keeper.forget()
+        return
+    if outcome.kind == "rate_limited":
+        edge.cool_down(outcome.retry_after or 1.0)
+    raise speech.TakeMissed(outcome)

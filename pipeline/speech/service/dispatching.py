@@ -8,6 +8,7 @@ from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
+from pipeline.ledger import provider_account
 from pipeline.speech.models import RunTake, Take
 from pipeline.speech.rules import IN_WINDOW, OPEN, TakeKind, TakeState
 from pipeline.speech.service.blocking import block
@@ -20,6 +21,8 @@ WINDOW_PER_SLOT = 2
 
 def dispatch(session: Session, provider: str) -> int:
     """Fill the window of a provider with takes that are due, and return how many were sent."""
+    if provider_account.is_blocked(session, provider):
+        return 0
     taken = select(func.count()).where(Take.provider == provider, Take.state.in_(IN_WINDOW))
     room = WINDOW_PER_SLOT * limits.concurrency(session, provider) - (session.scalar(taken) or 0)
     if room <= 0:

@@ -190,7 +190,8 @@ def test_between_the_parts_the_pace_is_kept(stage: Stage, take: str) -> None:
     with stage.database.read() as session:
         job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
     assert job is not None
-    speech.call(stage.provider, stage.store, job, lambda: waits.append(len(stage.provider.speech_calls)))
+    keeper = stage.keeper(job, speech.Claim(1))
+    speech.call(stage.provider, keeper, lambda: waits.append(len(stage.provider.speech_calls)))
     assert waits == [1, 2]
 
 

@@ -85,8 +85,9 @@ def claim(stage: Stage, take_id: str) -> tuple[speech.Job, speech.Claim]:
 
 def speak(stage: Stage, job: speech.Job, claimed: speech.Claim) -> None:
     """Call, store and settle under a claim."""
-    spoken = speech.call(stage.provider, stage.store, job, lambda: None)
-    kept = speech.keep(stage.store, job, claimed, spoken) if isinstance(spoken, speech.Spoken) else spoken
+    keeper = stage.keeper(job, claimed)
+    spoken = speech.call(stage.provider, keeper, lambda: None)
+    kept = keeper.keep(spoken) if isinstance(spoken, speech.Spoken) else spoken
     with stage.edge.write() as session:
         speech.settle(session, job, claimed, kept)
 
@@ -313,9 +314,10 @@ def test_a_killed_workers_audio_is_adopted_at_its_true_price(stage: Stage, take:
     # It was stored and the worker died before the row said so: the object tells what it cost.
     job, claimed = claim(stage, take)
     stage.provider.will_speak(answer(TEXT, charged=PRICE - 100))
-    spoken = speech.call(stage.provider, stage.store, job, lambda: None)
+    keeper = stage.keeper(job, claimed)
+    spoken = speech.call(stage.provider, keeper, lambda: None)
     assert isinstance(spoken, speech.Spoken)
-    speech.keep(stage.store, job, claimed, spoken)
+    keeper.keep(spoken)
     stage.kill_worker()
     stage.sweep()
     revived(stage)
@@ -346,12 +348,12 @@ def test_a_late_twin_keeps_what_is_there_and_pays_for_its_own_call(stage: Stage,
         session.execute(update(Take).values(not_before=0))
         speech.dispatch(session, "stage")
     revived(stage)
-    spoken = speech.call(stage.provider, stage.store, late[0], lambda: None)
+    spoken = speech.call(stage.provider, stage.keeper(*late), lambda: None)
     second = claim(stage, take)
     speak(stage, *second)
     first_stored = look(stage, take)
     assert isinstance(spoken, speech.Spoken)
-    kept = speech.keep(stage.store, late[0], late[1], spoken)
+    kept = stage.keeper(*late).keep(spoken)
     with stage.edge.write() as session:
         speech.settle(session, late[0], late[1], kept)
     done = look(stage, take)
