@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from pipeline import crash
 from pipeline.errors import EnvironmentFault
 from pipeline.provider.answers import clock_ms, document, retry_after
-from pipeline.provider.calls import ADVICE, Call, Rule, classify
+from pipeline.provider.calls import ADVICE, MAKING, Call, Rule, classify
 from pipeline.provider.errors import Ambiguous, ProviderError, ProviderFailed, Refused
 from pipeline.provider.exchange import Answer, Timeouts, exchange, open_client
 
@@ -19,6 +20,9 @@ LONGEST_AUDIO_BYTES = 128 << 20
 LONGEST_JSON_BYTES = 16 << 20
 RAW_LIMIT = 16_384
 """Characters of an answer kept as evidence."""
+PAID = MAKING | {Call.SPEECH}
+SENT = "http11.send_request_body.complete"
+"""The transport's own name for the moment after the last byte of a request has left."""
 
 
 KEY_HINTS = {
@@ -169,6 +173,8 @@ class ProviderClient:
     def _exchange(self, client: httpx.Client, call: Call, request: httpx.Request) -> Answer:
         max_bytes = LONGEST_AUDIO_BYTES if call is Call.SPEECH else LONGEST_JSON_BYTES
         silence = request.extensions["timeout"]["read"]
+        if call in PAID:
+            request.extensions["trace"] = _trace
         try:
             return exchange(client, request, max_bytes=max_bytes, body_seconds=silence)
         except httpx.RequestError as failure:
@@ -190,6 +196,11 @@ class ProviderClient:
             charged_micros=self._dialect.charged(answer) if meaning in (Ambiguous, ProviderFailed) else None,
             raw=self.evidence(answer),
         )
+
+
+def _trace(event: str, _facts: Mapping[str, object]) -> None:
+    if event == SENT:
+        crash.here("bytes_sent")
 
 
 def _named(failure: httpx.RequestError | None) -> str:

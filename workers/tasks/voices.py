@@ -60,10 +60,12 @@ def make(edge: Edge, attempt_id: str) -> None:
     )
     if admission is None:
         return
-    crash.here("sending_committed")
+    for point in ("sending_committed", "broker_lost", "clock_jump"):
+        crash.here(point)
     outcome = voices.call(edge.provider, job, recording, admission.claim)
     voices.answers.keep(edge.spool, admission.claim, outcome)
-    crash.here("response_read")
+    for point in ("response_read", "db_lost"):
+        crash.here(point)
     _record(edge, voices.answers.Answer(admission.claim, outcome))
     edge.dismiss(admission)
     if isinstance(outcome, RateLimited):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from pipeline import crash
 from pipeline.db import leases
 from pipeline.db.clock import now_ms
 from pipeline.errors import BudgetExceeded, CallsheetError
@@ -68,6 +69,7 @@ def adopt(session: Session, job: Job, found: ObjectInfo, *, holder: str) -> None
 
 def begin(session: Session, job: Job, *, holder: str, timeout: float) -> Claim | None:
     """Claim a dispatched take and hold its price: once this is committed, and not before, the call may be made."""
+    crash.here("before_sending_commit")
     claim = _claim(session, job.id, holder, timeout * len(job.parts) + LEASE_MARGIN_SECONDS)
     if claim is None:
         return None
