@@ -178,7 +178,7 @@ class MiniMax:
         return SpeechResult(audio, form.content_type, Cost(charged, chars_billed=chars))
 
     def delete_voice(self, provider_voice_id: str, *, designed: bool) -> None:
-        """Delete a voice that has spoken. Its id can never be used again."""
+        """Delete a voice. Its id can never be used again."""
         kind = "voice_generation" if designed else "voice_cloning"
         self._client.ask("/delete_voice", {"voice_type": kind, "voice_id": provider_voice_id})
 
@@ -211,7 +211,7 @@ class MiniMax:
             provider_voice_id=voice_id(said) or str(request.chosen_id),
             label=request.label,
             cost=cost,
-            raw=self._client.evidence(answer),
+            raw=minimax_answers.without_audio(self._client.evidence(answer)),
             made_at_ms=clock_ms(answer.headers),
         )
 

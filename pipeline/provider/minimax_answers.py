@@ -1,5 +1,6 @@
 """MiniMax's answers, read into our words. Nothing here raises on what a server may send."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,8 @@ from pipeline.provider.exchange import Answer
 from pipeline.provider.port import SystemVoice
 
 LARGEST_FILE_ID = (1 << 63) - 1
+
+_AUDIO_DIGITS = re.compile(r'("(?:trial_)?audio"\s*:\s*")[0-9a-fA-F]+')
 
 
 def status(said: Mapping[str, Any]) -> int | None:
@@ -46,6 +49,11 @@ def audio(said: Mapping[str, Any]) -> bytes | None:
         return bytes.fromhex(digits) if isinstance(digits, str) else None
     except ValueError:
         return None
+
+
+def without_audio(text: str) -> str:
+    """Return an answer's text with the digits of its audio cut out: they prove nothing and fill the evidence."""
+    return _AUDIO_DIGITS.sub(r"\1", text)
 
 
 def usage_chars(said: Mapping[str, Any]) -> int | None:

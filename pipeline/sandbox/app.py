@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -15,6 +16,7 @@ from pipeline.sandbox.calls import Call, Delivery
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.errors import INVALID, SandboxError
 from pipeline.sandbox.host import EngineLoader
+from pipeline.sandbox.minimax import files, making, management, t2a
 from pipeline.sandbox.routes import account, catalogue, clone, control, design, speech, transcriptions, voices
 from pipeline.sandbox.visit import Strike
 from pipeline.sandbox.voice import load_engine
@@ -22,7 +24,11 @@ from pipeline.sandbox.voice import load_engine
 log = logging.getLogger(__name__)
 
 # Speech first: routes are tried in order, and it is called thousands of times as often as the others.
-_ROUTERS = (speech, clone, design, transcriptions, voices, account, catalogue, control)
+_ROUTERS = (
+    *(speech, clone, design, transcriptions, voices, account, catalogue),
+    *(t2a, making, files, management),
+    control,
+)
 _UNLOGGED = ("/v1/health", "/__sandbox__/")
 
 
@@ -95,7 +101,12 @@ class _Answer:
             self._call.delivery = Delivery.VANISHED if self._call.vanished else Delivery.ANSWERED
 
     async def _begin(self, message: Message) -> None:
-        ours = [(b"x-sandbox", b"1"), (b"x-request-id", self._call.request_id.encode())]
+        date = formatdate(self._box.clock.now(), usegmt=True)
+        ours = [
+            (b"date", date.encode()),
+            (b"x-sandbox", b"1"),
+            (b"x-request-id", self._call.request_id.encode()),
+        ]
         message["headers"] = [*message["headers"], *ours]
         # A charge has already written the line, with the status in it.
         written = self._call.status == message["status"]

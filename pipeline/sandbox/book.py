@@ -23,13 +23,17 @@ class InsufficientFunds(Exception):
         self.balance = balance
 
 
+class VoiceIdTaken(Exception):
+    """There is, or was, a voice of that id; nothing was written."""
+
+
 class OwnershipNotWritten(Exception):
     """The ownership row could not be written, so nothing was charged either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A cloned or designed voice; `profile` is the engine's JSON."""
+    """A cloned or designed voice; `profile` is the engine's JSON, `fee_due` micro-dollars owed at its first use."""
 
     voice_id: str
     user: str
@@ -39,6 +43,8 @@ class Voice:
     profile: str
     created_ms: int
     last_used_ms: int | None
+    deleted: bool = False
+    fee_due: int = 0
 
     def expired(self, now_ms: int) -> bool:
         """Tell whether the upstream has deleted it: seven days old and never spoken with."""
@@ -117,12 +123,23 @@ class Book:
             save_call(connection, call)
 
     def sell_voice(
-        self, call: Call, voice: Voice, sale: Sale, *, ownership_fails: bool = False, replay: Replay | None = None
+        self,
+        call: Call,
+        voice: Voice,
+        *sales: Sale,
+        fee: Sale | None = None,
+        ownership_fails: bool = False,
+        replay: Replay | None = None,
     ) -> int:
-        """Bind the voice to its owner and charge for it, both or neither; return the balance left."""
+        """Bind the voice to its owner and charge for it, both or neither; return the balance left.
+
+        `fee` is owed from the voice's first use on.
+        """
         with self._store.transaction() as connection:
             if ownership_fails:
                 raise OwnershipNotWritten
+            if _find_voice(connection, voice.voice_id) is not None:
+                raise VoiceIdTaken
             connection.execute(
                 "INSERT INTO voices (voice_id, user, name, kind, model, profile, request_id, created_ms)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -142,12 +159,15 @@ class Book:
                     "INSERT INTO replays VALUES (?, ?, ?, ?, ?)",
                     (voice.user, replay.key, replay.fingerprint, call.request_id, replay.body),
                 )
-            return self._charge(connection, call, sale)
+            if fee is not None:
+                owed = (voice.voice_id, fee.operation, fee.model, fee.amount)
+                connection.execute("INSERT INTO fees VALUES (?, ?, ?, ?)", owed)
+            return self._charge(connection, call, *sales)
 
     def sell_speech(self, call: Call, sale: Sale, rendition: Rendition) -> int:
-        """Charge for speech, mark the voice as used and remember the words; return the balance left."""
+        """Charge for speech and what the voice owes, mark it as used, remember the words; return the balance left."""
         with self._store.transaction() as connection:
-            left = self._charge(connection, call, sale)
+            left = self._charge(connection, call, sale, *_take_fee(connection, sale.voice_id))
             connection.execute(
                 "UPDATE voices SET last_used_ms = ? WHERE voice_id = ?", (self._clock.now_ms(), sale.voice_id)
             )
@@ -157,37 +177,43 @@ class Book:
             )
             return left
 
+    def delete_voice(self, voice_id: str) -> None:
+        """Delete a voice; its row stays, because its id is never given again."""
+        with self._store.transaction() as connection:
+            deleted = (voice_id, self._clock.now_ms())
+            connection.execute("INSERT INTO deletions VALUES (?, ?) ON CONFLICT DO NOTHING", deleted)
+
     def sell(self, call: Call, sale: Sale) -> int:
         """Charge for something that leaves nothing behind; return the balance left."""
         with self._store.transaction() as connection:
             return self._charge(connection, call, sale)
 
-    def _charge(self, connection: sqlite3.Connection, call: Call, sale: Sale) -> int:
+    def _charge(self, connection: sqlite3.Connection, call: Call, *sales: Sale) -> int:
+        """Take all of the sales or none; the second and later ones get a numbered request id."""
+        total = sum(sale.amount for sale in sales)
         row = connection.execute(
             "UPDATE users SET balance = balance - ? WHERE name = ? AND balance >= ? RETURNING balance",
-            (sale.amount, call.user, sale.amount),
+            (total, call.user, total),
         ).fetchone()
         if row is None:
             raise InsufficientFunds(_balance(connection, call.user))
         left = int(row["balance"])
-        call.status, call.charged = 200, sale.amount
-        connection.execute(
-            "INSERT INTO charges (user, request_id, at_ms, operation, model, units, amount, balance_after, voice_id)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                call.user,
-                call.request_id,
-                self._clock.now_ms(),
-                sale.operation,
-                sale.model,
-                sale.units,
-                sale.amount,
-                left,
-                sale.voice_id,
-            ),
-        )
+        call.status, call.charged = 200, total
+        for number, sale in enumerate(sales):
+            total -= sale.amount
+            self._record(connection, call, number, sale, left + total)
         save_call(connection, call.row())
         return left
+
+    def _record(self, connection: sqlite3.Connection, call: Call, number: int, sale: Sale, balance_after: int) -> None:
+        request_id = f"{call.request_id}.{number}" if number else call.request_id
+        sold = (sale.operation, sale.model, sale.units, sale.amount, balance_after, sale.voice_id)
+        connection.execute(
+            "INSERT INTO charges"
+            " (user, request_id, at_ms, operation, model, units, amount, balance_after, voice_id)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (call.user, request_id, self._clock.now_ms(), *sold),
+        )
 
     def find_replay(self, user: str, key: str) -> tuple[Replay, int] | None:
         """Return the answer kept under an idempotency key, and the balance as it is now."""
@@ -234,13 +260,19 @@ class Book:
         return row and str(row["value"])
 
     def dump(self) -> dict[str, list[dict[str, Any]]]:
-        """Return accounts, charges, voices (without profiles) and calls, each in the order they came."""
+        """Return accounts, keys, charges, voices (without profiles) and calls, each in the order they came."""
         queries = {
             "accounts": "SELECT name AS user, granted, balance, granted - balance AS spent FROM users ORDER BY name",
+            "keys": (
+                "SELECT key_id, user, sum(charged) AS spent, sum(charged > 0) AS paid_calls FROM calls"
+                " WHERE key_id <> '' GROUP BY key_id, user ORDER BY user, key_id"
+            ),
             "charges": "SELECT * FROM charges ORDER BY number",
             "voices": (
-                "SELECT voice_id, user, name, kind, model, request_id, created_ms, last_used_ms FROM voices"
-                " ORDER BY created_ms, rowid"
+                "SELECT voices.voice_id, user, name, kind, voices.model, request_id, created_ms, last_used_ms,"
+                " deletions.at_ms AS deleted_ms, coalesce(fees.amount, 0) AS fee_due FROM voices"
+                " LEFT JOIN deletions USING (voice_id) LEFT JOIN fees USING (voice_id)"
+                " ORDER BY created_ms, voices.rowid"
             ),
             "calls": "SELECT * FROM calls ORDER BY at_ms, rowid",
         }
@@ -248,12 +280,22 @@ class Book:
             return {name: [dict(row) for row in connection.execute(query)] for name, query in queries.items()}
 
 
-_VOICES = "SELECT voice_id, user, name, kind, model, profile, created_ms, last_used_ms FROM voices"
+_VOICES = (
+    "SELECT voice_id, user, name, kind, model, profile, created_ms, last_used_ms,"
+    " voice_id IN (SELECT voice_id FROM deletions),"
+    " coalesce((SELECT amount FROM fees WHERE fees.voice_id = voices.voice_id), 0) FROM voices"
+)
 
 
 def _find_voice(connection: sqlite3.Connection, voice_id: str) -> Voice | None:
     row = connection.execute(f"{_VOICES} WHERE voice_id = ?", (voice_id,)).fetchone()
     return row and Voice(*row)
+
+
+def _take_fee(connection: sqlite3.Connection, voice_id: str | None) -> list[Sale]:
+    """Return what the voice owes, which from now on it does not."""
+    row = connection.execute("DELETE FROM fees WHERE voice_id = ? RETURNING *", (voice_id,)).fetchone()
+    return [Sale(row["operation"], row["model"], 1, row["amount"], voice_id)] if row else []
 
 
 def _balance(connection: sqlite3.Connection, user: str) -> int:

@@ -14,6 +14,7 @@ from pipeline.sandbox.config import ApiKey, SandboxConfig
 from pipeline.sandbox.faults import FaultBoard
 from pipeline.sandbox.host import EngineLoader, VoiceHost
 from pipeline.sandbox.limits import Limiter
+from pipeline.sandbox.shelf import Shelf
 from pipeline.sandbox.store import Store
 from pipeline.sandbox.tiers import PUBLIC_TIERS
 
@@ -42,6 +43,7 @@ class Sandbox:
     """Everything a route needs; what must outlive the process is in the book."""
 
     def __init__(self, config: SandboxConfig, loader: EngineLoader) -> None:
+        self.started_with = config
         self.config = config
         self.clock = VirtualClock()
         self.store = Store(config.db)
@@ -51,6 +53,7 @@ class Sandbox:
         self.faults = FaultBoard()
         self.voices = VoiceHost(config.engine, loader)
         self.catalogue = CatalogueCache()
+        self.shelf = Shelf(self.clock.now_ms)
         self.keys_in_use: set[tuple[str, str]] = set()
         self._keys = {key_id(entry.key): entry for entry in config.keys}
         self._log_lines: set[asyncio.Future[None]] = set()

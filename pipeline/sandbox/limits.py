@@ -29,6 +29,10 @@ class Limiter:
         """Count a request against the user's requests a minute, or refuse it."""
         self._count((user, ""), tier.rpm, "")
 
+    def count_calls(self, user: str, scope: str, limit: int) -> None:
+        """Count a call of one sort, named `scope`, against `limit` a minute, or refuse it."""
+        self._count((user, scope), limit, f" for {scope}")
+
     def used(self, user: str) -> int:
         """Return how many requests the user made in the last minute."""
         return len(self._live((user, "")))

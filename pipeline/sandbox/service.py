@@ -47,6 +47,8 @@ def serve(config: SandboxConfig) -> None:
             access_log=False,
             log_level="warning",
             timeout_keep_alive=KEEP_ALIVE_S,
+            # The application tells the time of its own clock.
+            date_header=False,
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
         server = _Announcing(settings, lambda: _say(config.host, port))

@@ -34,6 +34,11 @@ CREATE TABLE IF NOT EXISTS voices (
     model TEXT NOT NULL, profile TEXT NOT NULL, request_id TEXT NOT NULL UNIQUE, created_ms INTEGER NOT NULL,
     last_used_ms INTEGER
 ) STRICT;
+CREATE TABLE IF NOT EXISTS fees (
+    voice_id TEXT PRIMARY KEY REFERENCES voices, operation TEXT NOT NULL, model TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0)
+) STRICT;
+CREATE TABLE IF NOT EXISTS deletions (voice_id TEXT PRIMARY KEY REFERENCES voices, at_ms INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS charges (
     number INTEGER PRIMARY KEY AUTOINCREMENT, user TEXT NOT NULL REFERENCES users,
     request_id TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL, operation TEXT NOT NULL, model TEXT NOT NULL,
@@ -52,7 +57,7 @@ CREATE TABLE IF NOT EXISTS replays (
     body TEXT NOT NULL, PRIMARY KEY (user, idempotency_key)
 ) STRICT;
 """
-_TABLES = ("meta", "calls", "charges", "renditions", "replays", "voices", "users")
+_TABLES = ("meta", "calls", "charges", "renditions", "replays", "fees", "deletions", "voices", "users")
 
 
 class Store:

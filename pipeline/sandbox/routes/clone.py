@@ -8,16 +8,15 @@ from starlette.responses import Response
 
 from pipeline.sandbox import errors
 from pipeline.sandbox.body import FORM_OVERHEAD_BYTES, Form, Upload, parse_form, read_body
-from pipeline.sandbox.media import MAX_REFERENCE_S, NotAccepted, Recording, Unreadable, decode
+from pipeline.sandbox.media import Recording
 from pipeline.sandbox.prices import CLONE_MODEL, MODELS
 from pipeline.sandbox.purchase import Order, buy, checked_name, idempotency_key
+from pipeline.sandbox.reference import cloned, measured
 from pipeline.sandbox.visit import Visit
-from pipeline.sandbox.voice import Profile, UnusableRecording, VoiceEngine
 
 router = APIRouter()
 
 MAX_FILE_BYTES = 10_000_000
-MIN_REFERENCE_S = 10.0
 _AUDIO_TYPES = {
     "audio/mpeg",
     "audio/mp3",
@@ -40,7 +39,7 @@ async def clone(request: Request) -> Response:
     with visit.slot(MODELS[CLONE_MODEL]):
         body = await read_body(request, visit.call, MAX_FILE_BYTES + FORM_OVERHEAD_BYTES)
         order, recording = await asyncio.to_thread(_understand, visit, body)
-        return await buy(visit, order, lambda engine: _clone(engine, recording))
+        return await buy(visit, order, lambda engine: cloned(engine, recording))
 
 
 def _understand(visit: Visit, body: bytes) -> tuple[Order, Recording]:
@@ -49,7 +48,7 @@ def _understand(visit: Visit, body: bytes) -> tuple[Order, Recording]:
     upload, name = _checked(form)
     visit.call.label, visit.call.file_sha256 = name or "", upload.sha256
     key = idempotency_key(visit, form.fields.get("idempotency_key"))
-    recording = _measured(upload.data)
+    recording = measured(upload.data)
     return Order("clone", MODELS[CLONE_MODEL], name, upload.sha256, key), recording
 
 
@@ -73,25 +72,3 @@ def _check_declared_type(upload: Upload) -> None:
     if declared not in _AUDIO_TYPES and not by_name:
         given = declared or "no type"
         raise errors.unsupported_media(f"the file part declares {given}; MP3, WAV and M4A are accepted")
-
-
-def _measured(data: bytes) -> Recording:
-    try:
-        recording = decode(data)
-    except NotAccepted as error:
-        raise errors.unsupported_media(str(error)) from error
-    except Unreadable as error:
-        raise errors.invalid(str(error), "audio_unreadable") from error
-    if recording.seconds < MIN_REFERENCE_S:
-        message = f"the reference lasts {recording.seconds:.2f} s; at least {MIN_REFERENCE_S:g} s are needed"
-        raise errors.invalid(message, "reference_too_short")
-    if recording.seconds > MAX_REFERENCE_S:
-        raise errors.invalid(f"the reference lasts more than {MAX_REFERENCE_S:g} s", "reference_too_long")
-    return recording
-
-
-def _clone(engine: VoiceEngine, recording: Recording) -> Profile:
-    try:
-        return engine.clone(recording.pcm, recording.rate)
-    except UnusableRecording as error:
-        raise errors.provider_failed(f"Upstream provider could not clone this recording: {error}") from error

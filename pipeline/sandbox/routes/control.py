@@ -1,6 +1,7 @@
 """`/__sandbox__/*`: what a test needs and the vendor does not have. For callers on this machine only."""
 
 import ipaddress
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,6 +13,8 @@ from pipeline.sandbox.box import CatalogueCache, Sandbox, call_of, sandbox_of
 from pipeline.sandbox.faults import Rule
 
 router = APIRouter(prefix="/__sandbox__")
+
+_OPTIONS = {"latency_ms": int, "list_clones": bool, "idempotency": bool, "expire_unused": bool}
 
 
 @router.get("/state")
@@ -25,6 +28,7 @@ async def state(request: Request) -> Response:
         "list_clones": config.list_clones,
         "idempotency": config.idempotency,
         "expire_unused": config.expire_unused,
+        "files": len(box.shelf),
         "clock": _clock(box),
         "in_flight": box.limiter.in_flight(),
         "faults": [rule.as_json() for rule in box.faults.rules],
@@ -54,6 +58,8 @@ async def reset(request: Request) -> Response:
     box.faults.replace([])
     box.limiter.forget()
     box.catalogue = CatalogueCache()
+    box.shelf.clear()
+    box.config = box.started_with
     return JSONResponse({"reset": True})
 
 
@@ -75,6 +81,26 @@ async def set_faults(request: Request) -> Response:
     except ValueError as error:
         raise errors.invalid(str(error)) from error
     return _rules(box)
+
+
+@router.post("/options")
+async def set_options(request: Request) -> Response:
+    """Change how the server behaves until it is reset or started anew; members that are not given stay.
+
+    `{"latency_ms": N, "list_clones": bool, "idempotency": bool, "expire_unused": bool}`
+    """
+    box = _local(request)
+    given = await _json(request)
+    for name, value in given.items():
+        if name not in _OPTIONS or type(value) is not _OPTIONS[name]:
+            kinds = ", ".join(f"{option} ({kind.__name__})" for option, kind in _OPTIONS.items())
+            raise errors.invalid(f"{name!r} cannot be set to that; the options are {kinds}")
+    try:
+        box.config = replace(box.config, **given)
+    except ValueError as error:
+        raise errors.invalid(str(error)) from error
+    box.catalogue = CatalogueCache()
+    return JSONResponse({name: getattr(box.config, name) for name in _OPTIONS})
 
 
 @router.get("/clock")

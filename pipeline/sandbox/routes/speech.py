@@ -13,7 +13,7 @@ from pipeline.sandbox.book import Rendition, Sale, Voice
 from pipeline.sandbox.host import Utterance, labels, read_profile, render
 from pipeline.sandbox.media import DEFAULT_FORMAT, FORMATS
 from pipeline.sandbox.money import format_usd
-from pipeline.sandbox.prices import DEFAULT_SPEECH_MODEL, Model, speech_model
+from pipeline.sandbox.prices import DEFAULT_SPEECH_MODEL, MODELS, Model, speech_model
 from pipeline.sandbox.visit import Visit
 from pipeline.sandbox.voice import Profile, VoiceEngine
 
@@ -49,6 +49,8 @@ async def speech(request: Request) -> Response:
     with visit.slot(model):
         script = _script(body, model)
         balance, voice = await visit.look_up(script.utterance.voice_id)
+        if voice is not None and voice.model not in MODELS:
+            voice = None
         if voice is not None and voice.user != visit.user:
             raise errors.not_owned()
         visit.check_funds(balance, script.price, NO_CREDITS)

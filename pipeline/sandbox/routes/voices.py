@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from pipeline.sandbox.book import Voice
+from pipeline.sandbox.prices import MODELS
 from pipeline.sandbox.visit import Visit
 from pipeline.sandbox.voice import SystemVoice
 
@@ -30,7 +31,8 @@ async def _rows(visit: Visit) -> list[dict[str, object]]:
     rows = [_system_row(voice) for voice in await asyncio.to_thread(engine.system_voices)]
     if not visit.box.config.list_clones:
         return rows
-    own = await visit.box.store.run(visit.box.book.voices_of, visit.user)
+    everywhere = await visit.box.store.run(visit.box.book.voices_of, visit.user)
+    own = [voice for voice in everywhere if voice.model in MODELS]
     now_ms, expire = visit.box.clock.now_ms(), visit.box.config.expire_unused
     return rows + [_own_row(voice) for voice in own if not (expire and voice.expired(now_ms))]
 

@@ -55,7 +55,7 @@ def test_kyma_is_a_voice_provider() -> None:
     provider: VoiceProvider = Kyma(name="kyma", base_url="https://kymaapi.com/v1/", api_key=SecretStr(KEY))
 
     assert provider.name == "kyma"
-    assert provider.capabilities() is CAPABILITIES
+    assert provider.capabilities() == CAPABILITIES
 
 
 def test_a_clone_is_one_form_with_an_explicit_type_on_a_connection_of_its_own() -> None:
