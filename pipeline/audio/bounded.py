@@ -36,6 +36,9 @@ class ChildLimits:
     """Three times the computing: a machine may be busy, a decoder may hang."""
     cpu_seconds: int = 20
     memory_bytes: int = 1 << 30
+    """Address space, libraries included."""
+    data_bytes: int = 192 << 20
+    """Memory of its own, which is what a bomb would fill: the heaviest studio master needs 150 MB of it reserved."""
     file_bytes: int = 64 << 20
     """The largest file it may write: 5 min of mono sound in floating point have 58 MB."""
     open_files: int = 32
@@ -50,6 +53,7 @@ def apply_limits(limits: ChildLimits) -> None:
         (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
         (resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
         (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
+        (resource.RLIMIT_DATA, limits.data_bytes, limits.data_bytes),
     ):
         with suppress(ValueError, OSError):  # a lower limit is in force, or the system does not know this one
             resource.setrlimit(kind, (soft, hard))

@@ -71,7 +71,7 @@ def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
         if size == 1:
             size = struct.unpack(">Q", file.read(8))[0]
         box_end = start + size if size else end
-        if box_end <= start:
+        if not start < box_end <= end:  # no file reaches where a lie of 64 bits would take us
             return
         yield name, box_end
         file.seek(box_end)

@@ -1,5 +1,6 @@
 """Decoding with PyAV: the container is told by the magic bytes, every length is counted in decoded samples."""
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,10 @@ _OPTIONS = {
 
 SAMPLE_RATES = range(8_000, 192_001)
 MAX_CHANNELS = 8
+_BLOCK_VALUES = 200_000
+"""Samples of all channels together that are handed on at once: a second of stereo, or less of more."""
+_HIGHEST_SAMPLE = 2.0**31
+"""Some programs write whole numbers as floating point. Nothing rightly goes beyond 32 bits, and squares still fit."""
 _PLAIN_SPEAKERS = {1: ("FC",), 2: ("FL", "FR")}
 
 
@@ -76,8 +81,9 @@ class AudioInput:
         self.facts = _facts(self._first, kind, self._stream.codec_context.name)
 
     def blocks(self, max_seconds: float) -> Iterator[Samples]:
-        """Yield the sound in pieces of about a second, shaped (channels, samples), up to `max_seconds`."""
+        """Yield the sound in pieces of a second or less, shaped (channels, samples), up to `max_seconds`."""
         rate = self.facts.sample_rate
+        piece = min(rate, _BLOCK_VALUES // len(self.facts.channels))
         limit, total = int(max_seconds * rate), 0
         gathered: list[Samples] = []
         held = 0
@@ -85,7 +91,7 @@ class AudioInput:
             gathered.append(_as_float(frame))
             held += frame.samples
             total += frame.samples
-            if held >= rate or total >= limit:
+            if held >= piece or total >= limit:
                 yield np.concatenate(gathered, axis=1)[:, : limit - total + held]
                 gathered, held = [], 0
             if total >= limit:
@@ -212,16 +218,23 @@ def _as_float(frame: AudioFrame) -> Samples:
 
 
 def _finite(raw: npt.NDArray[Any]) -> Samples:
-    samples: Samples = raw.astype(np.float32)
-    if not np.isfinite(samples).all():
-        raise rejected(
-            "damaged",
-            "the recording holds samples that are no numbers",
-            measured="NaN or infinite samples",
-            allowed="finite samples",
-            hint="export the recording again, as 24-bit WAV",
-        )
-    return samples
+    highest = float(np.abs(raw).max())  # NaN where one of them is
+    if not highest <= _HIGHEST_SAMPLE:
+        raise _no_sound(highest)
+    return raw.astype(np.float32)
+
+
+def _no_sound(highest: float) -> AudioRejected:
+    finite = math.isfinite(highest)
+    return rejected(
+        "damaged",
+        f"the recording holds samples that are no {'sound' if finite else 'numbers'}",
+        measured=f"a sample {20 * math.log10(highest):.0f} dB above full scale"
+        if finite
+        else "NaN or infinite samples",
+        allowed="finite samples, at most 187 dB above full scale",
+        hint="export the recording again, as 24-bit WAV",
+    )
 
 
 def _refuse_video(container: InputContainer) -> None:
@@ -241,7 +254,8 @@ def _refuse_codec(container: InputContainer) -> None:
     """Hold the decoder to the codecs we know: the whitelist among the options binds the probing alone."""
     if not container.streams.audio:
         raise undecodable("there is no sound in it")
-    codec = container.streams.audio[0].codec_context.name
+    context = container.streams.audio[0].codec_context
+    codec = context.name if context else "something unknown"  # PyAV has no context where libav knows no decoder
     if codec not in _CODECS:
         raise rejected(
             "unsupported_codec",

@@ -21,6 +21,8 @@ Pcm = npt.NDArray[np.int16]
 
 WAV_HEADER_BYTES = 44
 _WAV_RATES = (48_000, 44_100, 32_000, 24_000)
+_AAC_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
+"""The sampling frequencies of AAC (ISO/IEC 14496-3, table 1.18), from ours down: any other cannot be written."""
 _M4A_BIT_RATES = (256_000, 224_000, 192_000, 160_000, 128_000, 96_000, 64_000)
 _M4A_OVERHEAD = 1.03
 """Container and rate control together, measured below 2 %."""
@@ -55,7 +57,8 @@ def choose_encoding(seconds: float, sample_rate: int, max_bytes: int) -> Encodin
     return _m4a_encoding(seconds, sample_rate, max_bytes)
 
 
-def _m4a_encoding(seconds: float, sample_rate: int, max_bytes: int) -> Encoding:
+def _m4a_encoding(seconds: float, source_rate: int, max_bytes: int) -> Encoding:
+    sample_rate = next((rate for rate in _AAC_RATES if rate <= source_rate), _AAC_RATES[-1])
     budget = max_bytes * 8 / seconds / _M4A_OVERHEAD
     ceiling = min(budget, sample_rate * _AAC_BITS_PER_SAMPLE)
     bit_rate = next((rate for rate in _M4A_BIT_RATES if rate <= ceiling), _M4A_BIT_RATES[-1])

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline.audio.rules import ReferenceRules, SourceFacts
 from pipeline.audio.sniff import SNIFF_BYTES, Container, looks_like, sniff
 
 _CHILD = "pipeline.audio.child"
+_UNREADABLE = "the reader of recordings gave no readable answer"
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,7 @@ def prepare_reference(
             "limits": asdict(limits),
         }
         answer = _answer(run_bounded(_CHILD, [json.dumps(request)], Path(scratch), limits))
-        path = workdir / answer["name"]
-        (Path(scratch) / answer["name"]).replace(path)
-    return _prepared(path, answer)
+        return _moved(_prepared(Path(scratch), answer), workdir)
 
 
 def _admit(source: Path, rules: ReferenceRules) -> Container:
@@ -110,17 +110,38 @@ def _admit(source: Path, rules: ReferenceRules) -> Container:
 def _answer(stdout: bytes) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(stdout)
-    except ValueError as error:
-        raise AudioToolFailed("the reader of recordings gave no readable answer") from error
-    if "problems" in answer:
-        raise AudioRejected([Problem(**problem) for problem in answer["problems"]])
+        verdict = _no_result(answer)
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise AudioToolFailed(_UNREADABLE) from error
+    if verdict is not None:
+        raise verdict
     return answer
 
 
-def _prepared(path: Path, answer: dict[str, Any]) -> PreparedReference:
+def _no_result(answer: dict[str, Any]) -> AudioRejected | AudioToolFailed | None:
+    if "problems" in answer:
+        return AudioRejected([Problem(**problem) for problem in answer["problems"]])
+    if "failed" in answer:
+        return AudioToolFailed(answer["failed"], hint=answer["hint"])
+    return None
+
+
+def _prepared(scratch: Path, answer: dict[str, Any]) -> PreparedReference:
+    """Take the child's word for the figures alone: it has read hostile bytes, so where its file lies is ours to say."""
+    try:
+        container = Container(answer["encoding"]["container"])
+        return _described(scratch / f"normalised.{container}", container, answer)
+    except (ValueError, TypeError, LookupError, OSError) as error:
+        raise AudioToolFailed(_UNREADABLE) from error
+
+
+def _moved(prepared: PreparedReference, workdir: Path) -> PreparedReference:
+    return replace(prepared, path=prepared.path.replace(workdir / prepared.path.name))
+
+
+def _described(path: Path, container: Container, answer: dict[str, Any]) -> PreparedReference:
     encoding = answer["encoding"]
-    container = Container(encoding["container"])
-    with path.open("rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return PreparedReference(
         path=path,

@@ -8,21 +8,25 @@ from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 from pipeline.audio.normalise import normalise
-from pipeline.audio.rejection import AudioRejected, rejected
+from pipeline.audio.rejection import AudioRejected, AudioToolFailed, rejected
 from pipeline.audio.rules import ReferenceRules
 from pipeline.audio.sniff import Container
 
+MEMORY_STATUS = Path("/proc/self/status")
+"""Where Linux tells a process how much memory it holds."""
+
 
 def report(source: Path, container: str, rules: dict[str, Any], workdir: Path) -> dict[str, Any]:
-    """Normalise `source` into `workdir` and describe it; a rejection is an answer too."""
+    """Normalise `source` into `workdir` and describe it; a rejection and a failure are answers too."""
     try:
         facts, before, mono, result = normalise(source, Container(container), ReferenceRules(**rules), workdir)
     except AudioRejected as error:
         return {"problems": [asdict(problem) for problem in error.problems]}
+    except AudioToolFailed as error:
+        return {"failed": error.message, "hint": error.hint}
     except MemoryError:
         return {"problems": [asdict(problem) for problem in _too_large_in_memory().problems]}
     return {
-        "name": result.name,
         "source": asdict(facts),
         "before": asdict(before),
         "after": asdict(result.levels),
@@ -41,9 +45,8 @@ def peak_rss_bytes() -> int:
 
     Linux hands the parent's peak down to a child in `getrusage`; its own is in /proc.
     """
-    status = Path("/proc/self/status")
-    if status.exists():
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    if MEMORY_STATUS.exists():
+        peak = next(line for line in MEMORY_STATUS.read_text().splitlines() if line.startswith("VmHWM"))
         return int(peak.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return getrusage(RUSAGE_SELF).ru_maxrss * unit
