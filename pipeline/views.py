@@ -1,21 +1,22 @@
-"""Read-only questions that cross the stages: how a run stands, what a production has, who was paid for what."""
+"""Read-only questions that cross the stages: how a run stands, what a production has, which voices there are."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, case, cast, func, select
+from sqlalchemy import BigInteger, Select, case, cast, exists, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.db.clock import iso, now_ms
 from pipeline.errors import NotFound
 from pipeline.intake.models import Line, Production, Run, RunState
-from pipeline.ledger.models import Budget, Transfer
+from pipeline.ledger import provider_account
+from pipeline.ledger.models import Budget, ProviderAccount
 from pipeline.ledger.money import UNLIMITED
 from pipeline.references.models import Reference
 from pipeline.speech.models import RunTake, Take
-from pipeline.speech.rules import TakeState
+from pipeline.speech.rules import OPEN, TakeState
 from pipeline.voices.models import Attempt, Voice
-from pipeline.voices.rules import AttemptState
+from pipeline.voices.rules import AttemptState, VoiceState
 
 PAGE_LIMIT = 1_000
 
@@ -42,10 +43,12 @@ def run_status(session: Session, run: Run) -> dict[str, Any]:
         "production": production.name,
         "state": run.state,
         "reason": run.reason,
+        "paused": _paused(session, run),
         "takes": {"total": sum(counts.values()), **{state.value: counts.get(state, 0) for state in TakeState}},
         "voices": _run_voices(session, run.id),
         "failures": _failures(session, run.id),
         "unclear_attempts": _unclear(session, run.id),
+        "wasted_calls": run.wasted,
         "estimate_micros": run.estimate,
         "spent_micros": budget.spent + budget.overrun,
         "held_micros": budget.held,
@@ -130,48 +133,6 @@ def voices(session: Session, account_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def transfers(
-    session: Session, account_id: str, *, run_id: str | None = None, after: str = "", limit: int = PAGE_LIMIT
-) -> list[dict[str, Any]]:
-    """List what has left the account, oldest first, from the row after `after`."""
-    query = select(Transfer).where(Transfer.account_id == account_id, Transfer.id > after)
-    if run_id:
-        query = query.where(Transfer.run_id == run_id)
-    return [
-        {
-            "id": row.id,
-            "kind": row.kind,
-            "amount_micros": row.amount,
-            "estimate_micros": row.estimate,
-            "source": row.source,
-            "paid_to": row.credit,
-            "attempt": row.attempt,
-            "subject": row.subject,
-            "run": row.run_id,
-            "chars": row.chars,
-            "at": iso(row.created_at),
-        }
-        for row in session.scalars(query.order_by(Transfer.id).limit(limit))
-    ]
-
-
-def balance(session: Session, account_id: str) -> dict[str, Any]:
-    """Sum up the account: spent by kind and in all, held, and the cap; in micro-dollars."""
-    budget = session.get_one(Budget, account_id)
-    total = cast(func.sum(Transfer.amount), BigInteger)
-    query = select(Transfer.kind, func.count(), total).where(Transfer.account_id == account_id)
-    kinds = {
-        kind.value: {"count": count, "micros": micros}
-        for kind, count, micros in session.execute(query.group_by(Transfer.kind))
-    }
-    return {
-        "spent_micros": sum(kind["micros"] for kind in kinds.values()),
-        "held_micros": budget.held,
-        "cap_micros": None if budget.cap == UNLIMITED else budget.cap,
-        "by_kind": kinds,
-    }
-
-
 def unclear_attempts(attempts: Iterable[Attempt]) -> list[dict[str, Any]]:
     """Describe attempts that wait for evidence or for a person."""
     return [
@@ -192,6 +153,26 @@ def unclear_attempts(attempts: Iterable[Attempt]) -> list[dict[str, Any]]:
 def is_running(status: dict[str, Any]) -> bool:
     """Tell whether a run's status can still change."""
     return bool(status["state"] == RunState.RUNNING)
+
+
+def _paused(session: Session, run: Run) -> dict[str, Any] | None:
+    """Tell what holds a running run up at its provider, and since when."""
+    if run.state is not RunState.RUNNING:
+        return None
+    asks = exists().where(
+        RunTake.run_id == run.id,
+        RunTake.take_id == Take.id,
+        Take.state.in_(OPEN),
+        Take.provider == ProviderAccount.provider,
+    )
+    making = exists().where(
+        Voice.run_id == run.id, Voice.state == VoiceState.WANTED, Voice.provider == ProviderAccount.provider
+    )
+    blocked = session.scalar(select(ProviderAccount).where(ProviderAccount.blocked_at.is_not(None), asks | making))
+    fault = provider_account.fault(session, blocked.provider) if blocked else None
+    if blocked is None or fault is None:
+        return None
+    return {**fault.as_dict(), "provider": blocked.provider, "since": iso(blocked.blocked_at)}
 
 
 def _take_counts(session: Session, run_id: str) -> dict[TakeState, int]:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from pipeline.cli.client import Client
 from pipeline.cli.console import say, talk
-from pipeline.errors import EnvironmentFault
+from pipeline.errors import EnvironmentFault, ProviderFundsMissing, ProviderKeyRefused
 from pipeline.ledger.money import dollars
 
 Json = dict[str, Any]
@@ -20,10 +20,14 @@ PACE_SECONDS = 20.0
 """The while whose pace tells how long the rest will take."""
 PATIENCE_SECONDS = 30.0
 """How long the API may be away, say while it restarts, before watching is given up."""
+PAUSE_SECONDS = 8.0
+"""How long an account may be refused before watching ends: longer than it takes to see that it was topped up."""
+REFUSALS = (ProviderFundsMissing.code, ProviderKeyRefused.code)
+"""Pauses that wait for a person."""
 
 
 def follow(client: Client, run_id: str) -> Json:
-    """Watch a run to its end and return its last status."""
+    """Watch a run to its end, or until it waits for a person, and return its last status."""
     return _follow_live(client, run_id) if talk.is_terminal else _follow_plainly(client, run_id)
 
 
@@ -68,7 +72,9 @@ def line(status: Json, eta: float | None) -> str:
     ]
     if bad:
         parts.append(f"not spoken {bad}")
-    if status["state"] == "running" and eta is not None:
+    if status.get("paused"):
+        parts.append(f"paused: {status['paused']['message']}")
+    elif status["state"] == "running" and eta is not None:
         parts.append(f"about {_duration(eta)} left")
     return ", ".join(parts)
 
@@ -90,7 +96,7 @@ def _follow_plainly(client: Client, run_id: str) -> Json:
     told, told_at = "", 0.0
     eta, status = Eta(), Json()
     for status in _statuses(client, run_id):
-        is_over = status["state"] != "running"
+        is_over = status["state"] != "running" or _is_refused(status)
         text = line(status, eta.seconds(status))
         if text != told and (is_over or not told or time.monotonic() - told_at >= STEP_SECONDS):
             say(f"{status['elapsed_seconds']:6.1f} s  {text}")
@@ -99,7 +105,7 @@ def _follow_plainly(client: Client, run_id: str) -> Json:
 
 
 def _statuses(client: Client, run_id: str) -> Iterator[Json]:
-    heard_at = time.monotonic()
+    heard_at = moved_at = time.monotonic()
     while True:
         try:
             status = client.get(f"/runs/{run_id}")
@@ -108,10 +114,15 @@ def _statuses(client: Client, run_id: str) -> Iterator[Json]:
                 raise
         else:
             heard_at = time.monotonic()
+            moved_at = moved_at if _is_refused(status) else heard_at
             yield status
-            if status["state"] != "running":
+            if status["state"] != "running" or heard_at - moved_at > PAUSE_SECONDS:
                 return
         time.sleep(POLL_SECONDS)
+
+
+def _is_refused(status: Json) -> bool:
+    return bool(status.get("paused")) and status["paused"]["code"] in REFUSALS
 
 
 def _duration(seconds: float) -> str:

@@ -17,6 +17,7 @@ MADE = ("new", "text", "voice", "delivery", "missing", "failed")
 STYLES = {
     "new": "green",
     "failed": "red",
+    "lapsed": "red",
     "unclear": "bold red",
     "reused": "dim",
     "shared": "cyan",
@@ -51,6 +52,8 @@ def plan_summary(plan: Json) -> str:
 def run_view(status: Json) -> Group:
     """Show how a run stands."""
     lines = [_headline(status), _counts(status["takes"]), _money(status), f"time   {status['elapsed_seconds']:.1f} s"]
+    if status.get("paused"):
+        lines.insert(1, f"[yellow]paused[/] {escape(status['paused']['message'])}")
     lines += [
         f"[red]voice {escape(v['label'])}[/] {v['state']}: {escape(v['problem'])}"
         for v in status["voices"]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.db.clock import now_ms
 from pipeline.db.leases import rowcount
+from pipeline.errors import CallsheetError, ProviderFailing, ProviderFundsMissing, ProviderKeyRefused
 from pipeline.ledger.models import Budget, ProviderAccount
 from pipeline.ledger.service import provider_owner
 from pipeline.provider.errors import MESSAGE_LIMIT, AccountBlocked
@@ -26,11 +27,11 @@ HALF_OPEN = 0
 class Block(StrEnum):
     """Why no call is made."""
 
-    FUNDS = "provider_funds"
+    FUNDS = ProviderFundsMissing.code
     """The account has too little money for the next call."""
-    KEY = "provider_key"
+    KEY = ProviderKeyRefused.code
     """The provider does not accept the key, or what it is used for."""
-    FAILING = "provider_failing"
+    FAILING = ProviderFailing.code
     """The provider fails, or cannot be reached."""
 
     @classmethod
@@ -77,6 +78,24 @@ def enter(session: Session, provider: str) -> bool:
         return True
     trying = _row(provider).where(ProviderAccount.blocked_at.is_not(None), ProviderAccount.probe_at == HALF_OPEN)
     return rowcount(session, trying.values(probe_at=now_ms() + PROBE_MS[Block(row.blocked_kind or "")])) == 1
+
+
+def fault(session: Session, provider: str) -> CallsheetError | None:
+    """Say what holds the calls to a provider up and what to do about it; None where nothing does."""
+    row = session.get(ProviderAccount, provider, populate_existing=True)
+    if row is None or row.blocked_kind is None:
+        return None
+    said = (row.blocked_message or "").rstrip(".")
+    match Block(row.blocked_kind):
+        case Block.FUNDS:
+            told = f"{provider} refuses the account ({said}): top it up; it goes on by itself."
+            return ProviderFundsMissing(told, hint=f"Top up the account at {provider}.", needed=row.needs)
+        case Block.KEY:
+            told = f"{provider} refuses the account ({said}): see to its key and its rights; it goes on by itself."
+            return ProviderKeyRefused(told, hint=f"Check the key of the account at {provider}, and what it may do.")
+        case Block.FAILING:
+            told = f"{provider} does not answer as it should ({said}); it is asked again and goes on by itself."
+            return ProviderFailing(told, hint="Nothing needs to be done.")
 
 
 def note_failure(session: Session, provider: str, message: str) -> None:

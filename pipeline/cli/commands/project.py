@@ -16,12 +16,22 @@ from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson, ProjectPath
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.submission import LocalProject
-from pipeline.errors import BudgetExceeded, ExitCode, UsageError
+from pipeline.errors import (
+    BudgetExceeded,
+    ConsentRequired,
+    ExitCode,
+    ProviderFundsMissing,
+    ProviderKeyRefused,
+    UsageError,
+    WasteCapReached,
+)
 from pipeline.intake.rules import missing_consent, scaffold
 from pipeline.ledger.money import BudgetMode, dollars, parse_dollars
 
 Json = dict[str, Any]
-EXITS = {"budget_exceeded": ExitCode.BUDGET, "consent_required": ExitCode.CONSENT}
+EXITS = {
+    fault.code: fault.exit_code for fault in (BudgetExceeded, ConsentRequired, ProviderFundsMissing, ProviderKeyRefused)
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -149,8 +159,7 @@ def _report(run: Json) -> ExitCode:
     """Say how a run ended and return the exit code that says the same."""
     talk.print(render.run_view(run))
     if run["state"] == "running":
-        say(f"[bold]Next[/]  callsheet status {run['id']} --watch")
-        return ExitCode.OK
+        return _report_running(run)
     if run["unclear_attempts"]:
         say("[bold]Next[/]  callsheet voices   lists the paid calls whose outcome is not known; none is repeated.")
         return ExitCode.RECONCILE
@@ -159,9 +168,19 @@ def _report(run: Json) -> ExitCode:
         return ExitCode.OK
     if run["reason"] == BudgetExceeded.code:
         say(render.left_over(run))
+    if run["reason"] == WasteCapReached.code:
+        say(f"[bold]Next[/]  {run['wasted_calls']} paid calls brought nothing; once that is mended, callsheet apply.")
     if run["reason"]:
         return EXITS.get(run["reason"], ExitCode.PARTIAL)
     return _exit_of_failures(run)
+
+
+def _report_running(run: Json) -> ExitCode:
+    """Say where a run that goes on is seen; where it waits for a person the exit code says for what."""
+    paused = run.get("paused")
+    todo = f"{escape(paused['hint'])} Then the run goes on by itself:\n      " if paused else ""
+    say(f"[bold]Next[/]  {todo}callsheet status {run['id']} --watch")
+    return EXITS.get(paused["code"], ExitCode.OK) if paused else ExitCode.OK
 
 
 def _exit_of_failures(run: Json) -> ExitCode:
