@@ -9,16 +9,10 @@ PostgreSQL runs once a session and each test gets an empty copy of a migrated te
 """
 
 import contextlib
-import ctypes
 import os
-import pwd
 import secrets
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,30 +20,16 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy import URL, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
 
 from pipeline.db.engine import Database
 from pipeline.db.migrate import upgrade
 from pipeline.schema import metadata
+from tests.support.postgresql import administration, host_programs, running_server
 
 SERVER_URL = "CALLSHEET_TEST_DATABASE_URL"
-START_SECONDS, STOP_SECONDS = 30.0, 15.0
 POOL_SIZE = 20
-PR_SET_PDEATHSIG = 1
-SERVER_OPTIONS = {
-    # A test's data need not survive a power cut.
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "listen_addresses": "",
-    "max_connections": "100",
-    "shared_buffers": "64MB",
-    "autovacuum": "off",
-}
-
 
 on_sqlite = pytest.mark.parametrize("maker", ["sqlite"], indirect=True)
 """For tests whose question is answered in Python: one kind of database tells."""
@@ -156,7 +136,7 @@ class PostgresqlMaker:
         self._run(f"DROP DATABASE {database.url.database} WITH (FORCE)")
 
     def _run(self, statement: str) -> None:
-        engine = _administration(self.server)
+        engine = administration(self.server)
         with engine.connect() as connection:
             connection.execute(text(statement))
 
@@ -187,78 +167,17 @@ def postgresql_maker() -> Iterator[PostgresqlMaker]:
             yield maker
 
 
-def _server() -> contextlib.AbstractContextManager[URL]:
-    named = os.environ.get(SERVER_URL)
-    if named:
-        return contextlib.nullcontext(make_url(named))
-    programs = host_programs()
-    return _own_server(programs) if programs else _wheel_server()
-
-
-def host_programs() -> Path | None:
-    """Return the folder of the newest PostgreSQL that the machine has installed."""
-    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
-    on_path = shutil.which("initdb")
-    if on_path:
-        candidates.insert(0, Path(on_path).resolve().parent)
-    return next((folder for folder in reversed(candidates) if (folder / "initdb").exists()), None)
-
-
 @contextlib.contextmanager
-def _own_server(programs: Path) -> Iterator[URL]:
-    user = _plain_user()
-    with _short_folder(user) as folder:
-        data = folder / "data"
-        creation = [str(programs / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
-        subprocess.run(creation, user=user, check=True, capture_output=True, cwd=folder)
-        process = _start(programs, folder, user)
-        try:
-            url = URL.create("postgresql+psycopg", "postgres", database="postgres", query={"host": str(folder)})
-            _wait_ready(url, process, folder)
+def _server() -> Iterator[URL]:
+    named, programs = os.environ.get(SERVER_URL), host_programs()
+    if named:
+        yield make_url(named)
+    elif programs:
+        with running_server(programs) as server:
+            yield server.url
+    else:
+        with _wheel_server() as url:
             yield url
-        finally:
-            _stop(process)
-
-
-def _start(programs: Path, folder: Path, user: int | None) -> subprocess.Popen[bytes]:
-    options = [part for name, value in SERVER_OPTIONS.items() for part in ("-c", f"{name}={value}")]
-    command = [str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder), *options]
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(
-            command,
-            user=user,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread of ours runs yet
-        )
-
-
-def _end_with_parent() -> None:
-    """Let the server stop even where the tests are killed; only Linux can be asked for it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-
-
-def _wait_ready(url: URL, process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with _administration(url).connect():
-                return
-        except OperationalError:
-            time.sleep(0.05)
-    raise RuntimeError(f"PostgreSQL did not start:\n{(folder / 'log').read_text(errors='replace')[-4000:]}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    # SIGINT is its fast shutdown: it ends the sessions instead of waiting for them.
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 @contextlib.contextmanager
@@ -272,23 +191,3 @@ def _wheel_server() -> Iterator[URL]:
             yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         finally:
             server.cleanup()
-
-
-@contextlib.contextmanager
-def _short_folder(user: int | None) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="cs-pg-", dir="/tmp") as name:  # a socket's path must stay below 108
-        if user is not None:
-            os.chown(name, user, -1)
-        yield Path(name)
-
-
-def _plain_user() -> int | None:
-    """Return whom to run the server as: nobody else, or a user with no rights where we are root."""
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
-    return known.get("postgres", known["nobody"])
-
-
-def _administration(url: URL) -> Engine:
-    return create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
