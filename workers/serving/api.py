@@ -6,7 +6,7 @@ import uvicorn
 
 from pipeline.api.app import create_app
 from pipeline.settings import Settings, load_settings
-from workers.serving.ground import open_edge
+from workers.serving.ground import open_edge, told
 
 LOOPBACK = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 75
@@ -26,4 +26,5 @@ def run(settings: Settings, port: int) -> None:
 
 
 if __name__ == "__main__":
-    run(load_settings(), int(sys.argv[1]))
+    with told():
+        run(load_settings(), int(sys.argv[1]))

@@ -1,8 +1,10 @@
 """What every process starts from: an edge whose events become messages, and a way to say that it is ready."""
 
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline import crash, wiring
 from pipeline.db.migrate import is_current
 from pipeline.edge import Edge
-from pipeline.errors import EnvironmentFault
+from pipeline.errors import CallsheetError, EnvironmentFault
 from pipeline.settings import Settings
 from pipeline.storage.port import ObjectStore, StorageError
 from workers.app import app
@@ -19,6 +21,16 @@ from workers.relay import CeleryPublisher
 READY_FILE = "CALLSHEET_READY_FILE"
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """End this process by a sentence and an exit code, where an error of ours ends it."""
+    try:
+        yield
+    except CallsheetError as error:
+        sys.stderr.write(f"{error.message} ({error.code})\nNext  {error.hint}\n")
+        raise SystemExit(error.exit_code) from error
 
 
 def open_edge(settings: Settings) -> Edge:

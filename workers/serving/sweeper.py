@@ -5,7 +5,7 @@ from threading import Event
 
 from pipeline.settings import Settings, load_settings
 from workers.relay import run_sweeper
-from workers.serving.ground import open_edge, ready_file
+from workers.serving.ground import open_edge, ready_file, told
 
 
 def run(settings: Settings) -> None:
@@ -17,4 +17,5 @@ def run(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    run(load_settings())
+    with told():
+        run(load_settings())

@@ -6,14 +6,16 @@ from dataclasses import replace
 from celery.signals import worker_ready, worker_shutdown
 
 from pipeline.settings import Settings, load_settings
-from workers.app import QUEUES, Station, app, refuse_unsafe
+from workers.app import QUEUES, Station, app
+from workers.binding import refuse_unsafe
 from workers.relay import Heartbeat
-from workers.serving.ground import has_bucket, open_edge, ready_file, wait_until
+from workers.serving.ground import has_bucket, open_edge, ready_file, told, wait_until
+from workers.serving.threads import WakingThreads
 
 
 def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
     """Serve these queues with one thread a provider call."""
-    refuse_unsafe(app)
+    refuse_unsafe(app, settings)
     edge = open_edge(settings)
     wait_until("the bucket is there", lambda: has_bucket(edge.store))
     heartbeat = Heartbeat(edge)
@@ -21,7 +23,7 @@ def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
     worker_ready.connect(lambda **_: _ready(heartbeat), weak=False)
     worker_shutdown.connect(lambda **_: heartbeat.stop(), weak=False)
     app.Worker(
-        pool="threads",
+        pool=WakingThreads,
         concurrency=settings.worker_threads,
         queues=list(queues),
         without_gossip=True,  # neighbours are known by their rows
@@ -39,4 +41,5 @@ def _ready(heartbeat: Heartbeat) -> None:
 
 
 if __name__ == "__main__":
-    run(load_settings())
+    with told():
+        run(load_settings())
