@@ -32,3 +32,8 @@ def pay(
     amount = ledger.settle(session, attempt, payment)
     if amount:
         session.execute(update(Take).where(Take.id == take_id).values(cost=Take.cost + amount))
+
+
+def note_refund(session: Session, take_id: str, amount: int) -> None:
+    """Note on a take that some of its micro-dollars came back; harmless where it was no take that was paid for."""
+    session.execute(update(Take).where(Take.id == take_id).values(cost=Take.cost - amount))

@@ -12,6 +12,7 @@ from pipeline.ledger import provider_account
 from pipeline.speech.models import RunTake, Take
 from pipeline.speech.rules import IN_WINDOW, OPEN, TakeKind, TakeState
 from pipeline.speech.service.blocking import block
+from pipeline.speech.service.handing import hand_over
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceKind, VoiceState
 
@@ -50,18 +51,26 @@ def dispatch(session: Session, provider: str) -> int:
 
 
 def stop_run(session: Session, run_id: str) -> None:
-    """Block what a stopped run has not begun; what is being spoken is finished."""
-    reason = session.get_one(Run, run_id).reason
-    if reason is None:
+    """Block what a stopped run has not begun, unless another run wants it; what is being spoken is finished."""
+    run = session.get_one(Run, run_id)
+    if run.reason is None:
         return
-    block(session, Take.run_id == run_id, error_kind=reason, error=None)
+    block(session, Take.run_id == run_id, error_kind=run.reason, error=None)
+    hand_over(session, run)
     close_runs(session)
 
 
 def close_runs(session: Session) -> None:
     """End every run of which nothing can move any more; several may try at once, one succeeds."""
-    over = (~_has_take(Take.state.in_(OPEN)), ~exists().where(Voice.run_id == Run.id, is_under_way()).correlate(Run))
+    # What a stopped run has handed over is no longer its own; a run that goes on waits for what others pay as well.
+    mine = Run.reason.is_(None) | (Take.run_id == Run.id)
+    over = (
+        ~_has_take(Take.state.in_(OPEN) & mine),
+        ~exists().where(Voice.run_id == Run.id, is_under_way()).correlate(Run),
+    )
     for run in session.scalars(select(Run).where(Run.state == RunState.RUNNING, *over)).all():
+        if run.reason is not None:
+            hand_over(session, run)
         intake.close_run(session, run.id, _final_state(session, run))
 
 

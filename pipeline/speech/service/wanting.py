@@ -7,10 +7,11 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.db.ids import new_id
+from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.provider.port import Prices
 from pipeline.speech.models import RunTake, Take
-from pipeline.speech.rules import OPEN, Sound, TakeKind, TakeState
+from pipeline.speech.rules import OPEN, UNBEGUN, Sound, TakeKind, TakeState
 from pipeline.speech.service.blocking import block
 from pipeline.speech.service.dispatching import dispatch
 from pipeline.voices.models import Voice
@@ -42,7 +43,7 @@ def want(session: Session, run: Run, wanted: Iterable[WantedTake]) -> None:
     for fingerprint, take in by_fingerprint.items():
         row = known.get(fingerprint) or _new_take(session, run, fingerprint, take)
         if row.state is not TakeState.DONE:
-            _open(row, run, take)
+            _open(session, row, run, take)
             asked.append(RunTake(run_id=run.id, take_id=row.id, reason=take.reason))
     session.flush()  # the takes first: nothing but this order tells SQLAlchemy of the foreign key
     session.add_all(asked)
@@ -98,13 +99,15 @@ def _new_take(session: Session, run: Run, fingerprint: str, wanted: WantedTake) 
     return take
 
 
-def _open(take: Take, run: Run, wanted: WantedTake) -> None:
+def _open(session: Session, take: Take, run: Run, wanted: WantedTake) -> None:
     if take.state in OPEN:
+        if intake.is_stopped(session, take.run_id):
+            _take_over(session, take, run)
         return  # another run is at it and pays
     voice = wanted.voice
     take.run_id, take.estimate = run.id, wanted.estimate
     take.consent_id, take.language, take.production_name = voice.consent_id, wanted.language, wanted.production_name
-    take.attempt, take.not_before = 0, 0
+    take.attempt, take.claims, take.not_before = 0, 0, 0
     take.error_kind, take.error = None, None
     match voice.state:
         case VoiceState.READY:
@@ -113,6 +116,12 @@ def _open(take: Take, run: Run, wanted: WantedTake) -> None:
             take.state = TakeState.WAITING
         case VoiceState.FAILED | VoiceState.UNCLEAR:
             take.state, take.error_kind, take.error = TakeState.BLOCKED, voice.problem, voice.message
+
+
+def _take_over(session: Session, take: Take, run: Run) -> None:
+    # What is being spoken right now is finished at the expense of the run that began it.
+    unbegun = update(Take).where(Take.id == take.id, Take.state.in_(UNBEGUN))
+    session.execute(unbegun.values(run_id=run.id))
 
 
 def _want_audition(session: Session, voice: Voice, prices: Prices) -> None:
