@@ -1,4 +1,4 @@
-"""What an account owns and has paid for."""
+"""What an account owns."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from pipeline import views
 from pipeline.api.deps import AccountId, TheEdge
 from pipeline.api.faults import SCOPED
-from pipeline.api.paging import AfterId, Limit, Text, page
 from pipeline.voices import service as voices
 
 router = APIRouter(tags=["account"], responses=SCOPED)
@@ -27,17 +26,3 @@ def list_voices(edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
 def system_voices(edge: TheEdge, _account_id: AccountId) -> dict[str, Any]:
     """Ask the provider for its own voices."""
     return {"data": [vars(voice) for voice in edge.provider.system_voices()]}
-
-
-@router.get("/ledger", summary="What has left the account, oldest first")
-def ledger(
-    edge: TheEdge,
-    account_id: AccountId,
-    run: Text | None = None,
-    after: AfterId = None,
-    limit: Limit = views.PAGE_LIMIT,
-) -> dict[str, Any]:
-    """List transfers with the account's sums; `run` leaves those of one run."""
-    with edge.read() as session:
-        rows = views.transfers(session, account_id, run_id=run, after=after or "", limit=limit + 1)
-        return {**page(rows, limit), "balance": views.balance(session, account_id)}

@@ -29,6 +29,14 @@ def _account_id(edge: TheEdge, given: Annotated[HTTPAuthorizationCredentials | N
 AccountId = Annotated[str, Depends(_account_id)]
 
 
+def _actor(_account_id: AccountId, given: Annotated[HTTPAuthorizationCredentials, Depends(_bearer)]) -> str:
+    return "_".join(given.credentials.split("_")[:2])
+
+
+Actor = Annotated[str, Depends(_actor)]
+"""Who asks, for the record: the id of the key, which is no secret."""
+
+
 def _market(edge: TheEdge) -> Market:
     with edge.read() as session:
         prices = load_prices(session, edge.provider.name)

@@ -81,3 +81,32 @@ class RunRequest(Body):
             ]
         },
     )
+
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2_000, pattern=r"^[^\x00]*$")]
+By = Annotated[str, StringConstraints(max_length=80, pattern=r"^[^\x00]*$")]
+
+
+class CapRequest(Body):
+    """A new cap, and why."""
+
+    cap_micros: Cap = Field(description="Most that may be spent in all, in micro-dollars; null for no cap.")
+    reason: Reason = Field(description="Why; it is kept with the decision.")
+    by: By = Field("", description="Who decided; kept beside the id of the key.")
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"cap_micros": 50_000_000, "reason": "Act two was approved."}]}
+    )
+
+
+class RefundRequest(Body):
+    """Money of one transfer that came back, and why."""
+
+    amount_micros: int = Field(ge=1, lt=UNLIMITED, description="How much of the transfer came back, in micro-dollars.")
+    reason: Reason = Field(description="Why; it is kept with the decision.")
+    by: By = Field("", description="Who decided; kept beside the id of the key.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"amount_micros": 2_100_000, "reason": "Credited by the provider's support."}]},
+    )

@@ -101,6 +101,7 @@ class Transfer(Base):
         Index("uq_transfers_kind_attempt", "kind", "attempt", unique=True),
         Index("ix_transfers_account_id_id", "account_id", "id"),
         Index("ix_transfers_run_id", "run_id"),
+        Index("ix_transfers_account_id_subject", "account_id", "subject"),
     )
 
     id: Mapped[Id]
@@ -212,6 +213,12 @@ def append_only(table: str, dialect: str) -> list[str]:
     if dialect == "sqlite":
         return [_SQLITE_REFUSAL.format(table=table, verb=verb) for verb in ("UPDATE", "DELETE")]
     return [_POSTGRESQL_FUNCTION, _POSTGRESQL_TRIGGER.format(table=table)]
+
+
+def append_only_triggers(table: str, dialect: str) -> list[str]:
+    """Return the names of the triggers that make a table append-only."""
+    verbs = ("UPDATE", "DELETE") if dialect == "sqlite" else ("change",)
+    return [f"{table}_refuse_{verb}" for verb in verbs]
 
 
 for _kept in (Transfer.__table__, Decision.__table__):

@@ -1,7 +1,7 @@
 """The only way money is promised, spent, set free or brought back, and the record of what people decide about it."""
 
 from pipeline.ledger.service.budgets import RAISE_RUN, KnownSpend, known_spend, open_budget, provider_owner
-from pipeline.ledger.service.caps import Room, budgets_of, rooms, set_cap
+from pipeline.ledger.service.caps import Room, rooms, set_cap
 from pipeline.ledger.service.deciding import decide, verify_decisions
 from pipeline.ledger.service.holding import Payment, hold, lose, open_holds, refund, release, settle, spent
 
@@ -10,7 +10,6 @@ __all__ = [
     "KnownSpend",
     "Payment",
     "Room",
-    "budgets_of",
     "decide",
     "hold",
     "known_spend",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from pipeline.db.leases import rowcount
@@ -33,11 +33,6 @@ def rooms(session: Session, owners: Iterable[str]) -> list[Room]:
     """Return what is left of each cap that is set, in the order of `owners`."""
     budgets = (session.get(Budget, owner, populate_existing=True) for owner in owners)
     return [_room(budget) for budget in budgets if budget is not None and budget.cap != UNLIMITED]
-
-
-def budgets_of(session: Session, owners: Iterable[str]) -> dict[str, Budget]:
-    """Return the budgets that are open, by owner."""
-    return {budget.owner: budget for budget in session.scalars(select(Budget).where(Budget.owner.in_(list(owners))))}
 
 
 def set_cap(

@@ -23,6 +23,7 @@ def upgrade() -> None:
     _tell_productions_apart()
     _keep_evidence()
     _check("transfers", "transferkind", f"kind IN ({TRANSFER_KINDS})")
+    op.create_index("ix_transfers_account_id_subject", "transfers", ["account_id", "subject"])
     _open_budgets()
     for table in ("transfers", "decisions"):
         for statement in append_only(table, op.get_bind().dialect.name):

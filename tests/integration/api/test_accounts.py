@@ -31,10 +31,14 @@ def test_a_list_holds_nothing_of_another_account(other: Caller, path: str, expec
 def test_a_ledger_holds_nothing_of_another_account(studio: Caller, other: Caller) -> None:
     run = studio.get("/v1/runs/latest").json()
     assert run["spent_micros"] > 0
-    nothing: dict[str, object] = {"spent_micros": 0, "held_micros": 0, "cap_micros": None, "by_kind": {}}
-    questions: list[dict[str, str]] = [{}, {"run": run["id"]}, {"after": studio.account_id}]
-    for params in questions:
-        assert other.get("/v1/ledger", **params).json() == {"data": [], "has_more": False, "balance": nothing}
+    nothing = {"spent_micros": 0, "estimated_micros": 0, "held_micros": 0, "cap_micros": None, "by_kind": {}}
+    empty: dict[str, object] = {"data": [], "has_more": False}
+    for params in ({}, {"run": run["id"]}):
+        assert other.get("/v1/ledger", **params).json() == empty | {"balance": nothing}
+    assert other.get("/v1/ledger", after=studio.account_id).json() == empty
+    for by in ("line", "voice", "production", "run"):
+        assert studio.get("/v1/ledger/statement", by=by).json()["data"]
+        assert other.get("/v1/ledger/statement", by=by).json() == empty
 
 
 def test_a_foreign_run_is_as_unknown_as_one_that_never_was(studio: Caller, other: Caller) -> None:

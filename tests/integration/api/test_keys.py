@@ -18,6 +18,12 @@ SCOPED = (
     ("GET", "/v1/voices"),
     ("GET", "/v1/system-voices"),
     ("GET", "/v1/ledger"),
+    ("GET", "/v1/ledger/statement"),
+    ("POST", "/v1/ledger/{transfer}/refunds"),
+    ("GET", "/v1/caps"),
+    ("PUT", "/v1/caps/account"),
+    ("PUT", "/v1/caps/productions/game"),
+    ("GET", "/v1/audit"),
 )
 
 

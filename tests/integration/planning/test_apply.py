@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from pipeline import views
+from pipeline import statements, views
 from pipeline.errors import Conflict, ConsentRequired, UsageError
 from pipeline.intake.models import Line, Run, RunState
 from pipeline.intake.rules import Project
@@ -375,7 +375,7 @@ def test_two_accounts_see_nothing_of_each_other(stage: Stage, owner: str) -> Non
         assert views.line_takes(session, other, "game") == []
         assert views.productions(session, other) == []
         assert views.voices(session, other) == []
-        assert views.transfers(session, other) == []
+        assert statements.transfers(session, other) == []
 
 
 def test_names_as_long_as_a_sheet_may_have_fit_the_rows(stage: Stage, owner: str) -> None:
