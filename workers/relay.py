@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
+from typing import ParamSpec
 
 import structlog
 from celery import Celery
@@ -21,6 +22,8 @@ from pipeline.references import service as references
 from pipeline.speech import service as speech
 from pipeline.voices import service as voices
 
+P = ParamSpec("P")
+
 SWEEP_SECONDS = 1.0
 KEPT_SECONDS = 2.0
 """After this long on disk an answer is taken up by others than the task that kept it."""
@@ -30,6 +33,8 @@ LONGEST_WAIT_SECONDS = 2.0
 """Of a lock, before nobody is taken for dead: with a beat a second it stays below `leases.DEAD_AFTER_MS`."""
 MUTE_SECONDS = 1.0
 """After a hint that could not be sent nobody tries again for this long: a commit never waits for the broker."""
+
+STAGES: tuple[Callable[[Session], None], ...] = (limits.sweep, references.sweep, voices.sweep, speech.sweep)
 
 log = structlog.get_logger()
 
@@ -86,26 +91,32 @@ class Heartbeat:
             try:
                 with self._edge.write() as session:
                     leases.beat(session, self.holder)
-                record_kept_answers(self._edge)
             except SQLAlchemyError as error:
                 log.warning("beat_missed", holder=self.holder, error=type(error).__name__)
+            _attempt("answers", record_kept_answers, self._edge)
 
 
-def sweep(edge: Edge) -> None:
-    """Look once at every stage for what has stood still.
+def sweep(edge: Edge) -> bool:
+    """Look once at every stage for what has stood still; tell whether each went well, and let none stop the others.
 
     SQLite has one writer at a time: while a large plan is applied no worker can say that it lives. Whoever had
     to wait for the database as well knows nothing of the living, and looks again a round later.
     """
-    probe_account(edge)  # first, so that what waits for the account is sent in this round
-    stages: tuple[Callable[[Session], None], ...] = (limits.sweep, references.sweep, voices.sweep, speech.sweep)
-    for stage in stages:
+    # First, so that what waits for the account is sent in this round.
+    all_well = _attempt("account", probe_account, edge)
+    for stage in STAGES:
         asked = time.monotonic()
-        with edge.write() as session:
-            session.connection()  # SQLite's lock is taken here
-            if time.monotonic() - asked > LONGEST_WAIT_SECONDS:
-                log.warning("sweep_put_off", waited=round(time.monotonic() - asked, 1))
-                return
+        all_well = _attempt(stage.__module__, _sweep_one, edge, stage, asked) and all_well
+        if time.monotonic() - asked > LONGEST_WAIT_SECONDS:
+            log.warning("sweep_put_off", seconds=round(time.monotonic() - asked, 1))
+            break
+    return all_well
+
+
+def _sweep_one(edge: Edge, stage: Callable[[Session], None], asked: float) -> None:
+    with edge.write() as session:
+        session.connection()  # SQLite's lock is taken here
+        if time.monotonic() - asked <= LONGEST_WAIT_SECONDS:
             stage(session)
 
 
@@ -161,17 +172,19 @@ def run_sweeper(edge: Edge, stopped: Event, ready: Path | None = None) -> None:
     market_due = 0.0
     while not stopped.is_set():
         if time.monotonic() >= market_due:
-            market_due = time.monotonic() + (MARKET_SECONDS if _try(read_market, edge) else SWEEP_SECONDS)
-        record_kept_answers(edge)
-        if _try(sweep, edge) and ready is not None:
+            is_read = _attempt("market", read_market, edge)
+            market_due = time.monotonic() + (MARKET_SECONDS if is_read else SWEEP_SECONDS)
+        _attempt("answers", record_kept_answers, edge)
+        if sweep(edge) and ready is not None:
             ready.touch()
         stopped.wait(SWEEP_SECONDS)
 
 
-def _try(action: Callable[[Edge], None], edge: Edge) -> bool:
+def _attempt(what: str, action: Callable[P, object], *given: P.args, **named: P.kwargs) -> bool:
+    """Do it and tell whether it went well; whatever it stumbles over is logged and stops nothing else."""
     try:
-        action(edge)
-    except (SQLAlchemyError, ProviderError) as error:
-        log.warning("sweep_failed", action=action.__name__, error=type(error).__name__, detail=str(error)[:300])
+        action(*given, **named)
+    except Exception as error:  # noqa: BLE001 - a row that one stage cannot bear must not hold up the others
+        log.warning("sweep_failed", of=what, error=type(error).__name__, detail=str(error)[:300])
         return False
     return True

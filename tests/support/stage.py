@@ -74,7 +74,7 @@ class Stage:
     def sweep(self, rounds: int = 1) -> None:
         """Let the sweeper look at every stage."""
         for _ in range(rounds):
-            relay.sweep(self.edge)
+            assert relay.sweep(self.edge)
 
     def settle_down(self, rounds: int = 30) -> None:
         """Let time pass, sweep and work until a sweep finds nothing to do, or for so many rounds."""

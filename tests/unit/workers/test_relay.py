@@ -142,6 +142,7 @@ class Away:
 @pytest.fixture
 def away(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Away:
     monkeypatch.setattr(leases, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(relay, "record_kept_answers", lambda _edge: None)
     return Away(sqlite_database)
 
 
@@ -176,46 +177,101 @@ def test_a_heart_that_never_beat_can_be_stopped(away: Away) -> None:
     Heartbeat(edge).stop()
 
 
-class Rounds:
-    """Stands in for a part of the sweeper: fails as told, and stops it after so many rounds."""
+class Stages:
+    """Stands in for the stages of the sweeper: one by one they fail as told, and the last one ends the sweeping."""
 
-    __name__ = "sweep"
-
-    def __init__(self, stopped: Event, *failures: Exception | None) -> None:
+    def __init__(self, *failures: Exception | None) -> None:
         self.failures = list(failures)
         self.done = 0
-        self.stopped = stopped
+        self.stopped = Event()
 
-    def __call__(self, _edge: object) -> None:
+    def __call__(self, _session: Session) -> None:
+        failure = self.failures[self.done]
         self.done += 1
-        failure = self.failures.pop(0)
-        if not self.failures:
+        if self.done == len(self.failures):
             self.stopped.set()
         if failure:
             raise failure
 
 
-def test_the_sweeper_goes_on_after_a_round_that_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stopped = Event()
-    gone, unsent = OperationalError("SELECT", {}, OSError("gone")), NotSent("refused")
-    sweeps = Rounds(stopped, gone, None, unsent, None)
-    markets = Rounds(Event(), unsent, None)
+GONE, UNSENT, BUG = (
+    OperationalError("SELECT", {}, OSError("gone")),
+    NotSent("refused"),
+    KeyError("a row nobody foresaw"),
+)
+
+
+@pytest.fixture
+def sweeping(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stages]:
+    """Replace the stages by some that fail as told; what is about the provider does nothing."""
+    for name in ("probe_account", "read_market"):
+        monkeypatch.setattr(relay, name, lambda _edge: None)
     monkeypatch.setattr(relay, "SWEEP_SECONDS", 0.0)
-    monkeypatch.setattr(relay, "sweep", sweeps)
-    monkeypatch.setattr(relay, "read_market", markets)
-    edge: Any = None
+
+    def replaced(a_round: int, *failures: Exception | None) -> Stages:
+        stages = Stages(*failures)
+        monkeypatch.setattr(relay, "STAGES", (stages,) * a_round)
+        return stages
+
+    return replaced
+
+
+@pytest.mark.parametrize("failure", [GONE, UNSENT, BUG], ids=["database", "provider", "bug"])
+def test_a_stage_that_fails_is_named_and_stops_no_other(
+    away: Away, sweeping: Callable[..., Stages], failure: Exception
+) -> None:
+    edge: Any = away
+    stages = sweeping(3, None, failure, None)
     with capture_logs() as logs:
-        run_sweeper(edge, stopped, tmp_path / "ready")
-    assert (sweeps.done, markets.done) == (4, 2)
-    assert [log["error"] for log in logs] == ["NotSent", "OperationalError", "NotSent"]
+        assert not relay.sweep(edge)
+    assert stages.done == 3
+    assert [(log["event"], log["of"], log["error"]) for log in logs] == [
+        ("sweep_failed", __name__, type(failure).__name__)
+    ]
+
+
+def test_without_that_care_the_stages_behind_it_wait_for_ever(
+    away: Away, sweeping: Callable[..., Stages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge: Any = away
+    stages = sweeping(3, None, BUG, None)
+    monkeypatch.setattr(relay, "_attempt", lambda _what, action, *given: action(*given) or True)
+    with pytest.raises(KeyError):
+        relay.sweep(edge)
+    assert stages.done == 2
+
+
+def test_the_sweeper_goes_on_after_a_round_that_failed(
+    away: Away, sweeping: Callable[..., Stages], tmp_path: Path
+) -> None:
+    edge: Any = away
+    stages = sweeping(1, GONE, None, BUG, None)
+    with capture_logs() as logs:
+        run_sweeper(edge, stages.stopped, tmp_path / "ready")
+    assert stages.done == 4
+    assert [log["error"] for log in logs] == ["OperationalError", "KeyError"]
     assert (tmp_path / "ready").exists()
 
 
-def test_the_sweeper_is_not_ready_before_a_round_went_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stopped = Event()
-    monkeypatch.setattr(relay, "SWEEP_SECONDS", 0.0)
-    monkeypatch.setattr(relay, "sweep", Rounds(stopped, OperationalError("SELECT", {}, OSError("gone"))))
-    monkeypatch.setattr(relay, "read_market", Rounds(Event(), None))
-    edge: Any = None
-    run_sweeper(edge, stopped, tmp_path / "ready")
+def test_the_sweeper_is_not_ready_before_a_round_went_well(
+    away: Away, sweeping: Callable[..., Stages], tmp_path: Path
+) -> None:
+    edge: Any = away
+    run_sweeper(edge, sweeping(1, BUG).stopped, tmp_path / "ready")
     assert not (tmp_path / "ready").exists()
+
+
+def test_a_market_that_could_not_be_read_is_read_again_in_the_next_round(
+    away: Away, sweeping: Callable[..., Stages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge: Any = away
+    stages, reads = sweeping(1, None, None, None), iter([UNSENT, None])
+
+    def read(_edge: object) -> None:
+        failure = next(reads)
+        if failure:
+            raise failure
+
+    monkeypatch.setattr(relay, "read_market", read)
+    run_sweeper(edge, stages.stopped)
+    assert next(reads, "both were read") == "both were read"
