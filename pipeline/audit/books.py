@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, exists, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from pipeline.audit.report import Faults, Finding, Scope, finding
@@ -21,8 +21,8 @@ from pipeline.ledger.models import (
 )
 from pipeline.ledger.money import dollars
 from pipeline.speech.models import Take
-from pipeline.voices.models import Attempt
-from pipeline.voices.rules import AttemptState
+from pipeline.voices.models import Attempt, Orphan, Voice
+from pipeline.voices.rules import GONE, AttemptState, OrphanState
 
 CHARGES = (TransferKind.CLONE, TransferKind.DESIGN, TransferKind.SPEECH)
 BATCH = 1_000
@@ -116,8 +116,9 @@ def held_for_open_rows(scope: Scope) -> Finding:
     free = query.where(is_open, or_(Hold.attempt.is_(None), Hold.state != HoldState.OPEN))
     faults.add_all(scope, free, lambda row: f"it is {row[1]}, and its hold is {row[2] or 'missing'}")
     spent = Attempt.state.in_((AttemptState.SUCCEEDED, AttemptState.WRITTEN_OFF))
-    # Where the provider charges at the first use, a voice that was made keeps its hold until it speaks.
-    wrong = or_(and_(spent, Hold.state == HoldState.RELEASED), and_(~spent, ~is_open, Hold.state != HoldState.RELEASED))
+    # Where the provider charges at the first use, a voice that was made keeps its hold until it speaks or is lost.
+    freed = and_(spent, ~_has_lost_its_voice(), Hold.state == HoldState.RELEASED)
+    wrong = or_(freed, and_(~spent, ~is_open, Hold.state != HoldState.RELEASED))
     faults.add_all(scope, query.where(wrong), lambda row: f"it is {row[1]}, and its hold is {row[2]}")
     for attempt, why in _idle_holds(scope):
         faults.add(attempt, why)
@@ -185,7 +186,8 @@ def _tell(told: dict[str, Sums], scope: Scope, owners: list[str | None], sums: S
 
 def _idle_holds(scope: Scope) -> Iterator[tuple[str, str]]:
     """Find open holds of which no row is under way. Those of attempts are compared in SQL; the rest are of takes."""
-    made = Hold.attempt.in_(select(Attempt.id))
+    adopted = select(Orphan.id).where(Orphan.state == OrphanState.ADOPTED)
+    made = Hold.attempt.in_(select(Attempt.id)) | Hold.attempt.in_(adopted)
     query = select(Hold.attempt).where(Hold.state == HoldState.OPEN, ~made, *scope.mine(Hold.account_id))
     for attempts in scope.session.scalars(query).partitions(BATCH):
         takes = {attempt.partition("#")[0] for attempt in attempts}
@@ -196,6 +198,12 @@ def _idle_holds(scope: Scope) -> Iterator[tuple[str, str]]:
                 yield attempt, "money is held for it, and there is no such attempt"
             elif state.is_final():
                 yield attempt, f"money is held for it, and its take is {state}"
+
+
+def _has_lost_its_voice() -> ColumnElement[bool]:
+    same = and_(Voice.id == Attempt.voice_id, Voice.provider_voice_id == Attempt.provider_voice_id)
+    has_it = exists().where(same, func.coalesce(Voice.problem, "") != GONE).correlate(Attempt)
+    return and_(Attempt.state == AttemptState.SUCCEEDED, ~has_it)
 
 
 def _add_bad_refunds(scope: Scope, faults: Faults) -> None:

@@ -8,7 +8,7 @@ from pipeline.intake.rules import Talent
 
 NORMALISER_VERSION = 1
 """Counts up when recordings are normalised differently; the key of the normalised form holds it."""
-PASSING = frozenset({"reference_altered", "reference_missing", "reference_unpreparable"})
+PASSING = frozenset({"reference_altered", "reference_missing", "reference_unpreparable", "reference_lost"})
 """Refusals that are not about the recording itself: declared again, it gets another try."""
 
 
@@ -58,6 +58,17 @@ def missing() -> Problem:
         measured="no object",
         allowed="the recording, uploaded before the run was started",
         hint="Submit the recording again.",
+    )
+
+
+def lost() -> Problem:
+    """Say that the bucket no longer holds the normalised form."""
+    return Problem(
+        code="reference_lost",
+        message="the normalised recording is gone from the bucket",
+        measured="no object",
+        allowed="the recording as it was prepared",
+        hint="Apply again: it is prepared anew from the original.",
     )
 
 

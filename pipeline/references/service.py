@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from pipeline.audio import AudioRejected, AudioToolFailed, PreparedReference, ReferenceRules, prepare_reference
@@ -19,7 +19,16 @@ from pipeline.errors import ConsentRequired
 from pipeline.intake.rules import Consent as ConsentRecord
 from pipeline.intake.rules import Talent
 from pipeline.references.models import FILENAME_LIMIT, Consent, Reference, ReferenceState
-from pipeline.references.rules import PASSING, altered, consent_digest, missing, normalised_key, oversized, unpreparable
+from pipeline.references.rules import (
+    PASSING,
+    altered,
+    consent_digest,
+    lost,
+    missing,
+    normalised_key,
+    oversized,
+    unpreparable,
+)
 from pipeline.storage.port import ObjectExists, ObjectMissing, ObjectStore, ObjectTooLarge, StorageError
 
 LEASE_SECONDS = 120
@@ -152,6 +161,12 @@ def settle(session: Session, job: Job, outcome: Outcome) -> None:
         case StorageError():
             # The bucket's fault and not the recording's: it does not count, and the sweeper announces it again.
             leases.settle(session, Reference, job.id, job.fence, state=ReferenceState.RECEIVED, attempt=job.attempt - 1)
+
+
+def lose(session: Session, reference_id: str) -> None:
+    """Note that the normalised form of a recording is gone; declared again, it is prepared anew from its original."""
+    ready = update(Reference).where(Reference.id == reference_id, Reference.state == ReferenceState.READY)
+    session.execute(ready.values(state=ReferenceState.REFUSED, problems=[asdict(lost())]))
 
 
 def sweep(session: Session) -> None:

@@ -6,6 +6,7 @@ from pipeline.ledger.prices import load_prices
 from pipeline.ledger.service import known_spend
 from pipeline.provider.errors import ProviderError, RateLimited
 from pipeline.provider.port import Balances
+from pipeline.storage.port import ObjectMissing
 from pipeline.voices import service as voices
 from workers.app import task
 
@@ -52,7 +53,12 @@ def make(edge: Edge, attempt_id: str) -> None:
         spend = known_spend(session, edge.provider.name)
     if job is None:
         return
-    recording = voices.recording(edge.store, job)
+    try:
+        recording = voices.recording(edge.store, job)
+    except ObjectMissing:
+        with edge.write() as session:
+            voices.lose_recording(session, attempt_id)
+        return
     before = voices.Before(spend, voices.balance(edge.provider))
     admission = edge.admit(
         lambda session: voices.begin(session, job, holder=edge.holder, timeout=edge.clone_timeout, before=before),

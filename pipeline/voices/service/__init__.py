@@ -5,7 +5,7 @@ from pipeline.voices.service.deciding import Action, Decided, decide, orphans, u
 from pipeline.voices.service.marking import fail, lose
 from pipeline.voices.service.reconciling import Doubted, balances, doubted, look, resolve
 from pipeline.voices.service.sending import Before, Claim, Job, balance, begin, call, job, recording, request
-from pipeline.voices.service.settling import pay_first_use, settle
+from pipeline.voices.service.settling import lose_recording, pay_first_use, settle
 from pipeline.voices.service.sweeping import stop_run, sweep
 from pipeline.voices.service.wanting import WantedVoice, find, hand_over, refuse, reserve, reserve_cloned, want
 
@@ -30,6 +30,7 @@ __all__ = [
     "job",
     "look",
     "lose",
+    "lose_recording",
     "orphans",
     "pay_first_use",
     "recording",

@@ -12,10 +12,11 @@ from pipeline.db.leases import rowcount
 from pipeline.errors import Conflict, NotFound, UsageError
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import TransferKind
+from pipeline.provider.port import Capabilities, ChargeMoment
 from pipeline.voices.models import Attempt, Orphan, Voice
-from pipeline.voices.rules import AttemptState, Move, OrphanState, VoiceKind, VoiceState
+from pipeline.voices.rules import AttemptState, Move, OrphanState, VoiceState
 from pipeline.voices.service.marking import fail
-from pipeline.voices.service.settling import disprove, move, own, pay
+from pipeline.voices.service.settling import disprove, is_taken, lapses_at, move, own, pay
 
 LISTING = "`callsheet reconcile` lists what waits."
 
@@ -56,21 +57,22 @@ def orphans(session: Session, account_id: str) -> Sequence[Orphan]:
     return session.scalars(query.order_by(Orphan.id)).all()
 
 
-def decide(session: Session, account_id: str, subject: str, decided: Decided) -> None:
+def decide(session: Session, account_id: str, subject: str, decided: Decided, *, capabilities: Capabilities) -> None:
     """Carry out a person's decision about an attempt or an orphan of the account.
 
     Raises:
         NotFound: the account has no such attempt or orphan.
         Conflict: it waits for evidence still, or was decided before.
         UsageError: the decision does not fit, or gives no reason.
+        BudgetExceeded: a voice is adopted whose fee falls due when it first speaks, and a cap has no room for it.
     """
     if not decided.reason.strip():
         raise UsageError("A decision about money needs a reason.", hint='Add --reason "what you have found out".')
     orphan = session.get(Orphan, subject, with_for_update=True)
     if orphan is not None and orphan.account_id == account_id:
-        before = _decide_orphan(session, orphan, decided)
+        before = _decide_orphan(session, orphan, decided, capabilities)
     else:
-        before = _decide_attempt(session, account_id, subject, decided)
+        before = _decide_attempt(session, account_id, subject, decided, capabilities)
     ledger.decide(
         session,
         account_id=account_id,
@@ -82,7 +84,9 @@ def decide(session: Session, account_id: str, subject: str, decided: Decided) ->
     )
 
 
-def _decide_attempt(session: Session, account_id: str, attempt_id: str, decided: Decided) -> str:
+def _decide_attempt(
+    session: Session, account_id: str, attempt_id: str, decided: Decided, capabilities: Capabilities
+) -> str:
     attempt = session.get(Attempt, attempt_id, with_for_update=True)
     if attempt is None or attempt.account_id != account_id:
         raise NotFound(f"There is no attempt {attempt_id}.", hint=LISTING)
@@ -90,41 +94,48 @@ def _decide_attempt(session: Session, account_id: str, attempt_id: str, decided:
         raise Conflict(f"The evidence for {attempt_id} is still being looked for.", hint="Wait until it has an end.")
     if attempt.state is not AttemptState.OPERATOR:
         raise Conflict(f"{attempt_id} waits for no decision: it is {attempt.state}.", hint=LISTING)
+    before = attempt.verdict or ""
     match decided.action:
         case Action.ADOPT:
-            _adopt(session, attempt, _checked_id(session, attempt.voice_id, attempt.provider, decided))
+            _adopt(session, attempt, _checked_id(session, attempt, decided), capabilities)
         case Action.ALLOW:
             disprove(session, attempt, "released", "A person has found that it did not happen.", move_by=Move.ALLOW)
         case Action.WRITE_OFF:
-            _write_off(session, attempt)
+            _write_off(session, attempt, capabilities)
         case Action.DISCARD:
             raise UsageError(
                 f"{attempt_id} cannot be discarded: money is held for it.",
                 hint="Allow a new attempt if it was not charged, write it off if it was, or adopt the voice.",
             )
-    return attempt.verdict or ""
+    return before
 
 
-def _adopt(session: Session, attempt: Attempt, provider_voice_id: str) -> None:
+def _adopt(session: Session, attempt: Attempt, provider_voice_id: str, capabilities: Capabilities) -> None:
     values = {"provider_voice_id": provider_voice_id, "error_kind": None, "error": None, "settled_at": now_ms()}
     move(session, attempt, Move.ADOPT, **values)
-    pay(session, attempt, None)
-    own(session, attempt, provider_voice_id, lapses_at=None)
+    if capabilities.charge_moment is not ChargeMoment.FIRST_USE:
+        pay(session, attempt, None)
+    own(session, attempt, provider_voice_id, lapses_at=lapses_at(session, attempt, None, capabilities))
 
 
-def _write_off(session: Session, attempt: Attempt) -> None:
+def _write_off(session: Session, attempt: Attempt, capabilities: Capabilities) -> None:
+    if capabilities.charge_moment is ChargeMoment.FIRST_USE:
+        raise UsageError(
+            f"{attempt.provider} charges for a voice when it first speaks: nothing was charged for {attempt.id}.",
+            hint="Allow a new attempt: it sets the money free.",
+        )
     move(session, attempt, Move.WRITE_OFF, settled_at=now_ms())
     loss = ledger.Payment(TransferKind.LOSS, attempt.provider, None, attempt.voice_id)
     ledger.settle(session, attempt.id, loss)
     fail(session, attempt.voice_id, "written_off", "It was charged, and the voice could not be had.")
 
 
-def _decide_orphan(session: Session, orphan: Orphan, decided: Decided) -> str:
+def _decide_orphan(session: Session, orphan: Orphan, decided: Decided, capabilities: Capabilities) -> str:
     if orphan.state is not OrphanState.OPEN:
         raise Conflict(f"{orphan.id} is {orphan.state} already.", hint=LISTING)
     match decided.action:
         case Action.ADOPT:
-            _adopt_orphan(session, orphan)
+            _adopt_orphan(session, orphan, decided, capabilities)
         case Action.DISCARD:
             orphan.state = OrphanState.DISCARDED
         case _:
@@ -135,28 +146,47 @@ def _decide_orphan(session: Session, orphan: Orphan, decided: Decided) -> str:
     return OrphanState.OPEN
 
 
-def _adopt_orphan(session: Session, orphan: Orphan) -> None:
+def _adopt_orphan(session: Session, orphan: Orphan, decided: Decided, capabilities: Capabilities) -> None:
+    if decided.provider_voice_id and decided.provider_voice_id.strip() != orphan.provider_voice_id:
+        raise UsageError(
+            f"{orphan.id} is the voice {orphan.provider_voice_id}, not {decided.provider_voice_id}.",
+            hint=f"Adopt {orphan.provider_voice_id}, or discard it.",
+        )
+    attempt = session.get_one(Attempt, orphan.attempt_id)
+    if is_taken(session, attempt, orphan.provider_voice_id):
+        raise Conflict(f"{orphan.provider_voice_id} belongs to another voice here.", hint="Discard this one.")
     live = (Attempt.voice_id == orphan.voice_id, Attempt.state.in_([s for s in AttemptState if s.is_open()]))
     if session.scalar(select(exists().where(*live))):
         raise Conflict(f"{orphan.voice_id} is being made by another attempt.", hint="Decide once that attempt is over.")
+    if not orphan.cost:
+        _hold_fee(session, orphan, attempt)
     ours = update(Voice).where(Voice.id == orphan.voice_id, Voice.state.in_((VoiceState.FAILED, VoiceState.WANTED)))
     if not rowcount(session, ours.values(state=VoiceState.READY, provider_voice_id=orphan.provider_voice_id)):
         raise Conflict(f"{orphan.voice_id} has a voice already.", hint="Discard this one, or keep it for later.")
     orphan.state = OrphanState.ADOPTED
-    attempt = session.get_one(Attempt, orphan.attempt_id)
-    own(session, attempt, orphan.provider_voice_id, lapses_at=None)
+    own(session, attempt, orphan.provider_voice_id, lapses_at=lapses_at(session, attempt, None, capabilities))
 
 
-def _checked_id(session: Session, voice_id: str, provider: str, decided: Decided) -> str:
+def _hold_fee(session: Session, orphan: Orphan, attempt: Attempt) -> None:
+    """Hold the fee of a voice that was free to make: it falls due when the voice first speaks."""
+    ledger.hold(
+        session,
+        account_id=orphan.account_id,
+        run_id=attempt.run_id,
+        provider=orphan.provider,
+        attempt=orphan.id,
+        amount=attempt.price,
+    )
+
+
+def _checked_id(session: Session, attempt: Attempt, decided: Decided) -> str:
     named = (decided.provider_voice_id or "").strip()
     if not named:
         raise UsageError("Which voice is adopted?", hint="Name the provider's voice id: --adopt VOICE_ID.")
-    twin = exists().where(
-        Voice.provider == provider,
-        Voice.provider_voice_id == named,
-        Voice.id != voice_id,
-        Voice.kind != VoiceKind.SYSTEM,
-    )
-    if session.scalar(select(twin)):
+    if is_taken(session, attempt, named):
         raise Conflict(f"The voice {named} belongs to another voice here.", hint="Check the id with the provider.")
+    late = (Orphan.provider == attempt.provider, Orphan.provider_voice_id == named, Orphan.state == OrphanState.OPEN)
+    orphan_id = session.scalar(select(Orphan.id).where(*late, Orphan.account_id == attempt.account_id))
+    if orphan_id:
+        raise Conflict(f"The voice {named} came too late for another attempt.", hint=f"Adopt {orphan_id} instead.")
     return named

@@ -1,13 +1,16 @@
 """How far a voice is, and who is told of it."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from pipeline.db.events import emit
+from pipeline.db.leases import rowcount
 from pipeline.ledger import service as ledger
 from pipeline.provider.errors import MESSAGE_LIMIT
-from pipeline.voices.models import Attempt, Voice
-from pipeline.voices.rules import GONE, AttemptState, VoiceState
+from pipeline.voices.models import Attempt, Orphan, Voice
+from pipeline.voices.rules import GONE, AttemptState, OrphanState, VoiceState
 
 
 def mark(session: Session, voice_id: str, state: VoiceState, problem: str, message: str) -> None:
@@ -27,9 +30,17 @@ def lose(session: Session, voice_id: str, message: str) -> None:
 
     A fee that falls due when a voice first speaks will never fall due for this one: its money is free.
     """
-    flagged = update(Voice).where(Voice.id == voice_id)
-    session.execute(flagged.values(problem=GONE, message=message[:MESSAGE_LIMIT]))
-    made = (Attempt.voice_id == voice_id, Attempt.state == AttemptState.SUCCEEDED)
-    for attempt_id in session.scalars(select(Attempt.id).where(*made)).all():
-        ledger.release(session, attempt_id)
+    # One that is being made anew has nothing to do with what is heard of the old one.
+    flagged = update(Voice).where(Voice.id == voice_id, Voice.state == VoiceState.READY)
+    if not rowcount(session, flagged.values(problem=GONE, message=message[:MESSAGE_LIMIT])):
+        return
+    for held in fees_due(session, voice_id):
+        ledger.release(session, held)
     emit(session, "voice.failed", voice_id)
+
+
+def fees_due(session: Session, voice_id: str) -> Sequence[str]:
+    """Return what a voice was made or adopted by: where its fee falls due at its first words, it is held for these."""
+    made = select(Attempt.id).where(Attempt.voice_id == voice_id, Attempt.state == AttemptState.SUCCEEDED)
+    adopted = select(Orphan.id).where(Orphan.voice_id == voice_id, Orphan.state == OrphanState.ADOPTED)
+    return [*session.scalars(made.order_by(Attempt.id)), *session.scalars(adopted.order_by(Orphan.id))]

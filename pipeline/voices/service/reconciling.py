@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from pipeline import crash
 from pipeline.db.clock import now_ms
 from pipeline.ledger import service as ledger
-from pipeline.provider.errors import ProviderError
+from pipeline.provider.errors import MESSAGE_LIMIT, ProviderError
 from pipeline.provider.port import Balances, Capabilities, Doubt, Finding, Truth, VoiceProvider
 from pipeline.storage.port import ObjectStore, StorageError
 from pipeline.voices.models import Attempt
 from pipeline.voices.rules import AttemptState, Move, judge, next_check_ms, quiet_at
 from pipeline.voices.service.sending import Job, describe, recording, request
-from pipeline.voices.service.settling import disprove, refer, succeed, tell_next
+from pipeline.voices.service.settling import disprove, refer, take_in, tell_next
+
+AWAY = "away"
+"""The source of a finding where nobody could be asked."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def look(provider: VoiceProvider, store: ObjectStore, doubted: Doubted, balances
         sent = recording(store, doubted.job) if provider.capabilities().client_chosen_id else b""
         found = provider.reconcile_voice(Doubt(request(doubted.job, sent), doubted.price, balances))
     except (ProviderError, StorageError) as error:
-        found = Finding(Truth.UNKNOWN, "none", f"The evidence could not be looked at: {error}")
+        found = Finding(Truth.UNKNOWN, AWAY, f"The evidence could not be looked at: {error}")
     crash.here("in_reconcile")
     return found
 
@@ -80,32 +83,35 @@ def resolve(
     """Settle an attempt by evidence; False where it proves nothing yet and is looked at again later."""
     attempt = session.get_one(Attempt, doubted.job.id, populate_existing=True, with_for_update=True)
     if attempt.state is not AttemptState.AMBIGUOUS or attempt.fence != doubted.fence:
-        return True  # settled by whoever was faster
-    quiet = _is_quiet(session, attempt, capabilities, quiescence_seconds)
-    judged = judge(found.truth, quiet=quiet, may_show_later=capabilities.lists_own_voices)
+        if found.voice is not None:  # somebody was faster, perhaps without having seen the voice
+            take_in(session, attempt, found.voice, capabilities=capabilities)
+        return True
+    # Nothing is given up early because nobody could be asked: that is as often the cause of the doubt itself.
+    ended = bool(attempt.sender_ended) and found.source != AWAY
+    quiet = decided_by(attempt, capabilities, quiescence_seconds, sender_ended=ended)
+    is_quiet = bool(session.scalar(select(now_ms() >= quiet)))
+    # The voice of a call that was charged may show in the list, or be in the answer its sender is still waiting for.
+    may_show_later = capabilities.lists_own_voices or not attempt.sender_ended
+    judged = judge(found.truth, quiet=is_quiet, may_show_later=may_show_later)
     if judged.move is Move.SUCCEED and found.voice is not None:
-        succeed(session, attempt, found.voice, capabilities=capabilities)
+        take_in(session, attempt, found.voice, capabilities=capabilities)
     elif judged.move is Move.DISPROVE:
         disprove(session, attempt, "not_made", found.told)
     elif judged.move is Move.REFER:
         refer(session, attempt, judged.verdict or "unknown", found.told)
     else:
-        _look_again(session, attempt, found.told, _quiet_at(attempt, capabilities, quiescence_seconds))
+        _look_again(session, attempt, found.told, quiet)
     if judged.move is not None:
         tell_next(session, attempt.provider)
     crash.here("reconcile_tx")
     return judged.move is not None
 
 
-def _is_quiet(session: Session, attempt: Attempt, capabilities: Capabilities, quiescence_seconds: float) -> bool:
-    since = _quiet_at(attempt, capabilities, quiescence_seconds)
-    return bool(session.scalar(select(exists().where(Attempt.id == attempt.id, now_ms() >= since))))
-
-
-def _quiet_at(attempt: Attempt, capabilities: Capabilities, quiescence_seconds: float) -> int:
+def decided_by(attempt: Attempt, capabilities: Capabilities, quiescence_seconds: float, *, sender_ended: bool) -> int:
+    """Return when the evidence for an attempt in doubt is final, in milliseconds of the database's clock."""
     return quiet_at(
         attempt.doubted_at or 0,
-        sender_ended=bool(attempt.sender_ended),
+        sender_ended=sender_ended,
         quiescence_ms=int(quiescence_seconds * 1000),
         lateness_ms=int(capabilities.lateness_seconds * 1000),
     )
@@ -115,6 +121,6 @@ def _look_again(session: Session, attempt: Attempt, told: str, quiet: int) -> No
     # Not later than the moment from which absence counts: until then others may wait for this one.
     soon = now_ms() + next_check_ms(attempt.checks)
     waiting = update(Attempt).where(Attempt.id == attempt.id, Attempt.state == AttemptState.AMBIGUOUS)
-    values = {"checks": attempt.checks + 1, "error": told[:500], "holder": None, "lease_until": None}
+    values = {"checks": attempt.checks + 1, "error": told[:MESSAGE_LIMIT], "holder": None, "lease_until": None}
     session.execute(waiting.values(not_before=soon, **values))
     session.execute(waiting.where(Attempt.not_before > quiet, now_ms() < quiet).values(not_before=quiet))

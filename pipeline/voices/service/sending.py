@@ -61,10 +61,10 @@ class Claim:
 
 
 def job(session: Session, attempt_id: str) -> Job | None:
-    """Return what a reserved attempt asks for, or None where there is nothing to send."""
+    """Return what a reserved attempt asks for, or None where there is nothing to send, or another is under way."""
     due = (Attempt.id == attempt_id, Attempt.state == AttemptState.RESERVED, Attempt.not_before <= now_ms())
     attempt = session.scalar(select(Attempt).where(*due))
-    return describe(session, attempt) if attempt else None
+    return None if attempt is None or _must_wait(session, attempt) else describe(session, attempt)
 
 
 def describe(session: Session, attempt: Attempt) -> Job:
@@ -110,7 +110,7 @@ def begin(session: Session, job: Job, *, holder: str, timeout: float, before: Be
     """
     send_by = time.monotonic() + LEASE_MARGIN_SECONDS
     attempt = session.get_one(Attempt, job.id)
-    if intake.is_stopped(session, attempt.run_id) or (attempt.exclusive and _is_under_way(session, attempt.provider)):
+    if intake.is_stopped(session, attempt.run_id) or _must_wait(session, attempt):
         return None
     crash.here("before_sending_commit")
     states = (AttemptState.RESERVED, AttemptState.SENDING)
@@ -157,9 +157,11 @@ def request(job: Job, recording: bytes) -> CloneRequest | DesignRequest:
     )
 
 
-def _is_under_way(session: Session, provider: str) -> bool:
+def _must_wait(session: Session, attempt: Attempt) -> bool:
+    """Tell whether another attempt is under way with a provider whose balance is the evidence."""
     under_way = Attempt.state.in_((AttemptState.SENDING, AttemptState.AMBIGUOUS))
-    return bool(session.scalar(select(exists().where(Attempt.provider == provider, under_way))))
+    other = exists().where(Attempt.provider == attempt.provider, under_way)
+    return bool(attempt.exclusive) and bool(session.scalar(select(other)))
 
 
 def _note_before(session: Session, attempt: Attempt, before: Before) -> None:

@@ -14,8 +14,9 @@ from pipeline.intake import service as intake
 from pipeline.ledger import provider_account
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import TransferKind
-from pipeline.provider.errors import AccountBlocked, ProviderError
+from pipeline.provider.errors import MESSAGE_LIMIT, AccountBlocked, ProviderError
 from pipeline.provider.port import Capabilities, ChargeMoment, VoiceResult
+from pipeline.references import service as references
 from pipeline.voices.models import Attempt, Orphan, Voice
 from pipeline.voices.rules import (
     MAX_ATTEMPTS,
@@ -28,10 +29,11 @@ from pipeline.voices.rules import (
     late_move,
     verdict,
 )
-from pipeline.voices.service.marking import fail, mark
+from pipeline.voices.service.marking import fail, fees_due, mark
 from pipeline.voices.service.sending import Claim
 
 RETRY_SECONDS = 5.0
+REFERENCE_LOST = "reference_lost"
 
 log = structlog.get_logger()
 
@@ -43,29 +45,44 @@ def settle(session: Session, claim: Claim, outcome: VoiceResult | ProviderError,
     waits for any more is kept as an orphan.
     """
     attempt = session.get_one(Attempt, claim.attempt_id, populate_existing=True, with_for_update=True)
-    in_time = attempt.state is AttemptState.SENDING and attempt.fence == claim.fence
-    if isinstance(outcome, VoiceResult):
-        if not succeed(session, attempt, outcome, capabilities=capabilities):
-            _keep_orphan(session, attempt, outcome)
-    elif in_time:
+    # A claim is followed by another only where its own answer has put the attempt back: of that call it knows nothing.
+    is_latest = attempt.fence == claim.fence
+    if isinstance(outcome, VoiceResult) and is_latest:
+        take_in(session, attempt, outcome, capabilities=capabilities)
+    elif isinstance(outcome, VoiceResult):
+        _keep_orphan(session, attempt, outcome)
+    elif is_latest and attempt.state is AttemptState.SENDING:
         _miss(session, attempt, outcome)
-    else:
+    elif is_latest:
         _miss_late(session, attempt, outcome)
     crash.here("in_result_tx")
     tell_next(session, attempt.provider)
 
 
-def succeed(session: Session, attempt: Attempt, made: VoiceResult, *, capabilities: Capabilities) -> bool:
-    """Make the voice ours; False where the attempt's state allows it no more, and nothing was changed."""
-    if _is_taken(session, attempt, made.provider_voice_id):
-        return refer(session, attempt, "unknown", f"the voice id {made.provider_voice_id} belongs to another row")
-    values = {"provider_voice_id": made.provider_voice_id, "evidence": made.raw, "settled_at": now_ms()}
-    if not move(session, attempt, Move.SUCCEED, error_kind=None, error=None, verdict=None, **values):
-        return False
-    if capabilities.charge_moment is not ChargeMoment.FIRST_USE:
-        pay(session, attempt, made.cost.charged_micros)
-    own(session, attempt, made.provider_voice_id, lapses_at=_lapses_at(session, attempt, made, capabilities))
-    return True
+def take_in(session: Session, attempt: Attempt, made: VoiceResult, *, capabilities: Capabilities) -> None:
+    """Make a voice ours that an attempt has brought; where nobody waits for it any more it is kept as an orphan."""
+    if is_taken(session, attempt, made.provider_voice_id):
+        done = _refer_taken(session, attempt, made)
+    else:
+        done = _succeed(session, attempt, made, capabilities)
+    if not done:
+        _keep_orphan(session, attempt, made)
+
+
+def is_taken(session: Session, attempt: Attempt, provider_voice_id: str) -> bool:
+    """Tell whether one of the provider's voices is known to us as that of another voice or attempt."""
+    voice = exists().where(
+        Voice.provider == attempt.provider,
+        Voice.provider_voice_id == provider_voice_id,
+        Voice.id != attempt.voice_id,
+        Voice.kind != VoiceKind.SYSTEM,
+    )
+    other = exists().where(
+        Attempt.provider == attempt.provider,
+        Attempt.provider_voice_id == provider_voice_id,
+        Attempt.id != attempt.id,
+    )
+    return bool(session.scalar(select(voice | other)))
 
 
 def own(session: Session, attempt: Attempt, provider_voice_id: str, *, lapses_at: int | None) -> None:
@@ -86,15 +103,25 @@ def own(session: Session, attempt: Attempt, provider_voice_id: str, *, lapses_at
 
 def pay(session: Session, attempt: Attempt, charged: int | None) -> None:
     """Turn an attempt's hold into a charge in micro-dollars; None where nobody said how much."""
-    kind = TransferKind.DESIGN if attempt.kind is VoiceKind.DESIGNED else TransferKind.CLONE
-    ledger.settle(session, attempt.id, ledger.Payment(kind, attempt.provider, charged, attempt.voice_id))
+    payment = ledger.Payment(_kind(attempt.kind), attempt.provider, charged, attempt.voice_id)
+    ledger.settle(session, attempt.id, payment)
 
 
 def pay_first_use(session: Session, voice_id: str) -> None:
     """Book the fee of a voice whose provider charges it when the voice first speaks; harmless for any other."""
-    made = (Attempt.voice_id == voice_id, Attempt.state == AttemptState.SUCCEEDED)
-    for attempt in session.scalars(select(Attempt).where(*made)):
-        pay(session, attempt, None)
+    voice = session.get_one(Voice, voice_id)
+    for held in fees_due(session, voice_id):
+        ledger.settle(session, held, ledger.Payment(_kind(voice.kind), voice.provider, None, voice_id))
+
+
+def lapses_at(session: Session, attempt: Attempt, made_at_ms: int | None, capabilities: Capabilities) -> int | None:
+    """Return when the provider deletes a voice that does not speak, by the provider's clock."""
+    if capabilities.activation_deadline_seconds is None:
+        return None
+    # Where nobody says when it was made it was when the request was sent, at the earliest.
+    ago = select(now_ms() - func.coalesce(Attempt.sent_at, now_ms())).where(Attempt.id == attempt.id)
+    made_at = made_at_ms or provider_account.provider_now(session, attempt.provider) - (session.scalar(ago) or 0)
+    return made_at + capabilities.activation_deadline_seconds * 1000
 
 
 def doubt(session: Session, attempt: Attempt, kind: str, message: str, *, raw: str = "", sender_ended: bool) -> None:
@@ -106,9 +133,11 @@ def doubt(session: Session, attempt: Attempt, kind: str, message: str, *, raw: s
         emit(session, "attempt.doubted", attempt.id)
 
 
-def refer(session: Session, attempt: Attempt, why: str, message: str) -> bool:
+def refer(session: Session, attempt: Attempt, why: str, message: str, *, raw: str | None = None) -> bool:
     """Hand an attempt to a person: no evidence tells what became of it, or the voice it paid for is lost."""
-    if not move(session, attempt, Move.REFER, verdict=why, error=message[:500], settled_at=now_ms()):
+    seen = attempt.evidence if raw is None else raw
+    told = {"verdict": why, "error": message[:MESSAGE_LIMIT], "evidence": seen}
+    if not move(session, attempt, Move.REFER, settled_at=now_ms(), **told):
         return False
     mark(session, attempt.voice_id, VoiceState.UNCLEAR, "needs_reconcile", message)
     emit(session, "voice.failed", attempt.voice_id)
@@ -118,16 +147,27 @@ def refer(session: Session, attempt: Attempt, why: str, message: str) -> bool:
 
 def disprove(session: Session, attempt: Attempt, kind: str, message: str, *, move_by: Move = Move.DISPROVE) -> bool:
     """Record that an attempt did not happen: its money is free, and the voice is made by a new one."""
-    if not move(session, attempt, move_by, error_kind=kind, error=message[:500], settled_at=now_ms()):
+    if not move(session, attempt, move_by, error_kind=kind, error=message[:MESSAGE_LIMIT], settled_at=now_ms()):
         return False
     ledger.release(session, attempt.id)
-    tries = select(func.count()).where(Attempt.voice_id == attempt.voice_id, Attempt.run_id == attempt.run_id)
+    in_vain = (Attempt.voice_id == attempt.voice_id, Attempt.run_id == attempt.run_id)
+    tries = select(func.count()).where(*in_vain, Attempt.state == AttemptState.RELEASED)
     if (session.scalar(tries) or 0) < MAX_ATTEMPTS and not intake.is_stopped(session, attempt.run_id):
         mark(session, attempt.voice_id, VoiceState.WANTED, kind, message)
         emit(session, "voice.wanted", attempt.voice_id)
     else:
         fail(session, attempt.voice_id, kind, message)
     return True
+
+
+def lose_recording(session: Session, attempt_id: str) -> None:
+    """Give up a reserved attempt whose recording is gone from the bucket: the next apply prepares it anew."""
+    attempt = session.get_one(Attempt, attempt_id, populate_existing=True, with_for_update=True)
+    message = "The normalised recording is gone from the bucket; apply again prepares it anew from the original."
+    if move(session, attempt, Move.GIVE_UP, error_kind=REFERENCE_LOST, error=message, settled_at=now_ms()):
+        ledger.release(session, attempt.id)
+        fail(session, attempt.voice_id, REFERENCE_LOST, message)
+        references.lose(session, session.get_one(Voice, attempt.voice_id).reference_id or "")
 
 
 def move(session: Session, attempt: Attempt, by: Move, **values: object) -> bool:
@@ -138,6 +178,15 @@ def move(session: Session, attempt: Attempt, by: Move, **values: object) -> bool
     )
     freed = {"state": transition.after, "holder": None, "lease_until": None}
     return rowcount(session, moving.values(**freed, **values)) == 1
+
+
+def tell_next(session: Session, provider: str) -> None:
+    """Hint at the attempt that waits for this one to be over, where only one may be under way."""
+    due = (Attempt.provider == provider, Attempt.state == AttemptState.RESERVED, Attempt.exclusive == 1)
+    waiting = select(Attempt.id).where(*due, Attempt.not_before <= now_ms()).order_by(Attempt.id).limit(1)
+    following = session.scalar(waiting)
+    if following:
+        emit(session, "attempt.reserved", following)
 
 
 def _miss(session: Session, attempt: Attempt, error: ProviderError) -> None:
@@ -164,9 +213,10 @@ def _reject(session: Session, attempt: Attempt, error: ProviderError) -> None:
         # The request was right: it is made anew once the account can pay, and no voice fails until then.
         block = provider_account.Block.of(error)
         provider_account.block(session, attempt.provider, kind=block, message=error.message, needs=attempt.price)
-        mark(session, attempt.voice_id, VoiceState.WANTED, block, error.message)
-    else:
-        fail(session, attempt.voice_id, error.kind, error.message)
+        if not intake.is_stopped(session, attempt.run_id):
+            mark(session, attempt.voice_id, VoiceState.WANTED, block, error.message)
+            return
+    fail(session, attempt.voice_id, error.kind, error.message)
 
 
 def _miss_late(session: Session, attempt: Attempt, error: ProviderError) -> None:
@@ -181,10 +231,29 @@ def _miss_late(session: Session, attempt: Attempt, error: ProviderError) -> None
         session.execute(in_doubt.values(sender_ended=1, evidence=error.raw or error.message))
 
 
+def _succeed(session: Session, attempt: Attempt, made: VoiceResult, capabilities: Capabilities) -> bool:
+    values = {"provider_voice_id": made.provider_voice_id, "evidence": made.raw, "settled_at": now_ms()}
+    if not move(session, attempt, Move.SUCCEED, error_kind=None, error=None, verdict=None, **values):
+        return False
+    if capabilities.charge_moment is not ChargeMoment.FIRST_USE:
+        pay(session, attempt, made.cost.charged_micros)
+    lapses = lapses_at(session, attempt, made.made_at_ms, capabilities)
+    own(session, attempt, made.provider_voice_id, lapses_at=lapses)
+    return True
+
+
+def _refer_taken(session: Session, attempt: Attempt, made: VoiceResult) -> bool:
+    """Leave it to a person that the provider has named a voice which is another's here; False where it is over."""
+    told = f"The answer names the voice {made.provider_voice_id}, which belongs to another voice here."
+    if attempt.state is AttemptState.OPERATOR:
+        session.execute(update(Attempt).where(Attempt.id == attempt.id).values(error=told, evidence=made.raw))
+        return True
+    return refer(session, attempt, "unknown", told, raw=made.raw)
+
+
 def _keep_orphan(session: Session, attempt: Attempt, made: VoiceResult) -> None:
     """Keep a voice whose attempt was given up before its answer came: it is paid for, and a person may adopt it."""
-    known = attempt.state is AttemptState.SUCCEEDED and attempt.provider_voice_id == made.provider_voice_id
-    if known or attempt.state is AttemptState.OPERATOR:
+    if attempt.state is AttemptState.SUCCEEDED and attempt.provider_voice_id == made.provider_voice_id:
         return
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     cost = attempt.price if made.cost.charged_micros is None else made.cost.charged_micros
@@ -211,27 +280,9 @@ def _keep_orphan(session: Session, attempt: Attempt, made: VoiceResult) -> None:
             attempt=attempt.id,
             amount=cost,
             subject=attempt.voice_id,
+            confirmed=made.cost.charged_micros is not None,
         )
 
 
-def _is_taken(session: Session, attempt: Attempt, provider_voice_id: str) -> bool:
-    twin = (Voice.provider == attempt.provider, Voice.provider_voice_id == provider_voice_id)
-    mine = Voice.id == attempt.voice_id
-    taken = exists().where(*twin, ~mine, Voice.kind != VoiceKind.SYSTEM)
-    return bool(session.scalar(select(taken)))
-
-
-def _lapses_at(session: Session, attempt: Attempt, made: VoiceResult, capabilities: Capabilities) -> int | None:
-    if capabilities.activation_deadline_seconds is None:
-        return None
-    made_at = made.made_at_ms or provider_account.provider_now(session, attempt.provider)
-    return made_at + capabilities.activation_deadline_seconds * 1000
-
-
-def tell_next(session: Session, provider: str) -> None:
-    """Hint at the attempt that waits for this one to be over, where only one may be under way."""
-    due = (Attempt.provider == provider, Attempt.state == AttemptState.RESERVED, Attempt.exclusive == 1)
-    waiting = select(Attempt.id).where(*due, Attempt.not_before <= now_ms()).order_by(Attempt.id).limit(1)
-    following = session.scalar(waiting)
-    if following:
-        emit(session, "attempt.reserved", following)
+def _kind(kind: VoiceKind) -> TransferKind:
+    return TransferKind.DESIGN if kind is VoiceKind.DESIGNED else TransferKind.CLONE

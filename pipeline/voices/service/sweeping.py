@@ -1,6 +1,6 @@
 """What a stopped run gives up, what has stood still, and what only a person can decide."""
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.db import leases
@@ -22,12 +22,13 @@ def stop_run(session: Session, run_id: str) -> None:
     """Give up what a stopped run has not sent: its money is free again, its voices wait for the next run."""
     reason = session.get_one(Run, run_id).reason or "run_stopped"
     # Voices before budgets, as `reserve` takes them: two transactions never wait for each other.
-    unsent = (Voice.run_id == run_id, Voice.state == VoiceState.WANTED)
-    for voice_id in session.scalars(select(Voice.id).where(*unsent)).all():
-        fail(session, voice_id, reason, "The run was stopped before it was its turn.")
-    for attempt in session.scalars(
-        select(Attempt).where(Attempt.run_id == run_id, Attempt.state == AttemptState.RESERVED)
-    ).all():
+    unsent = update(Voice).where(Voice.run_id == run_id, Voice.state == VoiceState.WANTED)
+    told = {"problem": reason, "message": "The run was stopped before it was its turn."}
+    failing = unsent.values(state=VoiceState.FAILED, **told).returning(Voice.id)
+    for voice_id in session.scalars(failing.execution_options(synchronize_session=False)).all():
+        emit(session, "voice.failed", voice_id)
+    reserved = select(Attempt).where(Attempt.run_id == run_id, Attempt.state == AttemptState.RESERVED)
+    for attempt in session.scalars(reserved.order_by(Attempt.id)).all():
         if move(session, attempt, Move.GIVE_UP, settled_at=now_ms()):
             ledger.release(session, attempt.id)
             fail(session, attempt.voice_id, reason, "The run was stopped before it was sent.")
@@ -36,9 +37,8 @@ def stop_run(session: Session, run_id: str) -> None:
 
 def sweep(session: Session) -> None:
     """Move on what has stood still: lapsed sends are in doubt, doubts are looked at, lost messages sent again."""
-    for attempt in session.scalars(
-        select(Attempt).where(Attempt.state == AttemptState.SENDING, leases.lapsed(Attempt))
-    ).all():
+    lapsed = select(Attempt).where(Attempt.state == AttemptState.SENDING, leases.lapsed(Attempt))
+    for attempt in session.scalars(lapsed.order_by(Attempt.id)).all():  # in one order: two sweepers never cross
         ended = leases.was_seen_to_end(session, attempt.holder)
         doubt(session, attempt, "lease_lapsed", "The worker that sent it is gone.", sender_ended=ended)
     doubtful = (Attempt.state == AttemptState.AMBIGUOUS, Attempt.not_before <= now_ms())
