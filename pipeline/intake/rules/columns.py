@@ -1,5 +1,6 @@
 """Which column of a sheet holds what."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def find_columns(
 ) -> tuple[Columns, list[HeaderFault]]:
     """Tell the columns by their headers; `names` maps our word to the sheet's where the project file says so."""
     titles = [title.strip() for title in header]
-    faults = [_repeated(title) for title in dict.fromkeys(titles) if title and titles.count(title) > 1]
+    faults = [_repeated(title) for title, count in Counter(titles).items() if title and count > 1]
     known: dict[str, int] = {}
     for role in SYNONYMS:
         wanted = (names[role],) if role in names else SYNONYMS[role]

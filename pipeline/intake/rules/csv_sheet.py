@@ -56,7 +56,7 @@ def _header(records: Iterator[Record | BrokenRecord]) -> Record | None:
 def _records(text: str) -> Iterator[Record | BrokenRecord]:
     declared = _DECLARED_DELIMITER.match(text)
     start, skipped = (declared.end(), 1) if declared else (0, 0)
-    delimiter = declared[1] if declared else _delimiter(text)
+    delimiter = _fit(declared[1]) if declared else _delimiter(text)
     # Strict, because the lenient reader drops quotes and lets an unclosed one swallow the rest of the sheet.
     reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
     for row in itertools.count(1):
@@ -69,6 +69,13 @@ def _records(text: str) -> Iterator[Record | BrokenRecord]:
             yield _broken(row, line, str(wrong))
         else:
             yield Record(row, line, cells)
+
+
+def _fit(delimiter: str) -> str:
+    if delimiter in '"\r' or delimiter.isalnum():
+        message = f"the first row declares {delimiter!r} as the separator, which cannot be one"
+        raise Refusal(message, allowed="sep=, or sep=; or another sign", hint="delete the row, or export again")
+    return delimiter
 
 
 def _delimiter(text: str) -> str:

@@ -89,8 +89,9 @@ def _is_utf8(data: bytes) -> bool:
 def _as(encoding: str, data: bytes) -> str:
     try:
         return data.decode(encoding)
-    except UnicodeDecodeError as wrong:
-        line = data.count(b"\n", 0, wrong.start) + 1
+    except UnicodeError as wrong:  # a few codecs raise the bare one, which has no place
+        start = wrong.start if isinstance(wrong, UnicodeDecodeError) else 0
+        line = data.count(b"\n", 0, start) + 1
         raise Refusal(f"the file is not {encoding} in line {line}", hint=_HINT) from wrong
 
 

@@ -1,7 +1,7 @@
 """Rows to lines: every cell is judged and every problem kept."""
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -14,6 +14,12 @@ from pipeline.intake.rules.sheets import BrokenRecord, Record, Sheet
 
 T = TypeVar("T")
 
+MAX_COLUMNS = 500
+MAX_CELLS = 3_000_000
+"""Of all sheets together, a short row counted at the header's width: each is kept with its line."""
+MAX_PROBLEMS = 10_000
+"""Nobody corrects more at once; a million would need gigabytes."""
+
 
 @dataclass
 class Collected:
@@ -24,6 +30,8 @@ class Collected:
     problems: list[Problem] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)
     """The sheets' own columns, in the order in which they were met."""
+    cells: int = 0
+    """Read so far, of all sheets."""
     first_uses: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Line id as a file system compares it -> the id as written, and where."""
 
@@ -39,8 +47,13 @@ def read_lines(sheet: Sheet, into: Collected, *, file: str, shown: str, column_n
         hint = "its first row names the columns: id, character, text"
         into.problems.append(Problem(shown, "the file", "", "the sheet is empty", hint=hint))
         return
-    columns, faults = find_columns(sheet.header.cells, column_names, ignored=[EXPORT_MARK])
     header = f"row {sheet.header.row}"
+    if len(sheet.header.cells) > MAX_COLUMNS:
+        width = f"the sheet has {len(sheet.header.cells)} columns"
+        hint = "delete the columns that no line needs"
+        into.problems.append(Problem(shown, header, "", width, f"at most {MAX_COLUMNS}", hint, sheet.header.line))
+        return
+    columns, faults = find_columns(sheet.header.cells, column_names, ignored=[EXPORT_MARK])
     into.problems.extend(
         Problem(
             shown, f"{header}, column {fault.name}", "", fault.message, fault.allowed, fault.hint, sheet.header.line
@@ -49,7 +62,7 @@ def read_lines(sheet: Sheet, into: Collected, *, file: str, shown: str, column_n
     )
     into.columns.update(dict.fromkeys(title for _, title in columns.extras))
     rows = _RowReader(into, columns, file, shown)
-    if not sum(map(rows.read, sheet.records)):
+    if not sum(map(rows.read, rows.bounded(sheet.records))):
         into.problems.append(Problem(shown, header, "", "the sheet has a header and no lines", line=sheet.header.line))
 
 
@@ -61,6 +74,16 @@ class _RowReader:
         self._columns = columns
         self._file = file
         self._shown = shown
+
+    def bounded(self, records: Iterator[Record | BrokenRecord]) -> Iterator[Record | BrokenRecord]:
+        """Yield the rows as long as there is room for what they give, and say so where there is none."""
+        width = len(self._columns.titles)
+        for record in records:
+            yield record
+            self._into.cells += width
+            if full := _full(self._into):
+                self._refuse(record, None, "", full)
+                return
 
     def read(self, record: Record | BrokenRecord) -> bool:
         """Keep the line or its problems; False for a blank row, which spreadsheets leave behind."""
@@ -160,6 +183,16 @@ class _RowReader:
                 line=record.line,
             )
         )
+
+
+def _full(into: Collected) -> Refusal | None:
+    if len(into.problems) >= MAX_PROBLEMS:
+        message = f"the rows below were not read: there are {MAX_PROBLEMS} problems already"
+        return Refusal(message, hint="correct what is listed; most of it may have one cause")
+    if into.cells > MAX_CELLS:
+        message = f"the rows below were not read: the sheets have more than {MAX_CELLS} cells"
+        return Refusal(message, hint="delete the columns that no line needs, or split the production")
+    return None
 
 
 def _text(cell: str) -> str:

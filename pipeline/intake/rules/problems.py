@@ -3,12 +3,17 @@
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from pipeline.errors import InvalidSheet
 
 _VALUE_CHARS = 60
-_LOOKUPS = 200
-"""Closest-name searches a submission: a sheet with 100,000 misspelt names must not cost minutes."""
+_FIELD_CHARS = 1_000
+"""Of one field of a problem: a key of a megabyte is shown by its beginning."""
+_LOOKUPS, _COMPARISONS = 200, 100_000
+"""Closest-name searches a list, and names looked at by all of them: 100,000 misspelt names must not cost minutes."""
+_NAME_CHARS = 200
+"""No name is longer; comparing two texts takes time that grows with the product of their lengths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +46,14 @@ class Refusal(ValueError):
 
 def shorten(value: str) -> str:
     """Return a value fit to be shown on one line: invisible characters escaped, 60 characters at most."""
-    cut = value[:_VALUE_CHARS]
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-    return f"{shown}…" if len(value) > _VALUE_CHARS else shown
+    return _shown(value, _VALUE_CHARS)
+
+
+def _shown(text: str, most: int) -> str:
+    cut = text[:most]
+    if not cut.isprintable():
+        cut = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return f"{cut}…" if len(text) > most else cut
 
 
 def listed(names: Iterable[str], *, most: int = 12) -> str:
@@ -55,7 +65,9 @@ def listed(names: Iterable[str], *, most: int = 12) -> str:
 
 def closest(value: str, choices: Sequence[str]) -> str | None:
     """Return the choice that the author most likely meant, whatever its case."""
-    by_fold = {choice.casefold(): choice for choice in reversed(choices)}
+    if len(value) > _NAME_CHARS:
+        return None
+    by_fold = {choice.casefold(): choice for choice in reversed(choices) if len(choice) <= _NAME_CHARS}
     found = difflib.get_close_matches(value.casefold(), by_fold, n=1, cutoff=0.6)
     return by_fold[found[0]] if found else None
 
@@ -67,15 +79,16 @@ def did_you_mean(value: str, choices: Sequence[str]) -> str:
 
 
 class Suggestions:
-    """`did_you_mean` over one fixed list: remembers its answers and stops searching after 200 different values."""
+    """`did_you_mean` over one fixed list: remembers its answers, and stops after 200 values or fewer of a long list."""
 
     def __init__(self, choices: Sequence[str]) -> None:
         self._choices = choices
         self._answers: dict[str, str] = {}
+        self._most = min(_LOOKUPS, 1 + _COMPARISONS // max(1, len(choices)))
 
     def hint(self, value: str) -> str:
         """Return "did you mean X?", or nothing."""
-        if value not in self._answers and len(self._answers) < _LOOKUPS:
+        if value not in self._answers and len(self._answers) < self._most:
             self._answers[value] = did_you_mean(value, self._choices)
         return self._answers.get(value, "")
 
@@ -87,5 +100,11 @@ def invalid_sheet(problems: Sequence[Problem]) -> InvalidSheet:
     return InvalidSheet(
         f"{count} in {files}; nothing was started",
         hint="Correct what is listed, then run `callsheet check` again.",
-        problems=[asdict(problem) for problem in problems],
+        problems=[_fit_to_show(problem) for problem in problems],
     )
+
+
+def _fit_to_show(problem: Problem) -> dict[str, Any]:
+    """Return a problem as a dict in which nothing that the files hold can break a line, a terminal or an encoding."""
+    fields = asdict(problem)
+    return {name: _shown(text, _FIELD_CHARS) if isinstance(text, str) else text for name, text in fields.items()}

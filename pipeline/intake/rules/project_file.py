@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from pipeline.intake.rules.decoding import decode_strict
 from pipeline.intake.rules.names import folded, is_sha256, project_path
-from pipeline.intake.rules.problems import Problem, Refusal, did_you_mean, listed, shorten
+from pipeline.intake.rules.problems import Problem, Refusal, Suggestions, did_you_mean, listed, shorten
 from pipeline.intake.rules.project import DEFAULT_LANGUAGE
 from pipeline.intake.rules.sections import ProjectSection, SheetSection, as_sheets
 from pipeline.intake.rules.yaml_tree import BadYaml, Document, Path, Tree
@@ -126,7 +126,9 @@ class ProjectFile:
                 self.problem((kind, name), f"the name differs from {first} only by case", hint="rename one of them")
 
     def _check_casting(self) -> None:
-        talents = list(self._mapping("talents"))
+        talents = dict.fromkeys(self._mapping("talents"))
+        known = listed(talents) or "none: this file declares no talents"
+        suggestions = Suggestions(list(talents))
         for key, character in self._mapping("characters").items():
             voice = character.get("voice") if isinstance(character, dict) else None
             talent = voice.get("talent") if isinstance(voice, dict) else None
@@ -135,8 +137,8 @@ class ProjectFile:
                     ("characters", key, "voice", "talent"),
                     "there is no such talent",
                     value=talent,
-                    allowed=listed(talents) or "none: this file declares no talents",
-                    hint=did_you_mean(talent, talents) or f"add {talent} under talents",
+                    allowed=known,
+                    hint=suggestions.hint(talent) or f"add {shorten(talent)} under talents",
                 )
 
     def _check_sheets(self) -> None:

@@ -14,6 +14,10 @@ from pipeline.intake.rules.yaml_tree import Path
 
 Read = Callable[[str], bytes]
 
+PROJECT_BYTES = 1_000_000
+"""Of a project file; thousands of characters have that much. Its parser reads 300 kB a second."""
+SHEET_BYTES = 32_000_000
+
 
 def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = None) -> Project:
     """Read the project file at `path` and its sheets; raises `InvalidSheet` with every problem of all of them.
@@ -41,19 +45,19 @@ def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = N
 
 def _project_file(path: str, read: Read) -> ProjectFile:
     try:
-        return ProjectFile(path, _bytes(path, read))
+        return ProjectFile(path, _bytes(path, read, PROJECT_BYTES))
     except Refusal as wrong:
         hint = "`callsheet init` writes one to start from"
-        raise invalid_sheet([Problem(path, "the file", "", wrong.message, hint=hint)]) from wrong
+        raise invalid_sheet([Problem(path, "the file", "", wrong.message, wrong.allowed, hint)]) from wrong
 
 
 def _open_sheet(file: ProjectFile, where: Path, section: SheetSection, read: Read) -> Sheet | None:
     """Open one sheet; None where it has a problem, which then stands where the author has to correct it."""
     shown = _beside(file.name, section.file)
     try:
-        data = _bytes(shown, read)
+        data = _bytes(shown, read, SHEET_BYTES)
     except Refusal as wrong:
-        file.problem(where, wrong.message, value=section.file, hint=wrong.hint)
+        file.problem(where, wrong.message, value=section.file, allowed=wrong.allowed, hint=wrong.hint)
         return None
     try:
         return reader_for(section.file)(data, language=file.language, encoding=section.encoding)
@@ -62,13 +66,17 @@ def _open_sheet(file: ProjectFile, where: Path, section: SheetSection, read: Rea
         return None
 
 
-def _bytes(path: str, read: Read) -> bytes:
+def _bytes(path: str, read: Read, most: int) -> bytes:
     try:
-        return read(path)
+        data = read(path)
     except FileNotFoundError as wrong:
         raise Refusal("there is no such file", hint=f"looked for {path}") from wrong
     except OSError as wrong:
         raise Refusal(f"the file cannot be read: {wrong.strerror or 'unknown reason'}") from wrong
+    if len(data) > most:
+        hint = "split it, or leave out what no line needs"
+        raise Refusal(f"the file has {len(data)} bytes", allowed=f"at most {most} bytes", hint=hint)
+    return data
 
 
 def _check_attachments(file: ProjectFile, exists: Callable[[str], bool]) -> None:

@@ -1,5 +1,6 @@
 """Single values of a submission: each function returns the value as it is kept, or raises `Refusal`."""
 
+import codecs
 import re
 from datetime import date
 from decimal import Decimal
@@ -15,11 +16,14 @@ _SPEED = re.compile(r"[0-9]{1,3}([.,][0-9]{1,6})?")
 _LANGUAGE = re.compile(
     r"(?P<language>[a-z]{2,3})(-(?P<script>[a-z]{4}))?(-(?P<region>[a-z]{2}|\d{3}))?"
     r"(?P<variants>(-([a-z0-9]{5,8}|\d[a-z0-9]{3}))*)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,99}")
 _AMOUNT = re.compile(r"\$?\s?([0-9]{1,9}(\.[0-9]{1,6})?)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ENCODINGS_ALLOWED = "utf-8, cp1252, cp1250, cp932, ..."
+_NO_FILE_ENCODINGS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"})
+"""Notations for single names and literals. Reading a whole sheet as one takes time that grows with its square."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
@@ -90,9 +94,12 @@ def plain_text(text: str) -> str:
 
 
 def encoding(text: str) -> str:
-    """Accept the name of a text encoding that Python knows."""
+    """Accept the name of a text encoding that Python knows and that a file may have."""
     try:
         "a".encode(text)
+        name = codecs.lookup(text).name
     except (LookupError, ValueError) as wrong:
-        raise Refusal("this encoding is not known", allowed="utf-8, cp1252, cp1250, cp932, ...") from wrong
+        raise Refusal("this encoding is not known", allowed=_ENCODINGS_ALLOWED) from wrong
+    if name in _NO_FILE_ENCODINGS:
+        raise Refusal("this is no encoding of files", allowed=_ENCODINGS_ALLOWED)
     return text

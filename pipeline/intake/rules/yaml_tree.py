@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from pipeline.intake.rules.problems import Refusal
 
@@ -40,20 +41,34 @@ class Document:
 
     def __init__(self, text: str) -> None:
         """Parse; raises `BadYaml`."""
-        self._root = _compose(text)
         self.repeated: list[Repeated] = []
         self._seen: dict[int, Tree] = {}
-        self.tree: Tree = None if self._root is None else self._plain(self._root, ())
+        self._entries: dict[int, dict[str, tuple[int, Node]]] = {}
+        try:
+            self._root = _compose(text)
+            self.tree: Tree = None if self._root is None else self._plain(self._root, ())
+        except RecursionError as wrong:
+            raise BadYaml("nested too deeply", line=None, hint="no project needs more than a dozen levels") from wrong
 
     def line(self, path: Sequence[str | int]) -> int:
         """Return the line of the deepest part of `path` that exists, from 1."""
         node, line = self._root, 1
         for step in path:
-            entry = _entry(node, step)
+            entry = self._entry(node, step)
             if entry is None:
                 break
             line, node = entry
         return line
+
+    def _entry(self, node: Node | None, step: str | int) -> tuple[int, Node] | None:
+        if isinstance(node, MappingNode):
+            if id(node) not in self._entries:  # looked up once for each problem, of which there may be thousands
+                self._entries[id(node)] = {_key(key): (key.start_mark.line + 1, value) for key, value in node.value}
+            return self._entries[id(node)].get(str(step))
+        if isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+            item = node.value[step]
+            return item.start_mark.line + 1, item
+        return None
 
     def _plain(self, node: Node, path: Path) -> Tree:
         """Turn a node into plain values once, so that an alias costs nothing and may even contain itself."""
@@ -85,10 +100,15 @@ def _compose(text: str) -> Node | None:
         mark = wrong.problem_mark or wrong.context_mark
         said = " ".join(part for part in (wrong.context, wrong.problem) if part)
         raise BadYaml(f"not valid YAML: {said}", line=mark.line + 1 if mark else None, hint=_hint(said)) from wrong
-    except YAMLError as wrong:
-        raise BadYaml(f"not valid YAML: {wrong}", line=None) from wrong
-    except RecursionError as wrong:
-        raise BadYaml("nested too deeply", line=None) from wrong
+    except ReaderError as wrong:
+        raise BadYaml(
+            f"not valid YAML: the character U+{int(wrong.character):04X} may not stand in it",
+            line=text.count("\n", 0, wrong.position) + 1,
+            hint="delete it; it often comes with text pasted from another program",
+        ) from wrong
+    except (YAMLError, AssertionError, OverflowError, ValueError) as wrong:
+        # The parser's own checks leave as bare errors: \U escapes beyond Unicode, a %YAML version that is none.
+        raise BadYaml(f"not valid YAML: {wrong}", line=None, hint="check the %YAML line and the \\U escapes") from wrong
     return root
 
 
@@ -112,13 +132,3 @@ def _scalar(node: ScalarNode) -> Tree:
 
 def _key(node: Node) -> str:
     return node.value if isinstance(node, ScalarNode) else "a list or mapping"
-
-
-def _entry(node: Node | None, step: str | int) -> tuple[int, Node] | None:
-    if isinstance(node, MappingNode):
-        found = [(key.start_mark.line + 1, value) for key, value in node.value if _key(key) == step]
-        return found[-1] if found else None
-    if isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
-        item = node.value[step]
-        return item.start_mark.line + 1, item
-    return None

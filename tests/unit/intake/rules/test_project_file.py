@@ -192,7 +192,7 @@ def test_one_consent_may_be_written_once_and_referred_to() -> None:
         ("# nothing\n", 1, "callsheet init"),
         ("a: 1\n---\nb: 2", None, "not valid YAML"),
         ("[" * 100_000, None, "nested too deeply"),
-        ("a: \x01", None, "not valid YAML"),
+        ("a: \x01", 1, "not valid YAML"),
         (b"title: caf\xe9", None, "UTF-8"),
     ],
 )
