@@ -375,20 +375,6 @@ def test_an_outage_of_the_bucket_before_the_call_costs_nothing(
     assert (look(stage, take).state, look(stage, take).cost) == (TakeState.DONE, PRICE)
 
 
-@on_sqlite
-def test_audio_that_could_not_be_stored_is_paid_for_and_spoken_again(
-    stage: Stage, take: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stage.store, "put", _raise)
-    stage.hand_on()
-    monkeypatch.undo()
-    missed = look(stage, take)
-    assert (missed.state, missed.attempt, missed.error_kind) == (TakeState.READY, 1, "storage_failed")
-    assert missed.cost == PRICE
-    stage.settle_down(3)
-    assert (look(stage, take).state, look(stage, take).cost) == (TakeState.DONE, 2 * PRICE)
-
-
 def test_the_price_of_a_charge_above_the_estimate_is_booked_whatever_the_cap(stage: Stage) -> None:
     with stage.edge.write() as session:
         started = factories.run(session, factories.account(session), cap=PRICE)
