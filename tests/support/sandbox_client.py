@@ -119,3 +119,42 @@ def code_of(answer: httpx.Response) -> str:
     assert isinstance(error["type"], str)
     code: str = error.get("code", "")
     return code
+
+
+@dataclass
+class MiniMaxClient:
+    """Calls the sandbox as MiniMax is called; each answer is HTTP 200 and its number is in `base_resp`."""
+
+    client: Client
+    key: str = ANN
+
+    def __call__(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return numbered(self.client("POST", f"/v1/{path}", self.key, json=body))
+
+    def upload(self, recording: bytes, purpose: str = "voice_clone") -> int:
+        files = {"file": ("reference.wav", recording, "audio/wav")}
+        answer = numbered(self.client("POST", "/v1/files/upload", self.key, files=files, data={"purpose": purpose}))
+        file_id: int = answer["file"]["file_id"]
+        return file_id
+
+    def clone(self, recording: bytes, voice_id: str, **more: Any) -> dict[str, Any]:
+        return self("voice_clone", {"file_id": self.upload(recording), "voice_id": voice_id} | more)
+
+    def speak(self, voice_id: str, text: str = "Welcome to the show.", **more: Any) -> dict[str, Any]:
+        body = {"model": "speech-2.8-hd", "text": text, "voice_setting": {"voice_id": voice_id}} | more
+        return self("t2a_v2", body)
+
+
+def numbered(answer: httpx.Response) -> dict[str, Any]:
+    """Return the answer's body, having checked its envelope."""
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.headers["trace-id"].startswith("req_")
+    said: dict[str, Any] = answer.json()
+    assert isinstance(said["base_resp"]["status_msg"], str)
+    return said
+
+
+def number(said: dict[str, Any]) -> int:
+    """Return the number that says what came of a call; 0 is success."""
+    code: int = said["base_resp"]["status_code"]
+    return code

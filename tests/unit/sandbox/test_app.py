@@ -1,3 +1,5 @@
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from tests.support.sandbox_client import Sandboxes, code_of
@@ -43,3 +45,12 @@ def test_what_does_not_exist_is_answered_in_the_same_envelope(
     answer = sandbox()(method, path)
     assert answer.status_code == status
     assert code_of(answer) in {"not_found", "method_not_allowed"}
+
+
+@pytest.mark.parametrize("path", ["/v1/health", "/v1/credits/balance", "/v1/nothing", "/v1/files/list"])
+def test_every_answer_tells_the_time_of_the_sandboxs_own_clock(sandbox: Sandboxes, path: str) -> None:
+    client = sandbox()
+    client("POST", "/__sandbox__/clock", json={"advance_seconds": 40 * 86_400})
+    told = parsedate_to_datetime(client("GET", path).headers["date"]).timestamp()
+
+    assert told == pytest.approx(client.box.clock.now(), abs=5)

@@ -1,5 +1,6 @@
 import pytest
 
+from pipeline.sandbox.box import key_id
 from tests.support.sandbox_client import SYSTEM, Sandboxes
 
 FAULTS = {"faults": [{"point": "402", "route": "/v1/audio/speech", "count": 1}]}
@@ -105,3 +106,46 @@ def test_only_this_machine_controls_the_sandbox(sandbox: Sandboxes) -> None:
     client._http._transport.client = ("192.0.2.7", 4000)
     assert client("GET", "/__sandbox__/ledger").status_code == 403
     assert client("GET", "/v1/health").status_code == 200
+
+
+def test_what_each_key_has_spent_adds_up_to_the_charges(sandbox: Sandboxes, recording: bytes) -> None:
+    client = sandbox(keys=("key-ann=ann:4:50", "key-anton=ann:4:50", "key-bob=bob:4:50"))
+    client.clone(recording)
+    client.clone(recording, "key-anton")
+    client.speak(SYSTEM, "Hm.", "key-anton")
+    client("GET", "/v1/credits/balance", "key-bob")
+    ledger = client.ledger()
+    spent = {row["key_id"]: (row["user"], row["spent"], row["paid_calls"]) for row in ledger["keys"]}
+
+    assert spent == {
+        key_id("key-ann"): ("ann", 2_100_000, 1),
+        key_id("key-anton"): ("ann", 2_100_420, 2),
+        key_id("key-bob"): ("bob", 0, 0),
+    }
+    assert sum(row["spent"] for row in ledger["keys"]) == sum(row["amount"] for row in ledger["charges"])
+
+
+def test_options_change_at_run_time_and_end_with_a_reset(sandbox: Sandboxes, recording: bytes) -> None:
+    client = sandbox()
+    voice = client.clone(recording).json()["voice_id"]
+    client("POST", "/__sandbox__/clock", json={"advance_seconds": 8 * 86_400})
+    changed = client("POST", "/__sandbox__/options", json={"expire_unused": True})
+
+    assert changed.json() == {"latency_ms": 0, "list_clones": False, "idempotency": False, "expire_unused": True}
+    assert client.speak(voice).status_code == 502
+    client("POST", "/__sandbox__/options", json={"expire_unused": False})
+    assert client.speak(voice).status_code == 200
+    client("POST", "/__sandbox__/options", json={"list_clones": True})
+    client("POST", "/__sandbox__/reset", json={})
+    assert client("GET", "/__sandbox__/state").json()["list_clones"] is False
+
+
+@pytest.mark.parametrize(
+    "body", [{"expire_unused": 1}, {"latency_ms": True}, {"latency_ms": -1}, {"engine": "pico"}, {"db": "x"}]
+)
+def test_an_option_that_there_is_not_changes_nothing(sandbox: Sandboxes, body: object) -> None:
+    client = sandbox()
+    before = client("GET", "/__sandbox__/state").json()
+
+    assert client("POST", "/__sandbox__/options", json=body).status_code == 400
+    assert client("GET", "/__sandbox__/state").json() | {"clock": 0} == before | {"clock": 0}
