@@ -10,7 +10,7 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sure lint types contracts up down status bench bench-voices listen docs lock wheel clean
+.PHONY: help demo test sure lint types contracts up down status audit bench bench-voices listen docs lock wheel clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ down: $(RUN) ## Stop the local stack; nothing is lost
 
 status: $(RUN) ## Show how the newest run stands
 	@$(BIN)/callsheet status
+
+audit: $(RUN) ## Recompute every promise about money from the stack's rows; the last line sums it up
+	@$(BIN)/callsheet audit --all
 
 bench: bench-voices ## Run every benchmark
 	@$(BIN)/python -m benchmarks.references

@@ -69,7 +69,7 @@ def _values(schema: dict[str, Any]) -> str:
 
 def _commands() -> str:
     commands = getattr(get_command(app), "commands", {})
-    parts = [part for name, command in commands.items() for part in _command(name, command)]
+    parts = [part for name, command in _every(commands) for part in _command(name, command)]
     codes = ", ".join(f"{code.value} {code.name.lower()}" for code in ExitCode)
     return f"""{NOTE}
 
@@ -80,6 +80,12 @@ stderr. Exit codes: {codes};
 [errors.md](errors.md) says which error has which.
 
 {chr(10).join(parts)}"""
+
+
+def _every(commands: dict[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in commands.items():
+        yield f"{group}{name}", command
+        yield from _every(getattr(command, "commands", {}), f"{group}{name} ")
 
 
 def _command(name: str, command: Any) -> Iterator[str]:  # noqa: ANN401 - click's command

@@ -31,6 +31,7 @@ class ExitCode(IntEnum):
     RECONCILE = 5
     CONSENT = 6
     ENVIRONMENT = 7
+    AUDIT = 8
     INTERRUPTED = 130
 
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from pipeline.cli.app import create_app
 from pipeline.cli.console import data, say, show_error, show_json, table
-from pipeline.cli.context import context
+from pipeline.cli.context import Operator, context
 from pipeline.cli.options import AsJson
 from pipeline.errors import CallsheetError, ExitCode
 from pipeline.settings import STACK_FILE, load_settings
@@ -96,11 +96,18 @@ def flower() -> None:
 def main() -> None:
     """Run a command; every error becomes a sentence, the next step and an exit code."""
     context.ensure_stack = local.ensure
+    context.operator = _operator
     try:
         app()
     except CallsheetError as error:
         show_error(error, as_json="--json" in sys.argv)
         sys.exit(error.exit_code)
+
+
+def _operator() -> Operator:
+    from workers import operator
+
+    return operator.Operator(load_settings())
 
 
 def _show_stack(state: StackState, *, as_json: bool) -> None:

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.commands import project, results
+from pipeline.cli.commands import money, project, results
 from pipeline.cli.console import data
 
 HELP = """Plan and apply for voices: clone a cast once, speak every line, and know what it cost.
 
-Exit codes: 0 ok, 2 usage, 3 partial, 4 budget, 5 needs reconcile, 6 consent, 7 environment, 130 interrupted."""
+Exit codes: 0 ok, 2 usage, 3 partial, 4 budget, 5 needs reconcile, 6 consent, 7 environment, 8 audit,
+130 interrupted."""
 
 
 def create_app() -> typer.Typer:
@@ -23,7 +24,7 @@ def create_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
-    for commands in (project, results):
+    for commands in (project, results, money):
         commands.register(app)
     return app
 

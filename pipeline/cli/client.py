@@ -35,6 +35,10 @@ class Client:
         """Send."""
         return self._send("POST", path, json=dict(body))
 
+    def put(self, path: str, body: Mapping[str, object]) -> Json:
+        """Set."""
+        return self._send("PUT", path, json=dict(body))
+
     def pages(self, path: str, cursor: str, **params: object) -> Iterator[Json]:
         """Read a list to its end; `cursor` names the field the next page starts after."""
         after: object = None

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +21,15 @@ talk = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() e
 def show_json(value: object) -> None:
     """Write one JSON document to stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def stream_json(name: str, rows: Iterable[object], **facts: object) -> None:
+    """Write one JSON document to stdout whose list `name` is written as it comes: it is never whole in memory."""
+    sys.stdout.write("{" + f"{json.dumps(name)}: [")
+    for number, row in enumerate(rows):
+        sys.stdout.write((",\n" if number else "\n") + json.dumps(row, ensure_ascii=False, default=str))
+    rest = "".join(f", {json.dumps(key)}: {json.dumps(value, default=str)}" for key, value in facts.items())
+    sys.stdout.write(f"\n]{rest}" + "}\n")
 
 
 def say(text: str) -> None:

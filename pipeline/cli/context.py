@@ -2,9 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from pipeline.cli.client import Client
 from pipeline.settings import Settings, load_settings
+
+
+class Operator(Protocol):
+    """What only those may do who have the settings of the stack: it concerns all accounts together."""
+
+    def audit(self) -> dict[str, Any]:
+        """Audit the whole database, against the provider's balance as it is now."""
+
+    def cap_provider(self, provider: str, cap: int | None, *, by: str, reason: str) -> dict[str, Any]:
+        """Set the cap in micro-dollars of all accounts together at a provider; None for none."""
+
+    def top_up(self, provider: str, amount: int, *, by: str, reason: str) -> dict[str, Any]:
+        """Record that micro-dollars were paid in at a provider."""
 
 
 @dataclass
@@ -13,6 +27,8 @@ class Context:
 
     ensure_stack: Callable[[], None] | None = None
     """Starts the local stack where none runs; None where the API is elsewhere."""
+    operator: Callable[[], Operator] | None = None
+    """Works on the stack's own database; None where only the API is within reach."""
 
     def client(self) -> Client:
         """Return a client of the API, of a stack that is started first where there is none."""

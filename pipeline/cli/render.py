@@ -1,4 +1,4 @@
-"""Plans, runs and ledgers as tables."""
+"""Plans, runs and voices as tables."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -133,23 +133,6 @@ def system_voices_table(voices: Iterable[Json]) -> Table:
     for voice in voices:
         told = (voice["provider_voice_id"], voice["name"], voice["category"], voice["description"])
         made.add_row(*(escape(text or "") for text in told))
-    return made
-
-
-def ledger_table(transfers: Iterable[Json]) -> Table:
-    """List transfers."""
-    right = frozenset({"amount", "estimate", "characters"})
-    made = table("Ledger", "at", "kind", "amount", "estimate", "characters", "subject", "run", right=right)
-    for row in transfers:
-        made.add_row(
-            row["at"],
-            row["kind"],
-            dollars(row["amount_micros"]),
-            dollars(row["estimate_micros"]) + ("" if row["source"] == "provider" else " *"),
-            str(row["chars"] or ""),
-            escape(row["subject"] or ""),
-            row["run"] or "",
-        )
     return made
 
 

@@ -1,4 +1,4 @@
-"""status, pull, voices, ledger: what a run has brought and what it cost."""
+"""status, pull, voices: what a run has brought."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +12,13 @@ from pipeline.cli.console import data, say, show_json
 from pipeline.cli.context import context
 from pipeline.cli.options import PANEL, AsJson
 from pipeline.cli.pack import Puller
-from pipeline.ledger.money import dollars
 
 AllowedRun = Annotated[str | None, typer.Argument(help="Id of a run; the newest without it.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (status, pull, voices, ledger):
+    for command in (status, pull, voices):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -75,18 +74,3 @@ def voices(
     data.print(render.system_voices_table(answer["data"]) if system else render.voices_table(answer["data"]))
     for attempt in answer.get("unclear", []):
         say(f"[bold red]unclear[/] {attempt['id']} ({escape(attempt['label'])}): {escape(attempt['error'] or '')}")
-
-
-def ledger(
-    run: Annotated[str | None, typer.Option(help="Only what this run has paid.")] = None, *, as_json: AsJson = False
-) -> None:
-    """List every charge: what for, how much, and what it was expected to be. Amounts with * are estimates."""
-    client = context.client()
-    transfers = list(client.pages("/ledger", "id", run=run))
-    balance = client.get("/ledger", run=run)["balance"]
-    if as_json:
-        show_json({"transfers": transfers, "balance": balance})
-        return
-    data.print(render.ledger_table(transfers))
-    total = sum(row["amount_micros"] for row in transfers)
-    data.print(f"[bold]{dollars(total)}[/] in {len(transfers)} charges; {dollars(balance['held_micros'])} held.")

@@ -15,7 +15,14 @@ from pipeline.errors import EnvironmentFault, ExitCode, UsageError
 from workers import cli, local
 
 Run = Callable[..., tuple[int, str, str]]
-commands: dict[str, Any] = getattr(get_command(cli.app), "commands", {})
+
+
+def every_command(group: Any, prefix: str = "") -> dict[str, Any]:
+    named = {f"{prefix}{name}": command for name, command in getattr(group, "commands", {}).items()}
+    return named | {k: v for name, command in named.items() for k, v in every_command(command, f"{name} ").items()}
+
+
+commands = every_command(get_command(cli.app))
 
 
 @pytest.fixture

@@ -112,13 +112,6 @@ def test_the_voices_show_every_state(state: VoiceState) -> None:
     assert state.value in shown(render.voices_table([row]))
 
 
-def test_a_ledger_marks_what_is_an_estimate() -> None:
-    row = {"at": "2026", "kind": "speech", "amount_micros": 10, "estimate_micros": 12, "source": "estimate"}
-    row |= {"chars": None, "subject": None, "run": None}
-    assert "$0.000012 *" in shown(render.ledger_table([row]))
-    assert "*" not in shown(render.ledger_table([row | {"source": "provider"}]))
-
-
 def every_view() -> dict[str, RenderableType]:
     failure = {"count": 1, "cause": "refused", "message": MARKUP}
     bad_voice = {"label": MARKUP, "state": "failed", "problem": MARKUP}
@@ -133,8 +126,6 @@ def every_view() -> dict[str, RenderableType]:
         "message": MARKUP,
     }
     system = dict.fromkeys(("provider_voice_id", "name", "category", "description"), MARKUP)
-    charge = {"at": "2026", "kind": "speech", "amount_micros": 1, "estimate_micros": 1, "source": "provider"}
-    charge |= {"chars": 1, "subject": MARKUP, "run": "run_1"}
     lines = [line("shared", line_id=MARKUP, character=MARKUP, shares_with=MARKUP)]
     return {
         "plan": render.plan_view(
@@ -144,7 +135,6 @@ def every_view() -> dict[str, RenderableType]:
         "everything": render.everything_view([run], [production]),
         "voices": render.voices_table([own]),
         "system voices": render.system_voices_table([system]),
-        "ledger": render.ledger_table([charge]),
     }
 
 
