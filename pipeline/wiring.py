@@ -50,10 +50,17 @@ def provider(settings: Settings) -> VoiceProvider:
             key = _secret(settings.sandbox_api_key, "sandbox_api_key")
     name, timeouts = settings.provider_name, _timeouts(settings)
     # The sandbox is next door: what was sent to it is done or will not be, long before a service's word is final.
-    lateness = {"lateness_seconds": settings.sandbox_lateness_seconds} if settings.provider == "sandbox" else {}
+    lateness = settings.sandbox_lateness_seconds if settings.provider == "sandbox" else None
     if name.endswith("minimax"):
-        return MiniMax(name=name, base_url=url, api_key=key, timeouts=timeouts, limits=_limits(settings), **lateness)
-    return Kyma(name=name, base_url=url, api_key=key, timeouts=timeouts, **lateness)
+        return MiniMax(
+            name=name,
+            base_url=url,
+            api_key=key,
+            timeouts=timeouts,
+            limits=_limits(settings),
+            lateness_seconds=lateness,
+        )
+    return Kyma(name=name, base_url=url, api_key=key, timeouts=timeouts, lateness_seconds=lateness)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -38,7 +38,9 @@ def _group(item: pytest.Item) -> str:
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Neither the settings of whoever runs the tests nor a stack that runs in the checkout reach them."""
-    for name in [name for name in os.environ if name.startswith(("CALLSHEET_", "KYMA_", "MINIMAX_")) and name != SERVER_URL]:
+    for name in [
+        name for name in os.environ if name.startswith(("CALLSHEET_", "KYMA_", "MINIMAX_")) and name != SERVER_URL
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CALLSHEET_HOME", str(tmp_path_factory.getbasetemp() / "no-stack"))
 

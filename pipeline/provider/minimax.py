@@ -91,11 +91,13 @@ class MiniMax:
         api_key: SecretStr | str,
         timeouts: Timeouts | None = None,
         limits: Limits = DEFAULT_LIMITS,
-        lateness_seconds: float = CAPABILITIES.lateness_seconds,
+        lateness_seconds: float | None = None,
         proxy: str | None = None,
     ) -> None:
         self.name = name
-        self._capabilities = replace(CAPABILITIES, lateness_seconds=lateness_seconds)
+        self._capabilities = (
+            CAPABILITIES if lateness_seconds is None else replace(CAPABILITIES, lateness_seconds=lateness_seconds)
+        )
         self._limits = limits
         self._client = ProviderClient(
             name, DIALECT, base_url=base_url, api_key=api_key, timeouts=timeouts or Timeouts(), proxy=proxy

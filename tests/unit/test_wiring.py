@@ -56,3 +56,11 @@ def test_minimaxs_key_is_also_read_under_its_own_name(monkeypatch: pytest.Monkey
     monkeypatch.setenv("MINIMAX_API_KEY", "mm-2")
 
     assert Settings().minimax_api_key is not None
+
+
+def test_the_sandboxs_word_is_final_sooner_than_a_services() -> None:
+    near = wiring.provider(load_settings(**SANDBOX)).capabilities()
+    far = wiring.provider(load_settings(provider="kyma", kyma_api_key="ky-1")).capabilities()
+
+    assert near.lateness_seconds < far.lateness_seconds
+    assert wiring.provider(load_settings(**SANDBOX, sandbox_lateness_seconds=3.0)).capabilities().lateness_seconds == 3
