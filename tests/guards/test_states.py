@@ -40,7 +40,7 @@ SPEECH = {
     "refused": (TakeState.FAILED, False),
     "content_blocked": (TakeState.FAILED, False),
     "voice_gone": (TakeState.BLOCKED, False),
-    "account_blocked": (TakeState.BLOCKED, False),
+    "account_blocked": (TakeState.READY, False),
     "provider_failed": (TakeState.READY, True),
     "ambiguous": (TakeState.READY, True),
     "provider_error": (TakeState.READY, True),
@@ -59,8 +59,8 @@ def test_the_tables_below_know_every_kind_of_error() -> None:
 def test_each_error_of_a_clone_has_its_verdict(kind: str, state: AttemptState) -> None:
     judged = voices.verdict(kind)
     assert judged.state is state
-    assert judged.again == (state in {AttemptState.RESERVED, AttemptState.RELEASED})
-    assert judged.stops_account == (kind == "account_blocked")
+    assert judged.again == (state in {AttemptState.RESERVED, AttemptState.RELEASED} or kind == "account_blocked")
+    assert judged.blocks_provider == (kind == "account_blocked")
 
 
 @pytest.mark.parametrize(("kind", "expected"), SPEECH.items())
@@ -68,7 +68,8 @@ def test_each_error_of_a_take_has_its_verdict(kind: str, expected: tuple[TakeSta
     judged = speech.verdict(kind, paid=0, claims=1, retry_after=None, chance=0.5)
     assert (judged.state, judged.paid) == expected
     assert speech.may_have_cost(kind) == judged.paid
-    assert judged.stops_account == (kind == "account_blocked")
+    assert judged.blocks_account == (kind == "account_blocked")
+    assert judged.counts == (kind != "account_blocked")
     assert judged.loses_voice == (kind == "voice_gone")
 
 

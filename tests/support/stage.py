@@ -99,7 +99,8 @@ class Stage:
             for leased in (Take, Attempt, Reference):
                 later = leased.lease_until - AN_HOUR_MS
                 session.execute(update(leased).where(leased.lease_until.is_not(None)).values(lease_until=later))
-            session.execute(update(Attempt).values(settled_at=Attempt.settled_at - AN_HOUR_MS))
+            since = {"settled_at": Attempt.settled_at - AN_HOUR_MS, "doubted_at": Attempt.doubted_at - AN_HOUR_MS}
+            session.execute(update(Attempt).values(**since))
 
     def keeper(self, job: speech.Job, claim: speech.Claim) -> speech.Keeper:
         """Return what keeps the audio of an attempt that the test makes by itself."""

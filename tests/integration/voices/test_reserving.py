@@ -20,11 +20,12 @@ from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
 from pipeline.voices import service as voices
 from pipeline.voices.models import Attempt, Voice
-from pipeline.voices.rules import AttemptState, VoiceState
+from pipeline.voices.rules import ACTIVATION_LINE, AttemptState, VoiceState
+from tests.integration.voices.attempts import begin
 from tests.support import factories
-from tests.support.fakes import PRICES
+from tests.support.fakes import MODEL, PRICES
 from tests.support.fakes import voice as answer
-from tests.support.stage import TIMEOUT_SECONDS, Stage
+from tests.support.stage import Stage
 
 CAST = ("mara", "bram", "ilse")
 
@@ -92,7 +93,9 @@ def test_what_was_sent_before_the_budget_ended_is_finished_and_kept(stage: Stage
     stage.run(*sending)
     stage.settle_down(3)
     assert voice_states(stage) == [VoiceState.READY, VoiceState.FAILED]
-    assert (run(stage, started).state, budget(stage, started).spent) == (RunState.STOPPED, PRICES.clone_micros)
+    # The voice was paid for: its first words, which keep it, are spoken all the same.
+    heard = PRICES.clone_micros + PRICES.speech(MODEL, len(ACTIVATION_LINE))
+    assert (run(stage, started).state, budget(stage, started).spent) == (RunState.STOPPED, heard)
 
 
 def test_a_larger_budget_goes_on_where_the_smaller_one_ended(stage: Stage) -> None:
@@ -262,11 +265,7 @@ def test_of_two_workers_that_begin_at_once_one_may_send(stage: Stage) -> None:
         job = voices.job(session, session.scalars(select(Attempt.id)).one())
     assert job is not None
 
-    def begin() -> voices.Claim | None:
-        with stage.edge.write() as session:
-            return voices.begin(session, job, holder=stage.edge.holder, timeout=TIMEOUT_SECONDS, balance=None)
-
-    claims = at_once(begin, 8)
+    claims = at_once(lambda: begin(stage, job), 8)
     assert [claim.fence for claim in claims if claim is not None] == [1]
 
 
