@@ -87,8 +87,9 @@ class Kyma:
     """`VoiceProvider` over HTTP. Safe to share between threads; `close` it when the process ends.
 
     `name` is `kyma` or `sandbox`. `tier` (such as `T2`) is the account's tier where it is known; without it
-    the account's own request limit tells, and the smallest tier is assumed where nothing does. `proxy` is
-    the only proxy used: environment variables are not read.
+    the account's own request limit tells, and the smallest tier is assumed where nothing does.
+    `lateness_seconds` is for a server that is nearer than Kyma's. `proxy` is the only proxy used: environment
+    variables are not read.
 
     Raises:
         EnvironmentFault: the base URL or the key cannot be used.

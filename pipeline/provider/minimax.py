@@ -76,8 +76,8 @@ DEFAULT_LIMITS = Limits(tier="configured", concurrent_calls=8, requests_per_minu
 class MiniMax:
     """`VoiceProvider` over HTTP. Safe to share between threads; `close` it when the process ends.
 
-    `limits` are what the account may do at once: MiniMax does not publish them. `proxy` is the only proxy used:
-    environment variables are not read.
+    `limits` are what the account may do at once: MiniMax does not publish them. `lateness_seconds` is for a server
+    that is nearer than MiniMax's. `proxy` is the only proxy used: environment variables are not read.
 
     Raises:
         EnvironmentFault: the base URL or the key cannot be used.
