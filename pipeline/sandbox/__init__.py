@@ -1,1 +1,1 @@
-"""A Kyma-compatible server on loopback, with its own ledger, its own voices and faults on demand."""
+"""A server on loopback that speaks Kyma's API and MiniMax's, with a ledger, voices and faults of its own."""

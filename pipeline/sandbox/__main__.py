@@ -14,7 +14,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line, whose help text is its reference."""
     command = argparse.ArgumentParser(
         prog="python -m pipeline.sandbox",
-        description="A server on this machine that speaks Kyma's audio API and MiniMax's: own ledger, own voices, faults on demand.",
+        description="A server on this machine that speaks Kyma's audio API and MiniMax's:"
+        " own ledger, own voices, faults on demand.",
     )
     add = command.add_argument
     add("--db", type=Path, required=True, metavar="PATH", help="SQLite file of the ledger; made when missing")
