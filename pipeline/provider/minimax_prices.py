@@ -14,6 +14,8 @@ DESIGN_MICROS = 3_000_000
 
 PREVIEW_MICROS_PER_MILLION_CHARS = 30_000_000
 """The sample that a design speaks is billed at once."""
+SAMPLE_CHARS = 20
+"""A design speaks the first words of its voice: what is held for it covers them."""
 
 _HAN = re.compile("[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 
@@ -42,7 +44,7 @@ def table() -> Prices:
     """Return the built-in price list."""
     return Prices(
         clone_micros=CLONE_MICROS,
-        design_micros=DESIGN_MICROS,
+        design_micros=DESIGN_MICROS + SAMPLE_CHARS * PREVIEW_MICROS_PER_MILLION_CHARS // 1_000_000,
         speech_micros_per_million_chars={name: model.micros for name, model in SPEECH.items()},
         source="table",
     )
