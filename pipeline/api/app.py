@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from pipeline.api import accounts, lines, money, plans, runs, uploads
+from pipeline.api import accounts, lines, money, plans, reconcile, runs, uploads
 from pipeline.api.deps import TheEdge
 from pipeline.api.faults import add_handlers
 from pipeline.edge import Edge
@@ -18,7 +18,7 @@ def create_app(edge: Edge) -> FastAPI:
     # The interactive pages would be fetched from elsewhere at run time; the reference itself is at /openapi.json.
     app = FastAPI(title="Callsheet", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.edge = edge
-    for routes in (uploads, plans, runs, lines, accounts, money):
+    for routes in (uploads, plans, runs, lines, accounts, money, reconcile):
         app.include_router(routes.router, prefix="/v1")
     app.add_api_route("/v1/health", health, tags=["health"], summary="Whether the API answers, and for which provider")
     add_handlers(app)

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from pipeline.ledger.money import UNLIMITED, BudgetMode
+from pipeline.voices.service import Action
 
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Cap = Annotated[int | None, Field(ge=0, lt=UNLIMITED)]
@@ -84,6 +85,7 @@ class RunRequest(Body):
 
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2_000, pattern=r"^[^\x00]*$")]
+VoiceId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 By = Annotated[str, StringConstraints(max_length=80, pattern=r"^[^\x00]*$")]
 
 
@@ -109,4 +111,23 @@ class RefundRequest(Body):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"examples": [{"amount_micros": 2_100_000, "reason": "Credited by the provider's support."}]},
+    )
+
+
+class DecisionRequest(Body):
+    """What a person has found out about a paid call or a voice that came too late."""
+
+    action: Action = Field(
+        description="`adopt`: the voice is ours. `write_off`: charged and lost. `allow`: not charged, make it anew."
+        " `discard`: a voice that came too late is not wanted."
+    )
+    voice_id: VoiceId | None = Field(None, description="The provider's id of the voice that is adopted.")
+    reason: Reason = Field(description="What was found out; it is kept with the decision.")
+    by: By = Field("", description="Who decided; kept beside the id of the key.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"action": "write_off", "reason": "Kyma's support finds no such voice.", "by": "ines"}]
+        },
     )

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,3 +11,12 @@ PANEL = "Your productions"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write data as JSON to stdout.")]
 ProjectPath = Annotated[Path, typer.Argument(help="A project file such as cast.yaml, or the folder that holds it.")]
+NAME_LIMIT = 80
+
+
+def os_user() -> str:
+    """Return the name of whoever types, for the record; empty where they have none, as in containers."""
+    try:
+        return getpass.getuser()[:NAME_LIMIT]
+    except (OSError, KeyError):
+        return ""

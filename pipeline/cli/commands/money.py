@@ -1,6 +1,5 @@
 """ledger, audit: where the money went, what bounds it, and whether every promise about it holds."""
 
-import getpass
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ from pipeline.cli import statements
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json, stream_json
 from pipeline.cli.context import Operator, context
-from pipeline.cli.options import PANEL, AsJson
+from pipeline.cli.options import PANEL, AsJson, os_user
 from pipeline.cli.sheets import write_csv
 from pipeline.errors import ExitCode, UsageError
 from pipeline.ledger.money import dollars, parse_dollars
@@ -93,14 +92,14 @@ def cap(
     together: it is set with the settings of whoever runs the stack.
     """
     name, amount = _named_amount(whose, words)
-    wish = {"cap_micros": amount, "reason": reason, "by": _user()}
+    wish = {"cap_micros": amount, "reason": reason, "by": os_user()}
     match whose:
         case Capped.ACCOUNT:
             done = context.client().put("/caps/account", wish)
         case Capped.PRODUCTION:
             done = context.client().put(f"/caps/productions/{segment(name)}", wish)
         case Capped.PROVIDER:
-            done = _operator().cap_provider(name, amount, by=_user(), reason=reason)
+            done = _operator().cap_provider(name, amount, by=os_user(), reason=reason)
     if as_json:
         show_json(done)
         return
@@ -117,7 +116,7 @@ def refund(
     as_json: AsJson = False,
 ) -> None:
     """Book money that the provider has given back, as a transfer of its own."""
-    wish = {"amount_micros": _dollars(amount), "reason": reason, "by": _user()}
+    wish = {"amount_micros": _dollars(amount), "reason": reason, "by": os_user()}
     back = context.client().post(f"/ledger/{segment(transfer)}/refunds", wish)
     if as_json:
         show_json(back)
@@ -134,7 +133,7 @@ def topup(
     as_json: AsJson = False,
 ) -> None:
     """Record what was paid into the provider's account, so that the audit can follow its balance."""
-    done = _operator().top_up(provider, _dollars(amount), by=_user(), reason=reason)
+    done = _operator().top_up(provider, _dollars(amount), by=os_user(), reason=reason)
     if as_json:
         show_json(done)
         return
@@ -222,10 +221,3 @@ def _operator() -> Operator:
     if context.operator is None:
         raise UsageError("This is for whoever runs the stack.", hint="Run it where the stack's settings are.")
     return context.operator()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()[:80]
-    except (OSError, KeyError):  # a user without a name, as containers have them
-        return ""

@@ -161,7 +161,7 @@ def _report(run: Json) -> ExitCode:
     if run["state"] == "running":
         return _report_running(run)
     if run["unclear_attempts"]:
-        say("[bold]Next[/]  callsheet voices   lists the paid calls whose outcome is not known; none is repeated.")
+        say("[bold]Next[/]  callsheet reconcile   shows the paid calls whose outcome is unclear; none is repeated.")
         return ExitCode.RECONCILE
     if run["state"] == "done":
         say(f"[bold]Next[/]  callsheet pull {escape(run['production'])}")

@@ -39,6 +39,8 @@ def status(
     if watch and found["state"] == "running":
         found = follow.follow(client, found["id"])
     show_json(found) if as_json else data.print(render.run_view(found))
+    if found["unclear_attempts"] and not as_json:
+        say("[bold]Next[/]  callsheet reconcile   shows the paid calls whose outcome is unclear; none is repeated.")
 
 
 def pull(
@@ -66,7 +68,7 @@ def voices(
     system: Annotated[bool, typer.Option(help="List the provider's own voices, which need no cloning.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the account's voices, and the paid calls whose outcome is not known."""
+    """List the account's voices, and the paid calls whose outcome is unclear; `callsheet reconcile` decides them."""
     answer = context.client().get("/system-voices" if system else "/voices")
     if as_json:
         show_json(answer)

@@ -11,7 +11,7 @@ from pipeline.db.clock import now_ms
 from pipeline.db.leases import rowcount
 from pipeline.errors import Conflict, NotFound, UsageError
 from pipeline.ledger import service as ledger
-from pipeline.ledger.models import TransferKind
+from pipeline.ledger.models import Decision, TransferKind
 from pipeline.provider.port import Capabilities, ChargeMoment
 from pipeline.voices.models import Attempt, Orphan, Voice
 from pipeline.voices.rules import AttemptState, Move, OrphanState, VoiceState
@@ -57,8 +57,10 @@ def orphans(session: Session, account_id: str) -> Sequence[Orphan]:
     return session.scalars(query.order_by(Orphan.id)).all()
 
 
-def decide(session: Session, account_id: str, subject: str, decided: Decided, *, capabilities: Capabilities) -> None:
-    """Carry out a person's decision about an attempt or an orphan of the account.
+def decide(
+    session: Session, account_id: str, subject: str, decided: Decided, *, capabilities: Capabilities
+) -> Decision:
+    """Carry out a person's decision about an attempt or an orphan of the account, and return what is kept of it.
 
     Raises:
         NotFound: the account has no such attempt or orphan.
@@ -73,7 +75,7 @@ def decide(session: Session, account_id: str, subject: str, decided: Decided, *,
         before = _decide_orphan(session, orphan, decided, capabilities)
     else:
         before = _decide_attempt(session, account_id, subject, decided, capabilities)
-    ledger.decide(
+    return ledger.decide(
         session,
         account_id=account_id,
         actor=decided.actor,
