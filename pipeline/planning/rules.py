@@ -25,6 +25,8 @@ class Reason(StrEnum):
     """There is no take of it although nothing has changed."""
     FAILED = "failed"
     """The last try did not succeed."""
+    LAPSED = "lapsed"
+    """The provider no longer has the voice: it is made, and paid for, once more."""
     UNDER_WAY = "under way"
     """Another run is making it and pays for it."""
     SHARED = "shared"
@@ -36,7 +38,7 @@ class Reason(StrEnum):
 
     def is_work(self) -> bool:
         """Tell whether something is made because of it."""
-        return self in {self.NEW, self.TEXT, self.VOICE, self.DELIVERY, self.MISSING, self.FAILED}
+        return self in {self.NEW, self.TEXT, self.VOICE, self.DELIVERY, self.MISSING, self.FAILED, self.LAPSED}
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,16 @@ class WantedLine:
     fingerprint: str
     voice_key: str
     price: int
+
+
+@dataclass(frozen=True)
+class KnownVoice:
+    """A voice as the account has it; `message` says what keeps it from being spoken with."""
+
+    state: VoiceState
+    message: str | None = None
+    is_gone: bool = False
+    """Whether the provider no longer has it."""
 
 
 @dataclass(frozen=True)
@@ -181,13 +193,17 @@ def plan_lines(
 
 
 def plan_voices(
-    wanted: Iterable[WantedVoice], states: Mapping[str, tuple[VoiceState, str | None]]
+    wanted: Iterable[WantedVoice], known: Mapping[str, KnownVoice], needed: Collection[str] | None = None
 ) -> list[PlannedVoice]:
-    """Compare each voice with what the account has; `states` gives the state and the message kept with it."""
+    """Compare each voice with what the account has.
+
+    `needed` holds the keys of the voices that something is to be spoken with, None all of them: one that is gone
+    and has nothing more to say is not made again.
+    """
     planned = []
     for voice in wanted:
-        state, message = states.get(voice.key, (None, None))
-        reason = _voice_reason(state)
+        found = known.get(voice.key)
+        reason = _voice_reason(found, is_needed=needed is None or voice.key in needed)
         pays = reason.is_work() and voice.kind is not VoiceKind.SYSTEM
         planned.append(
             PlannedVoice(
@@ -197,7 +213,7 @@ def plan_voices(
                 source=voice.source,
                 reason=reason,
                 price=voice.price + voice.audition_price if pays else 0,
-                message=message,
+                message=found.message if found else None,
             )
         )
     return planned
@@ -221,12 +237,12 @@ def _change(line: WantedLine, known: KnownLine, take: TakeState | None) -> Reaso
     return Reason.MISSING if take is None else Reason.FAILED
 
 
-def _voice_reason(state: VoiceState | None) -> Reason:
-    match state:
+def _voice_reason(known: KnownVoice | None, *, is_needed: bool) -> Reason:
+    match known.state if known else None:
         case None:
             return Reason.NEW
         case VoiceState.READY:
-            return Reason.REUSED
+            return Reason.LAPSED if known and known.is_gone and is_needed else Reason.REUSED
         case VoiceState.WANTED | VoiceState.MAKING:
             return Reason.UNDER_WAY
         case VoiceState.FAILED:

@@ -1,6 +1,6 @@
 """Plan and apply: what would be cloned, what would be spoken, why, at what price; and then exactly that."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,6 +29,7 @@ from pipeline.planning.budget import refusal, run_cap
 from pipeline.planning.market import Market
 from pipeline.planning.rules import (
     KnownLine,
+    KnownVoice,
     Plan,
     PlannedLine,
     Reason,
@@ -44,7 +45,7 @@ from pipeline.speech.models import Take
 from pipeline.speech.rules import Sound, TakeState
 from pipeline.voices import service as voices
 from pipeline.voices.models import Voice
-from pipeline.voices.rules import ACTIVATION_LINE, VoiceKind, VoiceState, cloned_key, designed_key, system_key
+from pipeline.voices.rules import ACTIVATION_LINE, GONE, VoiceKind, VoiceState, cloned_key, designed_key, system_key
 
 LOOKUP_BATCH = 1_000
 
@@ -87,14 +88,15 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
     production = intake.find_production(session, account_id, project.production)
     known = _known_lines(session, production.id) if production else {}
     takes = _take_states(session, account_id, {part.fingerprint for part in parts})
-    states = _voice_states(session, account_id, market.provider)
-    unclear = {key for key, (state, _) in states.items() if state is VoiceState.UNCLEAR}
+    cast = _known_voices(session, account_id, market.provider)
+    unclear = {key for key, voice in cast.items() if voice.state is VoiceState.UNCLEAR}
+    lines = plan_lines((_wanted_line(part) for part in parts), known, takes, unclear)
     here = {part.line.id for part in parts}
     return Plan(
         production=project.production,
         provider=market.provider,
-        voices=plan_voices(_wanted_voices(submission, market, voice_keys), states),
-        lines=plan_lines((_wanted_line(part) for part in parts), known, takes, unclear),
+        voices=plan_voices(_wanted_voices(submission, market, voice_keys), cast, _with_work(parts, lines)),
+        lines=lines,
         removed=[line_id for line_id in known if line_id not in here],
     )
 
@@ -147,8 +149,10 @@ def apply(
     production = intake.declare_production(session, account_id, project)
     run = intake.open_run(session, production, plan_digest=plan.digest(), estimate=plan.price)
     ledger.open_budget(session, run.id, account_id, cap)
+    reused = {voice.key for voice in plan.voices if voice.reason is Reason.REUSED}
     cast = {
-        key: _want_voice(session, run, submission, market, character) for key, character in project.characters.items()
+        key: _want_voice(session, run, submission, market, character, reused)
+        for key, character in project.characters.items()
     }
     parts = _parts(project, market, {key: voice.key for key, voice in cast.items()})
     intake.declare_lines(session, production.id, (_line_row(number, part) for number, part in enumerate(parts)))
@@ -215,10 +219,19 @@ def _take_states(session: Session, account_id: str, fingerprints: Iterable[str])
     return states
 
 
-def _voice_states(session: Session, account_id: str, provider: str) -> dict[str, tuple[VoiceState, str | None]]:
-    query = select(Voice.key, Voice.state, Voice.message)
+def _known_voices(session: Session, account_id: str, provider: str) -> dict[str, KnownVoice]:
+    query = select(Voice.key, Voice.kind, Voice.state, Voice.problem, Voice.message)
     rows = session.execute(query.where(Voice.account_id == account_id, Voice.provider == provider))
-    return {row.key: (row.state, row.message) for row in rows}
+    return {
+        # A system voice cannot be made again; whether it is back shows when it is asked to speak.
+        row.key: KnownVoice(row.state, row.message, row.problem == GONE and row.kind is not VoiceKind.SYSTEM)
+        for row in rows
+    }
+
+
+def _with_work(parts: Iterable[_Part], planned: Iterable[PlannedLine]) -> set[str]:
+    """Return the keys of the voices that something is to be spoken with."""
+    return {part.sound.voice_key for part, line in zip(parts, planned, strict=True) if line.reason is not Reason.REUSED}
 
 
 def _voice_key(submission: Submission, character: Character) -> str:
@@ -262,9 +275,20 @@ def _describe(project: Project, character: Character, market: Market) -> tuple[V
             return VoiceKind.SYSTEM, voice_id, 0
 
 
-def _want_voice(session: Session, run: Run, submission: Submission, market: Market, character: Character) -> Voice:
+def _want_voice(
+    session: Session,
+    run: Run,
+    submission: Submission,
+    market: Market,
+    character: Character,
+    reused: Collection[str],
+) -> Voice:
     wanted = _voice_wish(session, run.account_id, submission, market, character)
-    return voices.want(session, account_id=run.account_id, provider=market.provider, run_id=run.id, wanted=wanted)
+    found = voices.find(session, run.account_id, market.provider, wanted.key) if wanted.key in reused else None
+    # One that the provider no longer has and that has nothing more to say would be made again by asking for it.
+    return found or voices.want(
+        session, account_id=run.account_id, provider=market.provider, run_id=run.id, wanted=wanted
+    )
 
 
 def _voice_wish(

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from pipeline.planning.rules import Reason, plan_voices
+from pipeline.planning.rules import KnownVoice, Reason, plan_voices
 from pipeline.planning.rules import WantedVoice as PlannedWish
 from pipeline.provider import errors
 from pipeline.provider.errors import ProviderError
@@ -101,5 +101,5 @@ def test_every_state_of_a_take_is_final_open_or_unbegun(state: TakeState) -> Non
 @pytest.mark.parametrize("state", [None, *VoiceState])
 def test_every_state_of_a_voice_has_its_reason_in_the_plan(state: VoiceState | None) -> None:
     wish = PlannedWish("key", VoiceKind.CLONED, ["mara"], "mara.wav", price=1, audition_price=1)
-    (planned,) = plan_voices([wish], {"key": (state, None)} if state else {})
+    (planned,) = plan_voices([wish], {"key": KnownVoice(state)} if state else {})
     assert isinstance(planned.reason, Reason)

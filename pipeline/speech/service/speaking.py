@@ -1,6 +1,7 @@
 """One take: claim and hold, call, store, settle. At least once, with every duplicate on the books."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
@@ -26,6 +27,7 @@ from pipeline.speech.service.wasting import regain, waste
 from pipeline.storage.port import ObjectInfo
 from pipeline.voices import service as voices
 from pipeline.voices.models import Voice
+from pipeline.voices.rules import GONE
 
 LEASE_MARGIN_SECONDS = 30
 OUTAGES = frozenset({"not_sent", "provider_failed", "ambiguous"})
@@ -162,6 +164,8 @@ def _settle_done(session: Session, job: Job, claim: Claim, stored: Stored) -> No
 
 def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: Missed) -> None:
     take = session.get_one(Take, spoken.id, populate_existing=True)
+    if missed.kind == GONE:
+        missed = replace(missed, message=voices.gone(session.get_one(Voice, take.voice_id), missed.message))
     judged = verdict(
         missed.kind,
         paid=take.attempt,
@@ -188,7 +192,7 @@ def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: M
         close_doubts(session, take.id, take.provider)
     if judged.loses_voice:
         voices.lose(session, take.voice_id, missed.message)
-    _note_account(session, take, missed)
+    _note_account(session, take, missed, judged)
 
 
 def _settle_missed_money(session: Session, take: Take, claim: Claim, missed: Missed, judged: Verdict) -> None:
@@ -199,9 +203,10 @@ def _settle_missed_money(session: Session, take: Take, claim: Claim, missed: Mis
         ledger.release(session, claim.attempt(take.id))
 
 
-def _note_account(session: Session, take: Take, missed: Missed) -> None:
-    if missed.block is not None:
-        provider_account.block(session, take.provider, kind=missed.block, message=missed.message, needs=take.estimate)
+def _note_account(session: Session, take: Take, missed: Missed, judged: Verdict) -> None:
+    if judged.blocks_account:
+        kind = missed.block or provider_account.Block.KEY
+        provider_account.block(session, take.provider, kind=kind, message=missed.message, needs=take.estimate)
     elif missed.kind in OUTAGES:
         provider_account.note_failure(session, take.provider, missed.message)
 
@@ -210,3 +215,4 @@ def _note_voice_spoke(session: Session, voice_id: str) -> None:
     silent = session.scalar(select(Voice.id).where(Voice.id == voice_id, Voice.spoke_at.is_(None)))
     if silent:
         session.execute(update(Voice).where(Voice.id == voice_id).values(spoke_at=now_ms()))
+        voices.pay_first_use(session, voice_id)

@@ -9,17 +9,19 @@ from pipeline.intake.models import Run, RunState
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
 from pipeline.speech.service.dispatching import close_runs, dispatch, is_unheard
+from pipeline.speech.service.reviving import keep_alive
 from pipeline.speech.service.speaking import lapse
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceState
 
 
 def sweep(session: Session) -> None:
-    """Take back what has lapsed, fill the windows, end the runs."""
+    """Take back what has lapsed, keep voices alive, fill the windows, end the runs."""
     for take in session.scalars(select(Take).where(Take.state == TakeState.SPEAKING, leases.lapsed(Take))).all():
         lapse(session, take)
     unheard = update(Take).where(Take.state == TakeState.DISPATCHED, leases.lapsed(Take))
     session.execute(unheard.values(state=TakeState.READY, lease_until=None, holder=None))
+    keep_alive(session)
     for provider in session.scalars(select(Take.provider).where(Take.state == TakeState.READY).distinct()).all():
         dispatch(session, provider)
     _tell_waiting(session)

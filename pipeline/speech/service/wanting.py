@@ -128,6 +128,11 @@ def _want_audition(session: Session, voice: Voice, prices: Prices) -> None:
     run = session.get(Run, voice.run_id) if voice.run_id else None
     if run is None or run.state is not RunState.RUNNING:
         return
+    want_audition(session, run, voice, prices)
+
+
+def want_audition(session: Session, run: Run, voice: Voice, prices: Prices) -> None:
+    """Ask for a voice's first words on a run's money, once."""
     model = _speech_model(session, voice, prices)
     sound = Sound(voice.provider, model, voice.key, ACTIVATION_LINE, AUDITION_FORMAT, None)
     if _is_asked_for(session, run, sound):

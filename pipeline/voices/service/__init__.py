@@ -8,6 +8,7 @@ from pipeline.voices.service.sending import Before, Claim, Job, balance, begin, 
 from pipeline.voices.service.settling import lose_recording, pay_first_use, settle
 from pipeline.voices.service.sweeping import stop_run, sweep
 from pipeline.voices.service.wanting import WantedVoice, find, hand_over, refuse, reserve, reserve_cloned, want
+from pipeline.voices.service.watching import about_to_lapse, gone, lapsed
 
 __all__ = [
     "Action",
@@ -17,6 +18,7 @@ __all__ = [
     "Doubted",
     "Job",
     "WantedVoice",
+    "about_to_lapse",
     "answers",
     "balance",
     "balances",
@@ -26,8 +28,10 @@ __all__ = [
     "doubted",
     "fail",
     "find",
+    "gone",
     "hand_over",
     "job",
+    "lapsed",
     "look",
     "lose",
     "lose_recording",

@@ -19,7 +19,7 @@ from tests.support.fakes import PROVIDER
 from tests.support.stage import Stage
 
 SHEET = factories.Sheet().system("herald").says("herald", *(f"Hear, hear, number {n}." for n in range(20)))
-LINE = 2_000
+LINE = 2_300
 """More than one of these lines costs, and less than two."""
 
 

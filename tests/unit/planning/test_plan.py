@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.planning.rules import (
     KnownLine,
+    KnownVoice,
     Plan,
     PlannedLine,
     PlannedVoice,
@@ -87,7 +88,7 @@ def test_lines_of_an_unclear_voice_cost_nothing_yet() -> None:
     ],
 )
 def test_each_state_of_a_voice_has_its_reason(state: VoiceState | None, reason: Reason, price: int) -> None:
-    (planned,) = plan_voices([VOICE], {"clone:1": (state, "said so")} if state else {})
+    (planned,) = plan_voices([VOICE], {"clone:1": KnownVoice(state, "said so")} if state else {})
     assert (planned.reason, planned.price) == (reason, price)
     assert planned.message == ("said so" if state else None)
 
@@ -132,7 +133,7 @@ def test_equal_plans_have_equal_digests() -> None:
 
 
 CHEAPER = plan_lines([replace(NOW, price=499), replace(NOW, line_id="line_2")], {}, {})
-READY: list[PlannedVoice] = plan_voices([VOICE], {"clone:1": (VoiceState.READY, None)})
+READY: list[PlannedVoice] = plan_voices([VOICE], {"clone:1": KnownVoice(VoiceState.READY)})
 
 
 @pytest.mark.parametrize(
@@ -170,3 +171,15 @@ def test_each_sound_is_paid_for_at_most_once(sounds: list[str], takes: dict[str,
 
 
 FINAL_UNSPOKEN = {TakeState.FAILED, TakeState.BLOCKED}
+
+
+@pytest.mark.parametrize(
+    ("needed", "reason", "price"),
+    [(None, Reason.LAPSED, True), ({"clone:1"}, Reason.LAPSED, True), (set(), Reason.REUSED, False)],
+)
+def test_a_voice_that_is_gone_is_paid_for_again_where_it_has_something_to_say(
+    needed: set[str] | None, reason: Reason, *, price: bool
+) -> None:
+    gone = KnownVoice(VoiceState.READY, "it was deleted", is_gone=True)
+    (planned,) = plan_voices([VOICE], {"clone:1": gone}, needed)
+    assert (planned.reason, planned.price > 0, planned.message) == (reason, price, "it was deleted")

@@ -15,6 +15,7 @@ from pipeline.speech.rules import (
     object_key,
     part_key,
     verdict,
+    waste_cap,
 )
 
 SOUND = Sound("stage", "hd", "clone:1", "Halt!", "mp3", 1.0)
@@ -91,6 +92,16 @@ def test_what_the_provider_asks_for_is_waited_for() -> None:
 )
 def test_the_last_paid_attempt_is_the_last(paid: int, state: TakeState) -> None:
     assert verdict("ambiguous", paid=paid, claims=1, retry_after=None, chance=0).state is state
+
+
+def test_what_is_wrong_with_the_account_is_never_held_against_the_line() -> None:
+    judged = verdict("account_blocked", paid=2, claims=10 * MAX_CLAIMS, retry_after=None, chance=1)
+    assert (judged.state, judged.paid, judged.counts) == (TakeState.READY, False, False)
+
+
+@pytest.mark.parametrize(("lines", "calls"), [(0, 20), (1_000, 20), (1_049, 20), (1_050, 21), (4_000, 80)])
+def test_a_run_may_waste_a_few_calls_or_two_per_cent_of_its_lines(lines: int, calls: int) -> None:
+    assert waste_cap(lines) == calls
 
 
 @pytest.mark.parametrize(("claims", "state"), [(MAX_CLAIMS - 1, TakeState.READY), (MAX_CLAIMS, TakeState.FAILED)])
