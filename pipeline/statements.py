@@ -95,8 +95,9 @@ def statement(
         case By.PRODUCTION | By.RUN:
             made = _paid(Transfer.account_id == account_id)
             rows = _grouped(session, made.c.run_id if by is By.RUN else made.c.production_id, made, after, limit)
-            names = _production_names(session, account_id)
-    return [_compared(row, names.get(row.key if by is not By.RUN else row.production_id, {})) for row in rows]
+            productions = _production_names(session, account_id)
+            names = {row.key: productions.get(row.production_id or "", {}) for row in rows}
+    return [_compared(row, names.get(row.key, {})) for row in rows]
 
 
 def caps(session: Session, account_id: str, provider: str) -> list[dict[str, Any]]:
@@ -223,7 +224,7 @@ def _voice_names(session: Session, voice_ids: Sequence[str]) -> dict[str, dict[s
 
 def _production_names(session: Session, account_id: str) -> dict[str, dict[str, Any]]:
     query = select(Production.id, Production.name).where(Production.account_id == account_id)
-    return {production_id: {"name": name} for production_id, name in session.execute(query)}
+    return {production_id: {"production": name} for production_id, name in session.execute(query)}
 
 
 def _compared(row: Row[*tuple[Any, ...]], named: Mapping[str, Any]) -> dict[str, Any]:
