@@ -18,6 +18,7 @@ from pipeline.edge import Edge
 from pipeline.ledger.models import ProviderAccount
 from pipeline.ledger.prices import store_prices
 from pipeline.provider.errors import ProviderError
+from pipeline.provider.port import VoiceProvider
 from pipeline.references.models import Reference
 from pipeline.speech import service as speech
 from pipeline.speech.models import Take
@@ -119,8 +120,8 @@ class Stage:
 
 
 @contextmanager
-def open_stage(database: Database, folder: Path) -> Iterator[Stage]:
-    """Set a stage up, and audit the books when it is taken down."""
+def open_stage(database: Database, folder: Path, upstream: VoiceProvider | None = None) -> Iterator[Stage]:
+    """Set a stage up, and audit the books when it is taken down; `upstream` speaks in the scripted provider's place."""
     provider, messages, store = ScriptedProvider(), Messages(), LocalStore(folder / "bucket")
     store.ensure_bucket()
     with database.write() as session:
@@ -130,7 +131,7 @@ def open_stage(database: Database, folder: Path) -> Iterator[Stage]:
     edge = Edge(
         database=database,
         store=store,
-        provider=provider,
+        provider=upstream or provider,
         publisher=messages,
         reference_rules=ReferenceRules(),
         speech_timeout=TIMEOUT_SECONDS,
