@@ -1,32 +1,67 @@
-"""A broker other than the stack's own: Valkey on a TCP port, behind a password."""
+"""A broker other than the stack's own: Valkey on a TCP port, behind a password, to be broken as a test likes."""
 
 import secrets
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.ports import free_port
 from workers.stack.parts.broker import server
 
 START_SECONDS = 10.0
+DURABLE = "appendonly yes\nappendfsync always\n"
 
 
-@dataclass(frozen=True)
 class RunningValkey:
-    """Where it listens."""
+    """The server and where it listens; it keeps its port and its password when it is started again."""
 
-    port: int
-    password: str
+    def __init__(self, folder: Path, *, durable: bool) -> None:
+        self.port, self.password = free_port(), secrets.token_hex(8)
+        self._configuration = folder / "valkey.conf"
+        self._configuration.write_text(
+            f"port {self.port}\nbind 127.0.0.1\nrequirepass {self.password}\nsave ''\ndir {folder}\n"
+            + (DURABLE if durable else "")
+        )
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Its address as Celery takes it."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._process = subprocess.Popen(
+            [server(), self._configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise RuntimeError("Valkey does not answer")
+            time.sleep(0.02)
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal it: SIGSTOP makes it silent on open connections, SIGCONT lets it go on."""
+        assert self._process
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it without a chance to tidy up."""
+        self.send(signal.SIGKILL)
+        assert self._process
+        self._process.wait(10)
+
+    def stop(self) -> None:
+        """End it, stopped or not."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.terminate()
+            self._process.wait(10)
 
     def command(self, *words: str) -> str:
         """Send one command and return the first line of the answer."""
@@ -38,30 +73,20 @@ class RunningValkey:
                 answer = answers.readline().decode().strip()
         return answer
 
+    def _answers(self) -> bool:
+        try:
+            return self.command("PING") == "+PONG"
+        except OSError:
+            return False
+
 
 @contextmanager
-def running_valkey() -> Iterator[RunningValkey]:
-    """Run it for as long as it is needed."""
+def running_valkey(*, durable: bool = False) -> Iterator[RunningValkey]:
+    """Run it for as long as it is needed; a durable one has after a kill what it had before."""
     with tempfile.TemporaryDirectory(prefix="cs-vk-") as folder:
-        port, password = free_port(), secrets.token_hex(8)
-        configuration = Path(folder) / "valkey.conf"
-        configuration.write_text(f"port {port}\nbind 127.0.0.1\nrequirepass {password}\nsave ''\ndir {folder}\n")
-        process = subprocess.Popen([server(), configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        valkey = RunningValkey(Path(folder), durable=durable)
         try:
-            _wait(port)
-            yield RunningValkey(port, password)
+            valkey.start()
+            yield valkey
         finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _wait(port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise RuntimeError("Valkey does not listen")
+            valkey.stop()
