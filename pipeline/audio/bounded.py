@@ -108,6 +108,8 @@ def _environment(workdir: Path) -> dict[str, str]:
         "PYTHONUTF8": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "TMPDIR": str(workdir),
+        # Without it Python asks the password file where home is.
+        "HOME": str(workdir),
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
     }
 

@@ -94,8 +94,10 @@ class Document:
 
 
 def _compose(text: str) -> Node | None:
+    reader = YAML(typ="safe", pure=True)
+    reader.composer.warn_double_anchors = False  # YAML allows it: the later one counts from there on
     try:
-        root: Node | None = YAML(typ="safe", pure=True).compose(text)
+        root: Node | None = reader.compose(text)
     except MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark
         said = " ".join(part for part in (wrong.context, wrong.problem) if part)

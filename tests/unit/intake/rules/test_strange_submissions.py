@@ -39,6 +39,11 @@ def test_keys_that_hold_keys_are_no_way_to_nest_deeper_than_we_read() -> None:
     assert Submission(cast__yaml=f"{keys}{CAST}title: *k1999\n").problem()["message"] == "nested too deeply"
 
 
+def test_an_anchor_may_be_used_again_and_nothing_is_printed_about_it() -> None:
+    text = CAST.replace("harbour", "&a harbour") + "title: &a Harbour\nlanguage: en\n"
+    assert Submission(cast__yaml=text).project().title == "Harbour"
+
+
 def test_a_character_that_yaml_forbids_is_named_with_its_line_on_one_line() -> None:
     problem = Submission(cast__yaml=CAST + "title: a\x01b\n").problem()
     assert problem["message"] == "not valid YAML: the character U+0001 may not stand in it"

@@ -1,0 +1,128 @@
+"""The caged child for projects and sheets: reads each submission and judges what comes of it.
+
+Started with `--careless` it reads a sheet as a script would that trusts it: the control.
+"""
+
+import base64
+import csv
+import json
+import posixpath
+import resource
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from pipeline.audio.report import peak_rss_bytes
+from pipeline.errors import CallsheetError, InvalidSheet
+from pipeline.intake.rules import Project, read_project
+from pipeline.intake.rules import names as fit
+from tests.support.hostile.jailed_decoder import forget_peak
+from tests.support.hostile.submissions import PROJECT, SHEET
+
+_MEMORY_BYTES = 1 << 30
+_FIELD_CHARS = 4_500
+"""Of one field of a problem: 1,000 characters, the invisible ones spelt out."""
+
+
+class Guard:
+    """Notes every file that Python opens while one submission is read: there is none to open."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.on = False
+        sys.addaudithook(self._see)
+
+    def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.on and event in {"open", "os.open", "socket.connect", "subprocess.Popen", "os.system"}:
+            self.opened.append(str(arguments[0]))
+
+    def outside(self) -> list[str]:
+        """What was opened beside the interpreter's own modules."""
+        own = (sys.prefix, sys.base_prefix, str(Path(csv.__file__).parent))
+        return [path for path in self.opened if not path.startswith(own)]
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    guard, careless = Guard(), "--careless" in sys.argv
+    for line in sys.stdin:
+        started = time.process_time()
+        files = {name: base64.b64decode(data) for name, data in json.loads(line).items()}
+        forget_peak()
+        outcome, codes, detail = _judged(files, guard, careless=careless)
+        answer = {"outcome": outcome, "codes": codes, "detail": detail, "peak_bytes": peak_rss_bytes()}
+        answer["cpu_seconds"] = time.process_time() - started
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def _judged(files: dict[str, bytes], guard: Guard, *, careless: bool) -> tuple[str, list[str], str]:
+    asked: list[str] = []
+
+    def read(path: str) -> bytes:
+        asked.append(path)
+        if path not in files:
+            raise FileNotFoundError(path)
+        return files[path]
+
+    guard.opened.clear()
+    guard.on = True
+    try:
+        verdict = _careless(files) if careless else _read(read, asked)
+    except Exception:  # noqa: BLE001 - this is what is looked for
+        verdict = "crashed", [], traceback.format_exc()[-600:]
+    guard.on = False
+    if beyond := [path for path in asked if _leaves(path)] or guard.outside():
+        return "crashed", [], f"asked for {beyond[:3]!r}"
+    return verdict
+
+
+def _read(read: Any, asked: list[str]) -> tuple[str, list[str], str]:
+    try:
+        project = read_project(PROJECT, read, exists=lambda path: bool(asked.append(path)) or True)
+    except InvalidSheet as error:
+        return _refused(error)
+    except CallsheetError as error:
+        return "crashed", [], f"{error.code} is no answer to a sheet"
+    return _accepted(project)
+
+
+def _refused(error: InvalidSheet) -> tuple[str, list[str], str]:
+    problems = error.data["problems"]
+    json.dumps(error.as_dict(), ensure_ascii=False).encode()
+    for problem in problems:
+        for name, text in problem.items():
+            if isinstance(text, str) and (not text.isprintable() or len(text) > _FIELD_CHARS):
+                return "crashed", [], f"the problem's {name} is {text[:200]!r}"
+        if not problem["file"] or not problem["place"] or not problem["message"]:
+            return "crashed", [], f"a problem without a place or a word: {problem}"
+    return ("refused", [error.code], "") if problems else ("crashed", [], "refused for no reason")
+
+
+def _accepted(project: Project) -> tuple[str, list[str], str]:
+    ids = [line.id for line in project.lines]
+    wrong = [name for name in ids if "/" in name or "\0" in name or name.startswith(".") or len(name.encode()) > 240]
+    if wrong or len({fit.folded(name) for name in ids}) != len(ids):
+        return "crashed", [], f"line ids that are no file names: {wrong[:3]!r}"
+    if beyond := [path for path in project.files if _leaves(path)]:
+        return "crashed", [], f"a path that leaves the folder: {beyond[:3]!r}"
+    for line in project.lines:
+        json.dumps([line.text, line.direction, dict(line.extras)], ensure_ascii=False).encode()
+        if line.character not in project.characters or "\0" in line.text:
+            return "crashed", [], f"a line that cannot be spoken: {line.id!r}"
+    return "accepted", [], ""
+
+
+def _leaves(path: str) -> bool:
+    return posixpath.isabs(path) or ".." in path.split("/") or "\\" in path or not path.isprintable()
+
+
+def _careless(files: dict[str, bytes]) -> tuple[str, list[str], str]:
+    rows = list(csv.DictReader(files[SHEET].decode().splitlines()))
+    return ("accepted" if [row["text"] for row in rows] else "refused"), [], ""
+
+
+if __name__ == "__main__":
+    main()
