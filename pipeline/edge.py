@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from pipeline.audio import ReferenceRules
@@ -21,6 +22,10 @@ from pipeline.storage.spool import Spool
 T = TypeVar("T")
 PATIENCE_SECONDS = 10.0
 """How long a thread waits for a permit before it puts its work back for others."""
+AWAY_SECONDS = 60.0
+"""How long the outcome of a call waits for a database that is away."""
+RETURN_SECONDS = 0.2
+"""How soon a database that is away is asked again."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,22 @@ class Edge:
         for event in emitted(session):
             self.publisher.publish(FLOW[event.name], event.id)
 
+    def record(self, action: Callable[[Session], T]) -> T:
+        """Run a transaction that writes down what has happened already; a database that is away is waited for.
+
+        It may run twice, and must be harmless then: a commit whose connection broke may have been done. Raises
+        `OperationalError` or `InterfaceError` where the database stays away.
+        """
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                with self.write() as session:
+                    return action(session)
+            except (OperationalError, InterfaceError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETURN_SECONDS)
+
     def admit(self, begin: Callable[[Session], T | None], *, seconds: float) -> Admission[T] | None:
         """Wait for a permit, then claim under it: a throttled worker holds no claim.
 
@@ -89,8 +110,7 @@ class Edge:
 
     def dismiss(self, admission: Admission[T]) -> None:
         """Give the permit back: the call is over, storing and settling need none."""
-        with self.write() as session:
-            limits.free(session, self.provider.name, admission.slot, self.holder)
+        self.record(lambda session: limits.free(session, self.provider.name, admission.slot, self.holder))
 
     def wait_place(self) -> None:
         """Wait for the next place in the pace, for one more call under the same permit."""

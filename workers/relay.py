@@ -94,6 +94,7 @@ class Heartbeat:
             except SQLAlchemyError as error:
                 log.warning("beat_missed", holder=self.holder, error=type(error).__name__)
             _attempt("answers", record_kept_answers, self._edge)
+            _attempt("audio", store_kept_audio, self._edge)
 
 
 def sweep(edge: Edge) -> bool:
@@ -127,6 +128,11 @@ def record_kept_answers(edge: Edge) -> None:
             voices.answers.record(edge.write, edge.spool, answer, capabilities=edge.provider.capabilities())
         except SQLAlchemyError as error:
             log.warning("answer_waits", attempt=answer.claim.attempt_id, error=type(error).__name__)
+
+
+def store_kept_audio(edge: Edge) -> None:
+    """Store what was spoken and is on disk alone: the bucket was away, or the worker died."""
+    speech.restore(edge.spool, edge.store, older_than=KEPT_SECONDS)
 
 
 def probe_account(edge: Edge) -> None:
@@ -175,6 +181,7 @@ def run_sweeper(edge: Edge, stopped: Event, ready: Path | None = None) -> None:
             is_read = _attempt("market", read_market, edge)
             market_due = time.monotonic() + (MARKET_SECONDS if is_read else SWEEP_SECONDS)
         _attempt("answers", record_kept_answers, edge)
+        _attempt("audio", store_kept_audio, edge)
         if sweep(edge) and ready is not None:
             ready.touch()
         stopped.wait(SWEEP_SECONDS)

@@ -13,7 +13,6 @@ def prepare(edge: Edge, reference_id: str) -> None:
     if job is None:
         return
     outcome = references.prepare(edge.store, edge.reference_rules, job)
-    with edge.write() as session:
-        references.settle(session, job, outcome)
+    edge.record(lambda session: references.settle(session, job, outcome))
     if isinstance(outcome, Exception):
         raise outcome

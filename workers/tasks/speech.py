@@ -1,5 +1,7 @@
 """Takes are opened, spoken by one task each, and stopped."""
 
+from sqlalchemy.orm import Session
+
 from pipeline import crash
 from pipeline.edge import Edge
 from pipeline.ledger.prices import load_prices
@@ -69,9 +71,11 @@ def _speak_anew(edge: Edge, job: speech.Job) -> None:
 
 
 def _settle(edge: Edge, keeper: speech.Keeper, outcome: speech.Stored | speech.Missed) -> None:
-    with edge.write() as session:
+    def record(session: Session) -> None:
         speech.settle(session, keeper.job, keeper.claim, outcome)
         crash.here("in_result_tx")
+
+    edge.record(record)
     crash.here("result_committed")
     if isinstance(outcome, speech.Stored):
         keeper.forget()

@@ -72,8 +72,10 @@ def make(edge: Edge, attempt_id: str) -> None:
     voices.answers.keep(edge.spool, admission.claim, outcome)
     for point in ("response_read", "db_lost"):
         crash.here(point)
-    _record(edge, voices.answers.Answer(admission.claim, outcome))
-    edge.dismiss(admission)
+    try:
+        _record(edge, voices.answers.Answer(admission.claim, outcome))
+    finally:
+        edge.dismiss(admission)
     if isinstance(outcome, RateLimited):
         edge.cool_down(outcome.retry_after or 1.0)
     if isinstance(outcome, ProviderError):

@@ -1,6 +1,10 @@
 """The edge: hints go out after a commit and never without one; a permit comes before a claim."""
 
+from contextlib import AbstractContextManager
+
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from pipeline import edge as edges
 from pipeline.db import limits
@@ -50,6 +54,22 @@ def test_events_of_one_transaction_are_not_those_of_the_next(stage: Stage) -> No
     assert stage.messages.of("voices.reserve") == ["voice_1", "voice_2"]
 
 
+def test_what_has_happened_is_written_down_once_the_database_is_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away(stage, monkeypatch, times=2)
+    stage.edge.record(lambda session: emit(session, "voice.wanted", "voice_1"))
+    assert stage.messages.of("voices.reserve") == ["voice_1"]
+
+
+def test_a_database_that_stays_away_is_given_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    away(stage, monkeypatch, times=10)
+    monkeypatch.setattr(edges, "AWAY_SECONDS", 0)
+    with pytest.raises(OperationalError):
+        stage.edge.record(lambda session: emit(session, "voice.wanted", "voice_1"))
+    assert stage.messages.of("voices.reserve") == []
+
+
 def test_a_claim_is_made_under_a_permit_that_is_given_back(stage: Stage) -> None:
     admission = stage.edge.admit(lambda _: "the claim", seconds=60)
     assert admission is not None
@@ -82,6 +102,19 @@ def test_the_next_part_waits_for_its_place(stage: Stage) -> None:
         limits.cool_down(session, PROVIDER, 0.05)
     stage.edge.wait_place()
     assert stage.edge._wait_ms() <= 2
+
+
+def away(stage: Stage, monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:
+    """Let the database be away for the next few transactions."""
+    real, refusals = stage.database.write, iter(range(times))
+
+    def write() -> AbstractContextManager[Session]:
+        if next(refusals, None) is not None:
+            raise OperationalError("BEGIN", {}, OSError("gone"))
+        return real()
+
+    monkeypatch.setattr(edges, "RETURN_SECONDS", 0)
+    monkeypatch.setattr(stage.database, "write", write)
 
 
 def taken(stage: Stage) -> int:

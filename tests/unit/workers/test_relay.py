@@ -142,7 +142,8 @@ class Away:
 @pytest.fixture
 def away(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Away:
     monkeypatch.setattr(leases, "BEAT_SECONDS", 0.01)
-    monkeypatch.setattr(relay, "record_kept_answers", lambda _edge: None)
+    for name in ("record_kept_answers", "store_kept_audio"):
+        monkeypatch.setattr(relay, name, lambda _edge: None)
     return Away(sqlite_database)
 
 
