@@ -1,6 +1,10 @@
 """One wanted voice with a line, and its attempt step by step, as a worker would take it."""
 
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import select, update
 
@@ -12,9 +16,12 @@ from pipeline.provider.port import VoiceResult
 from pipeline.speech.models import Take
 from pipeline.voices import service as voices
 from pipeline.voices.models import Attempt, Orphan, Voice
+from pipeline.voices.rules import VoiceState
 from tests.support import factories
 from tests.support.fakes import PROVIDER
 from tests.support.stage import AN_HOUR_MS, TIMEOUT_SECONDS, Stage
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,12 @@ def voice(stage: Stage) -> Voice:
     """Return the one voice there is."""
     with stage.database.read() as session:
         return session.scalars(select(Voice)).one()
+
+
+def voice_states(stage: Stage) -> list[VoiceState]:
+    """Return how far each voice is, oldest first."""
+    with stage.database.read() as session:
+        return list(session.scalars(select(Voice.state).order_by(Voice.id)))
 
 
 def line(stage: Stage) -> Take:
@@ -147,3 +160,15 @@ def let_doubts_age(stage: Stage) -> None:
     """Let an hour go by for attempts in doubt."""
     with stage.database.write() as session:
         session.execute(update(Attempt).values(doubted_at=Attempt.doubted_at - AN_HOUR_MS, not_before=0))
+
+
+def at_once(actions: Sequence[Callable[[], T]]) -> list[T]:
+    """Do each in a thread of its own, all starting together."""
+    ready = threading.Barrier(len(actions))
+
+    def wait_and(act: Callable[[], T]) -> T:
+        ready.wait()
+        return act()
+
+    with ThreadPoolExecutor(len(actions)) as threads:
+        return [done.result(timeout=60) for done in [threads.submit(wait_and, action) for action in actions]]

@@ -1,10 +1,6 @@
 """Who pays for a voice, what it waits for, and what stops it before anything is sent."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import TypeVar
 
 import pytest
 from sqlalchemy import select, update
@@ -21,7 +17,7 @@ from pipeline.speech.rules import TakeState
 from pipeline.voices import service as voices
 from pipeline.voices.models import Attempt, Voice
 from pipeline.voices.rules import ACTIVATION_LINE, AttemptState, VoiceState
-from tests.integration.voices.attempts import begin
+from tests.integration.voices.attempts import at_once, begin, voice_states
 from tests.support import factories
 from tests.support.fakes import MODEL, PRICES
 from tests.support.fakes import voice as answer
@@ -48,11 +44,6 @@ def again(stage: Stage, run_id: str, name: str, cap: int | None = None) -> str:
         started = factories.run(session, owner, cap=cap)
         factories.take(session, started, factories.voice(session, started, name), f"{name} once more.")
         return started.id
-
-
-def voice_states(stage: Stage) -> list[VoiceState]:
-    with stage.database.read() as session:
-        return list(session.scalars(select(Voice.state).order_by(Voice.id)))
 
 
 def run(stage: Stage, run_id: str) -> Run:
@@ -265,7 +256,7 @@ def test_of_two_workers_that_begin_at_once_one_may_send(stage: Stage) -> None:
         job = voices.job(session, session.scalars(select(Attempt.id)).one())
     assert job is not None
 
-    claims = at_once(lambda: begin(stage, job), 8)
+    claims = at_once([lambda: begin(stage, job)] * 8)
     assert [claim.fence for claim in claims if claim is not None] == [1]
 
 
@@ -273,7 +264,7 @@ def test_of_many_messages_for_a_voice_one_holds_its_price(stage: Stage) -> None:
     started = start(stage, "mara")
     with stage.database.read() as session:
         wanted = session.scalars(select(Voice.id)).one()
-    at_once(lambda: stage.run("voices.reserve", wanted), 8)
+    at_once([lambda: stage.run("voices.reserve", wanted)] * 8)
     assert budget(stage, started).held == PRICES.clone_micros
 
 
@@ -288,18 +279,3 @@ def test_without_a_permit_nothing_is_claimed(stage: Stage, monkeypatch: pytest.M
     assert (waiting.state, waiting.fence) == (AttemptState.RESERVED, 0)
     stage.settle_down(2)
     assert voice_states(stage) == [VoiceState.READY]
-
-
-T = TypeVar("T")
-
-
-def at_once(action: Callable[[], T], times: int) -> list[T]:
-    """Do the same in as many threads, all starting together."""
-    ready = threading.Barrier(times)
-
-    def wait_and_act() -> T:
-        ready.wait()
-        return action()
-
-    with ThreadPoolExecutor(times) as threads:
-        return [done.result(timeout=60) for done in [threads.submit(wait_and_act) for _ in range(times)]]
