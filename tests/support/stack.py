@@ -51,7 +51,7 @@ class RunningStack:
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         self.home = home
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("CALLSHEET_", "KYMA_"))},
             "CALLSHEET_HOME": str(home),
             **environment,
@@ -61,7 +61,7 @@ class RunningStack:
         """Run a command to its end."""
         ended = subprocess.run(
             [sys.executable, "-m", "workers.cli", *map(str, arguments)],
-            env=self._environment,
+            env=self.environment,
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -75,7 +75,7 @@ class RunningStack:
         """Start a command as a terminal would and leave it running; it is the caller's to end."""
         return subprocess.Popen(
             [sys.executable, "-c", AT_A_TERMINAL, *map(str, arguments)],
-            env=self._environment,
+            env=self.environment,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
