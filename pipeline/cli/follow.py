@@ -55,6 +55,24 @@ class Eta:
         return (now - since) / (done - before) * _left(status) if done > before else None
 
 
+class Standstill:
+    """Measures for how long a run has waited for a person: since it was first refused and nothing came of it."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._made = 0
+
+    def seconds(self, status: Json) -> float:
+        """Return how long it has been; 0 while it moves."""
+        made = int(status["spent_micros"])
+        if made != self._made:
+            self._made, self._since = made, None
+        # Between two refusals the account is tried: a moment without one is no progress.
+        if self._since is None and _is_refused(status):
+            self._since = time.monotonic()
+        return 0.0 if self._since is None or not _is_refused(status) else time.monotonic() - self._since
+
+
 def _left(status: Json) -> int:
     takes: dict[str, int] = status["takes"]
     return takes["total"] - takes["done"] - takes["failed"] - takes["blocked"]
@@ -105,7 +123,7 @@ def _follow_plainly(client: Client, run_id: str) -> Json:
 
 
 def _statuses(client: Client, run_id: str) -> Iterator[Json]:
-    heard_at = moved_at = time.monotonic()
+    heard_at, standstill = time.monotonic(), Standstill()
     while True:
         try:
             status = client.get(f"/runs/{run_id}")
@@ -114,9 +132,8 @@ def _statuses(client: Client, run_id: str) -> Iterator[Json]:
                 raise
         else:
             heard_at = time.monotonic()
-            moved_at = moved_at if _is_refused(status) else heard_at
             yield status
-            if status["state"] != "running" or heard_at - moved_at > PAUSE_SECONDS:
+            if status["state"] != "running" or standstill.seconds(status) > PAUSE_SECONDS:
                 return
         time.sleep(POLL_SECONDS)
 

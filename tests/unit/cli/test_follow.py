@@ -104,3 +104,37 @@ def test_the_estimate_follows_the_pace_of_the_last_while() -> None:
     assert slow == [9900.0, None]  # at first all there is to go by; then nothing has moved
     fast = [eta.seconds(status(done, total=100, seconds=seconds)) for done, seconds in ((11, 120.0), (21, 130.0))]
     assert fast[-1] == pytest.approx(20.0 / 20 * 79)
+
+
+REFUSED = {"code": "provider_funds", "message": "stage refuses the account (402): top it up; it goes on by itself."}
+AWAY = {"code": "provider_failing", "message": "stage does not answer as it should; it goes on by itself."}
+
+
+def waiting(paused: Json | None, *, spent: int = 0) -> Json:
+    return {**status(3), "paused": paused, "spent_micros": spent}
+
+
+def test_watching_ends_where_a_run_waits_for_a_person(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(follow, "PAUSE_SECONDS", 0.0)
+    api = Api(waiting(REFUSED), status(10, state="done"))
+    assert follow.follow(api, "run_1")["state"] == "running"  # type: ignore[arg-type] # all it asks of the API
+    assert "paused: stage refuses the account (402): top it up" in capsys.readouterr().err
+
+
+def test_a_provider_that_is_away_needs_no_person_and_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "PAUSE_SECONDS", 0.0)
+    api = Api(status(0), waiting(AWAY), waiting(AWAY), status(10, state="done"))
+    assert follow.follow(api, "run_1")["state"] == "done"  # type: ignore[arg-type] # all it asks of the API
+
+
+def test_only_what_is_spent_shows_that_a_refused_run_moves_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(100))
+    monkeypatch.setattr(follow.time, "monotonic", lambda: float(next(now)))
+    standstill = follow.Standstill()
+    seen = [
+        standstill.seconds(waiting(paused, spent=spent))
+        for paused, spent in ((None, 0), (REFUSED, 0), (None, 0), (REFUSED, 0), (REFUSED, 500), (REFUSED, 500))
+    ]
+    assert seen == [0.0, 1.0, 0.0, 2.0, 1.0, 2.0]

@@ -101,6 +101,13 @@ def test_a_run_shows_its_state_its_counts_and_its_money(state: RunState) -> None
     assert "money  $0.001260 spent, $0.00 held, $2.10 planned, cap $5.00" in text
 
 
+def test_a_run_that_waits_for_its_account_says_so() -> None:
+    text = shown(
+        render.run_view(status(paused={"code": "provider_funds", "message": "stage refuses [b]the account[/]"}))
+    )
+    assert "paused stage refuses [b]the account[/]" in text
+
+
 def test_a_run_without_a_cap_names_none() -> None:
     assert "cap" not in shown(render.run_view(status()))
     assert "cap $0.00" in shown(render.run_view(status(cap_micros=0)))
