@@ -8,10 +8,12 @@ from pipeline.db.engine import Database
 from pipeline.settings import load_settings
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
+LOCK = 0x63616C6C
+"""PostgreSQL's advisory lock for migrations: any number that nobody else takes in this database."""
 
 
 def upgrade(database: Database) -> None:
-    """Run the migrations that are missing; harmless where none is."""
+    """Run the migrations that are missing; harmless where none is, and where others do it at the same time."""
     if is_current(database):
         return
     from alembic import command  # noqa: PLC0415 - a start that finds the schema current does not pay for Alembic
@@ -20,6 +22,9 @@ def upgrade(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.begin() as connection:
+        # SQLite has taken its one lock for writers. Whoever had to wait finds nothing left to do.
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
