@@ -113,8 +113,9 @@ class ProviderClient:
         return {"content": content, "headers": {**self._headers, "Content-Type": "application/json"}}
 
     def public(self, text: str) -> str:
-        """Return `text` without the key: servers echo it into their answers."""
-        return text.replace(self._key, "[key]")
+        """Return `text` as it may be kept: without the key, which servers echo, and without what no database takes."""
+        storable = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+        return storable.replace(self._key, "[key]")
 
     def evidence(self, answer: Answer) -> str:
         """Return the answer's body as it may be kept."""

@@ -366,3 +366,13 @@ def test_a_key_that_a_server_echoes_is_blotted_out() -> None:
     assert "because of [key]" in error.message
     assert "because of [key]" in error.raw
     assert error.provider_code == "bad-[key]"
+
+
+@pytest.mark.parametrize("body", [r'{"error": {"message": "half \ud800 and \u0000 nothing"}}', "<p>bad \x00 page</p>"])
+def test_what_no_database_takes_as_text_does_not_get_into_what_is_kept(body: str) -> None:
+    with stub_server(answering(http(400, body))) as stub:
+        error = failure_of(clone, stub.url)
+
+    for kept in (error.message, error.raw):
+        assert "\x00" not in kept
+        kept.encode()
