@@ -58,9 +58,10 @@ def die_before_the_commit(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None
         raise DatabaseLost
 
     stage.hand_on()
-    with monkeypatch.context() as dying, pytest.raises(DatabaseLost):
+    with monkeypatch.context() as dying:
         dying.setattr(voices.answers, "settle", die)
-        stage.run("voices.make", attempt(stage).id)
+        with pytest.raises(DatabaseLost):
+            stage.run("voices.make", attempt(stage).id)
     assert attempt(stage).state is AttemptState.SENDING
     stage.messages.lose_all()
 
@@ -69,8 +70,9 @@ def kept(stage: Stage) -> list[str]:
     return [entry.name for entry in stage.edge.spool.entries()]
 
 
+@pytest.mark.usefixtures("at_age")
 def test_an_answer_on_disk_is_recorded_by_whoever_runs_on_this_machine(
-    stage: Stage, mara: Wanted, monkeypatch: pytest.MonkeyPatch, at_age: None
+    stage: Stage, mara: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.provider.will_make(MADE)
     die_before_the_commit(stage, monkeypatch)
@@ -95,8 +97,9 @@ def test_an_answer_on_disk_settles_an_attempt_that_is_in_doubt_by_then(
     assert list(stage.provider.doubts) == [], "the answer itself is the best evidence"
 
 
+@pytest.mark.usefixtures("at_age")
 def test_control_without_the_answer_on_disk_the_voice_is_lost_to_a_person(
-    stage: Stage, mara: Wanted, monkeypatch: pytest.MonkeyPatch, at_age: None
+    stage: Stage, mara: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(voices.answers, "keep", lambda *_: None)
     stage.provider.will_make(MADE)
@@ -144,10 +147,14 @@ def test_two_that_record_one_answer_at_once_record_it_once(
 def test_an_answer_recorded_but_still_on_disk_is_recorded_no_second_time(
     stage: Stage, mara: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as dying, pytest.raises(DatabaseLost):
-        dying.setattr(Spool, "remove", lambda *_: (_ for _ in ()).throw(DatabaseLost))
-        stage.hand_on()
-        stage.hand_on()
+    def die(*_: object) -> NoReturn:
+        raise DatabaseLost
+
+    stage.hand_on()
+    with monkeypatch.context() as dying:
+        dying.setattr(Spool, "remove", die)
+        with pytest.raises(DatabaseLost):
+            stage.run("voices.make", attempt(stage).id)
     assert (attempt(stage).state, kept(stage)) == (AttemptState.SUCCEEDED, [attempt(stage).id])
     relay.record_kept_answers(stage.edge)
     assert (paid(stage, mara.voice_id), kept(stage), orphans(stage)) == ([CLONE], [], [])
@@ -221,7 +228,8 @@ def test_a_full_disk_keeps_nobody_from_settling(stage: Stage, mara: Wanted, monk
     assert voice(stage).state is VoiceState.READY
 
 
-def test_an_answer_that_proves_nothing_is_not_kept(stage: Stage, mara: Wanted) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("mara")
+def test_an_answer_that_proves_nothing_is_not_kept(stage: Stage) -> None:
     stage.provider.will_make(Ambiguous("reset"))
     stage.hand_on()
     stage.hand_on()
