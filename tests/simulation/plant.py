@@ -29,8 +29,9 @@ MOVING = (
     "SELECT state FROM attempts UNION SELECT state FROM voices"
     " UNION SELECT 'stopped' FROM runs WHERE state = 'running' AND reason IS NOT NULL"
 )
-SWEEP_MS = {"sending": 10_000, "stopped": 20_000, "reserved": 30_000, "wanted": 30_000, "ambiguous": 90_000}
+SWEEP_MS = {"sending": 20_000, "wanted": 30_000, "stopped": 60_000, "reserved": 60_000, "ambiguous": 180_000}
 """How long nobody may look for what stands still, by what there is to be found."""
+IDLE_MS = 30_000
 
 
 @dataclass(eq=False)
@@ -224,11 +225,10 @@ class Plant:
 
     def _sweep(self) -> None:
         while True:
-            self.world.sleep(self._next_sweep_ms())
-            self.beat()
-            self._attempt(partial(relay.sweep, self.edge))
-
-    def _next_sweep_ms(self) -> int:
-        # A real one looks every second, in vain most of the time; a simulated second is worth more than that.
-        states = {state for (state,) in self.database.ask(MOVING)}
-        return self.world.rng.randrange(1_000, next((ms for state, ms in SWEEP_MS.items() if state in states), 120_000))
+            # A real one looks every second, in vain most of the time: here it looks where there may be something.
+            states = {state for (state,) in self.database.ask(MOVING)}
+            longest = next((ms for state, ms in SWEEP_MS.items() if state in states), None)
+            self.world.sleep(self.world.rng.randrange(1_000, longest or IDLE_MS))
+            if longest:
+                self.beat()
+                relay.sweep(self.edge)

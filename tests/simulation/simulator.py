@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -16,11 +17,13 @@ from pipeline.db import ids, leases, limits
 from pipeline.db.clock import now_ms
 from pipeline.edge import Edge
 from pipeline.ledger.prices import store_prices
+from pipeline.provider.errors import ProviderFailed
+from pipeline.provider.port import ChargeMoment
 from pipeline.voices import service as voices
 from pipeline.voices.rules import VoiceKind, cloned_key, designed_key
 from pipeline.voices.service import sending
 from tests.simulation.clock import START_MS
-from tests.simulation.database import SimulatedDatabase
+from tests.simulation.database import DatabaseAway, SimulatedDatabase
 from tests.simulation.naive import NaiveClient
 from tests.simulation.oracle import Guard, Nobody, Verdict
 from tests.simulation.people import Lines, Person, Producer, start_all
@@ -40,6 +43,8 @@ CALM_MS = 600_000
 END_MS = 6 * 3_600_000
 """By then everything has come to an end, or never will."""
 LOOK_MS = 5_000
+TOLERABLE = {DatabaseAway.__name__, ProviderFailed.__name__}
+"""What a sweep may end in."""
 COLLECT_EVERY = 100
 """Histories between two garbage collections: cycles are few, and looking for them costs a fifth of the time."""
 
@@ -102,7 +107,8 @@ class Simulator:
         producer = Producer(plant, template.account_id, wishes, template.run_id)
         person = Person(plant, template.account_id)
         lines = Lines(plant, template.account_id, template.run_id)
-        plant.audition = lines.audition
+        if variant.abilities.charge_moment is ChargeMoment.FIRST_USE:
+            plant.audition = lines.audition
         plant.start(template.holders, sweeps=True)
         start_all(world, (producer, person))
         lines.start(world.rng.randrange(5) if variant.abilities.reports_balance else 0)
@@ -230,8 +236,18 @@ def _stand_ins(playing: Simulator) -> Iterator[tuple[object, str, object]]:
     yield ids, "secrets", SimpleNamespace(randbits=lambda bits: playing.world.rng.getrandbits(bits))
     yield leases, "os", SimpleNamespace(getpid=lambda: _worker(playing).pid)
     yield leases, "socket", SimpleNamespace(gethostname=lambda: _worker(playing).machine.name)
+    # The stages that have no rows in a simulated history are left out.
+    yield relay, "STAGES", (limits.sweep, voices.sweep)
+    yield relay, "log", SimpleNamespace(warning=partial(_judge_warning, playing))
     yield crash, "here", lambda point: playing.world.step(point)
     yield Station, "current", lambda: _edge(playing)
+
+
+def _judge_warning(playing: Simulator, event: str, **told: object) -> None:
+    """Find what the sweeper has stumbled over: it goes on whatever happens, and only says so."""
+    playing.world.note(f"{event} {told}")
+    if event == "sweep_failed" and told["error"] not in TOLERABLE:
+        playing.world.violate(f"the sweeper stumbles: {told}")
 
 
 class _Time:

@@ -59,7 +59,7 @@ PROTOCOL: Mapping[str, Variant] = {
     for variant in (
         Variant("e1", LISTING, voices=1),
         Variant("e2", CHOSEN, voices=1),
-        Variant("e3", BALANCE, voices=3),
+        Variant("e3", BALANCE, voices=2),
         Variant("e4", NOTHING, voices=1),
     )
 }
@@ -68,8 +68,8 @@ CONTROLS: Mapping[str, Variant] = {
     for variant in (
         Variant("naive", NOTHING, voices=1, naive=True),
         Variant("no-quiescence", LISTING, voices=1, quiescence_seconds=0.0),
-        Variant("no-exclusion", replace(BALANCE, one_at_a_time=False), voices=3),
-        Variant("exact-balance", BALANCE, voices=3, without=_exact_weighing),
+        Variant("no-exclusion", replace(BALANCE, one_at_a_time=False), voices=2),
+        Variant("exact-balance", BALANCE, voices=2, without=_exact_weighing),
     )
 }
 VARIANTS: Mapping[str, Variant] = {**PROTOCOL, **CONTROLS}

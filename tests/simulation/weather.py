@@ -1,12 +1,16 @@
 """What may go wrong in a history, and how often: drawn from its seed, so that faults meet in every combination."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 LONGEST_PAUSE_MS = 600_000
 """The longest believable sleep of a process: the quiescence has to outlast it, with the HTTP timeout behind it."""
 LARGEST_JUMP_MS = 60_000
 """Of the database's clock. One that is as long as the quiescence would end it before its time."""
+
+
+HOSTILE = 0.15
+"""How many histories have sleepers and late effects at every turn: what protects from them is rarely asked for."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,8 @@ class Weather:
     """The process dies between two steps."""
     pause: float = 0.0
     """It is stopped for up to ten minutes."""
+    stuck: float = 0.0
+    """The same, where it hurts most: between the last check and the request, or the evidence and the verdict."""
     lost: float = 0.0
     """A message never arrives."""
     twice: float = 0.0
@@ -54,14 +60,15 @@ CALM = Weather(unclear=0.0, unseen=0.0)
 
 
 def draw(rng: Random) -> Weather:
-    """Draw a history's weather: each fault is absent from half of the histories."""
+    """Draw a history's weather: each fault is absent from half of the histories, and some are hostile."""
 
     def some(most: float) -> float:
         return rng.random() * most if rng.random() < 0.5 else 0.0
 
-    return Weather(
+    drawn = Weather(
         kill=some(0.06),
         pause=some(0.04),
+        stuck=some(0.4),
         lost=some(0.3),
         twice=some(0.3),
         away=some(0.02),
@@ -76,3 +83,6 @@ def draw(rng: Random) -> Weather:
         refused=some(0.06),
         mute=some(0.2),
     )
+    if rng.random() < HOSTILE:
+        return replace(drawn, stuck=rng.random(), unclear=0.6, late=0.8, pause=0.0, kill=0.0)
+    return drawn

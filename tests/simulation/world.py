@@ -13,6 +13,9 @@ from tests.simulation.weather import CALM, LARGEST_JUMP_MS, LONGEST_PAUSE_MS, We
 STEP_MS = 20
 """Between two steps of an actor others may take theirs."""
 
+STICKY = ("zombie", "in_reconcile")
+"""Where a process that sleeps wakes up in another world than the one it has checked."""
+
 
 class World:
     """What every part of a simulation shares. Only one exists at a time in a process."""
@@ -59,7 +62,7 @@ class World:
         actor = self.scheduler.current
         self.note(f"{actor.process.name} {actor.name} {label}")
         if actor.process.mortal:
-            self._strike(actor)
+            self._strike(actor, label)
         if actor.depth:
             return  # nobody else comes between: the database gives one writer its turn at a time
         self.scheduler.sleep(wait_ms + self.rng.randrange(STEP_MS))
@@ -82,7 +85,7 @@ class World:
             self.scheduler.kill(process)
             self.scheduler.later(0, partial(self.on_death, process))
 
-    def _strike(self, actor: Actor) -> None:
+    def _strike(self, actor: Actor, label: str) -> None:
         if self.chance(self.weather.kill):
             self.kill(actor.process)
             raise Killed
@@ -90,7 +93,8 @@ class World:
             self.clock.offset += self.rng.randint(-LARGEST_JUMP_MS, LARGEST_JUMP_MS)
             self.jumped_at = self.clock.now
             self.note(f"the database's clock is set by {self.clock.offset}")
-        if not actor.depth and self.chance(self.weather.pause):
+        pause = max(self.weather.pause, self.weather.stuck if label in STICKY else 0.0)
+        if not actor.depth and self.chance(pause):
             actor.process.paused_until = self.clock.now + self.rng.randrange(1_000, LONGEST_PAUSE_MS)
             self.note(f"{actor.process.name} sleeps until {actor.process.paused_until}")
 
