@@ -153,8 +153,8 @@ def open_container(source: Path | bytes, kind: Container) -> Iterator[InputConta
             _refuse_video(container)
             _refuse_codec(container)
             yield container
-    except MemoryError:
-        raise
+    except av.error.MemoryError as error:
+        raise too_costly() from error
     except av.FFmpegError as error:
         raise undecodable((error.strerror or "unknown error").lower()) from error
 
@@ -264,6 +264,17 @@ def _refuse_codec(container: InputContainer) -> None:
             allowed="PCM, MP3, AAC or Apple Lossless",
             hint="export the recording as WAV, MP3 or M4A (AAC)",
         )
+
+
+def too_costly() -> AudioRejected:
+    """Return the rejection of a file that asks for more memory than there is for it."""
+    return rejected(
+        "too_costly",
+        "the file needs more memory to read than any recording of its length should",
+        measured="the memory limit was reached",
+        allowed="the memory of a 5 min studio master",
+        hint="export the recording again as a plain WAV, MP3 or M4A file",
+    )
 
 
 def undecodable(reason: str) -> AudioRejected:

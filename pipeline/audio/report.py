@@ -7,8 +7,9 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
+from pipeline.audio.decode import too_costly
 from pipeline.audio.normalise import normalise
-from pipeline.audio.rejection import AudioRejected, AudioToolFailed, rejected
+from pipeline.audio.rejection import AudioRejected, AudioToolFailed
 from pipeline.audio.rules import ReferenceRules
 from pipeline.audio.sniff import Container
 
@@ -25,7 +26,7 @@ def report(source: Path, container: str, rules: dict[str, Any], workdir: Path) -
     except AudioToolFailed as error:
         return {"failed": error.message, "hint": error.hint}
     except MemoryError:
-        return {"problems": [asdict(problem) for problem in _too_large_in_memory().problems]}
+        return {"problems": [asdict(problem) for problem in too_costly().problems]}
     return {
         "source": asdict(facts),
         "before": asdict(before),
@@ -50,13 +51,3 @@ def peak_rss_bytes() -> int:
         return int(peak.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return getrusage(RUSAGE_SELF).ru_maxrss * unit
-
-
-def _too_large_in_memory() -> AudioRejected:
-    return rejected(
-        "too_costly",
-        "the file needs more memory to read than any recording of its length should",
-        measured="the child's memory limit was reached",
-        allowed="the memory of a 5 min studio master",
-        hint="export the recording again as a plain WAV, MP3 or M4A file",
-    )

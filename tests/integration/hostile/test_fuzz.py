@@ -49,6 +49,7 @@ def test_no_damaged_project_does_more_than_be_refused(tmp_path: Path, capsys: py
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not WATCHABLE, reason="openings are watched by inotify")
 def test_a_sample_goes_the_whole_way_through_children_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,11 +12,12 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.audio import ReferenceRules, decode, prepare
+from pipeline.audio import ReferenceRules, decode, prepare, probe_speech
 from pipeline.audio.bounded import ChildLimits, apply_limits
 from pipeline.audio.prepare import _admit
 from pipeline.audio.rejection import AudioRejected, Problem
@@ -26,6 +27,7 @@ from pipeline.audio.sniff import Container
 SHORTEST_SECONDS = 0.5
 """Seeds of a second keep a run short; nothing in the decoder knows how long a reference has to be."""
 LONGEST_SECONDS = 30.0
+_TAKE_BYTES = 1 << 20
 RULES = (
     ReferenceRules()
     if "--product-rules" in sys.argv
@@ -60,9 +62,12 @@ def unprotect() -> None:
 
 
 def judge(path: Path) -> dict[str, Any]:
+    """Prepare it as a reference, and look at it as at a take that a provider has sent."""
     forget_peak()
     folder = Path(tempfile.mkdtemp(dir=Path.cwd(), prefix="decode-"))
     try:
+        with suppress(AudioRejected):
+            probe_speech(path.read_bytes()[:_TAKE_BYTES], "mp3")
         outcome, codes, detail = _judged(path, folder)
     except Exception:  # noqa: BLE001 - this is what is looked for
         outcome, codes, detail = "crashed", [], traceback.format_exc()[-600:]

@@ -7,13 +7,13 @@ import base64
 import csv
 import json
 import posixpath
-import resource
 import sys
 import time
 import traceback
 from pathlib import Path
 from typing import Any
 
+from pipeline.audio.bounded import ChildLimits, apply_limits
 from pipeline.audio.report import peak_rss_bytes
 from pipeline.errors import CallsheetError, InvalidSheet
 from pipeline.intake.rules import Project, read_project
@@ -21,7 +21,7 @@ from pipeline.intake.rules import names as fit
 from tests.support.hostile.jailed_decoder import forget_peak
 from tests.support.hostile.submissions import PROJECT, SHEET
 
-_MEMORY_BYTES = 1 << 30
+_MEMORY_BYTES = 512 << 20
 _FIELD_CHARS = 4_500
 """Of one field of a problem: 1,000 characters, the invisible ones spelt out."""
 
@@ -45,7 +45,7 @@ class Guard:
 
 
 def main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    apply_limits(ChildLimits(cpu_seconds=3600, data_bytes=_MEMORY_BYTES, open_files=64))
     guard, careless = Guard(), "--careless" in sys.argv
     for line in sys.stdin:
         started = time.process_time()

@@ -4,10 +4,11 @@ import json
 import struct
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from pipeline.audio import AudioRejected, Container, ReferenceRules, prepare_reference
+from pipeline.audio import AudioRejected, Container, ReferenceRules, prepare_reference, probe_speech
 from pipeline.audio.declared import declared_seconds
 from pipeline.audio.decode import read_all
 from pipeline.audio.encode import choose_encoding, to_pcm, write
@@ -100,3 +101,14 @@ def test_sound_in_pieces_of_any_size_is_whole(tmp_path: Path) -> None:
     samples, _ = read_all(path, Container.WAV, max_seconds=1.5)
     assert samples.shape == (6, 288_000)
     assert np.abs(samples - sound[:, :288_000]).max() < 2**-22
+
+
+def test_a_take_that_asks_for_more_memory_than_there_is_is_no_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise av.error.MemoryError(12, "Cannot allocate memory")
+
+    take = m4a_bytes(speech_like(1, 44_100))
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(AudioRejected) as caught:
+        probe_speech(take, "mp3")
+    assert caught.value.problems[0].code == "too_costly"
