@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,11 +33,12 @@ from workers.relay import CeleryPublisher
 
 ROOT = Path(__file__).parents[2]
 WORKER = """
-import os, sys
+import os, sys, time
 import httpx
 from pipeline.settings import load_settings
 from workers.app import app
-from workers.serving import worker
+from workers.serving import watch, worker
+from celery.signals import worker_ready
 
 @app.task(name="speech.pay")
 def pay(label):
@@ -47,10 +49,18 @@ if "unsafe" in sys.argv:
     worker.refuse_unsafe = lambda *given: None
     pay.acks_late = True
     app.conf.update(task_acks_late=True, worker_disable_prefetch=False, worker_prefetch_multiplier=4)
+if "deaf" in sys.argv:
+    # The consumer is gone, and nobody has noticed: what several releases of Celery did after a reconnect.
+    worker_ready.connect(lambda sender, **_: sender.task_consumer.cancel(), weak=False)
+if "hung" in sys.argv:
+    # Not even a signal ends the loop.
+    worker_ready.connect(lambda sender, **_: sender.hub.call_soon(time.sleep, 600), weak=False)
+if "hasty" in sys.argv:
+    watch.LOOK_SECONDS, watch.STUCK_SECONDS, watch.STOP_MARGIN_SECONDS = 0.1, 1.0, 1.0
 worker.run(load_settings())
 """
 START_SECONDS, BACK_SECONDS, HINT_EVERY = 60.0, 10.0, 0.5
-THREADS = 2
+THREADS, DEAF_SECONDS = 2, 3.0
 
 
 def silence_seconds() -> float:
@@ -251,6 +261,29 @@ def test_the_worker_lives_starts_nothing_twice_and_works_on(outcomes: dict[str, 
     assert outcome.starts == ("busy" in cell), outcome.log
     assert outcome.back_after is not None, outcome.log
     assert outcome.most_starts_since == 1
+
+
+@pytest.fixture
+def stuck(till: Till, migrated: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A worker that has stopped listening, and a message that waits for it."""
+    shutil.copyfile(migrated, tmp_path / "callsheet.db")
+    with running_valkey() as broker, working(broker, till, tmp_path, *request.param) as process:
+        CeleryPublisher(create_app(Settings(broker_url=broker.url))).publish("speech.pay", "unheard")
+        yield process
+
+
+@pytest.mark.parametrize(
+    ("stuck", "code"), [(["deaf", "hasty"], 0), (["hung", "hasty"], 1)], indirect=["stuck"], ids=["deaf", "hung"]
+)
+def test_a_worker_that_takes_nothing_up_ends_so_that_another_can(stuck: subprocess.Popen[bytes], code: int) -> None:
+    assert stuck.wait(START_SECONDS) == code
+
+
+@pytest.mark.parametrize("stuck", [["deaf"]], indirect=True, ids=["deaf"])
+def test_nobody_would_end_it_otherwise(stuck: subprocess.Popen[bytes], till: Till) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        stuck.wait(DEAF_SECONDS)
+    assert till.starts()["unheard"] == 0
 
 
 @pytest.mark.parametrize("cell", UNSAFE)

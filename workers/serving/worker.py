@@ -11,6 +11,7 @@ from workers.binding import refuse_unsafe
 from workers.relay import Heartbeat
 from workers.serving.ground import has_bucket, open_edge, ready_file, told, wait_until
 from workers.serving.threads import WakingThreads
+from workers.serving.watch import start_watch
 
 
 def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
@@ -21,6 +22,7 @@ def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
     heartbeat = Heartbeat(edge)
     Station.edge = replace(edge, holder=heartbeat.holder)
     worker_ready.connect(lambda **_: _ready(heartbeat), weak=False)
+    worker_ready.connect(lambda **_: start_watch(app, queues, settings.worker_threads), weak=False)
     worker_shutdown.connect(lambda **_: heartbeat.stop(), weak=False)
     app.Worker(
         pool=WakingThreads,
