@@ -90,9 +90,9 @@ class World:
             self.kill(actor.process)
             raise Killed
         if self.chance(self.weather.jump):
-            self.clock.offset += self.rng.randint(-LARGEST_JUMP_MS, LARGEST_JUMP_MS)
+            self.clock.offset = self.rng.randint(-LARGEST_JUMP_MS // 2, LARGEST_JUMP_MS // 2)
             self.jumped_at = self.clock.now
-            self.note(f"the database's clock is set by {self.clock.offset}")
+            self.note(f"the database's clock is set off by {self.clock.offset}")
         pause = max(self.weather.pause, self.weather.stuck if label in STICKY else 0.0)
         if not actor.depth and self.chance(pause):
             actor.process.paused_until = self.clock.now + self.rng.randrange(1_000, LONGEST_PAUSE_MS)

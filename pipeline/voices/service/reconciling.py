@@ -22,7 +22,10 @@ AWAY = "away"
 
 @dataclass(frozen=True)
 class Doubted:
-    """An attempt whose outcome is unknown, and what was on the books before it was sent and now."""
+    """An attempt whose outcome is unknown, and what was on the books before it was sent and now.
+
+    `asked_at` is when the evidence began to be looked at, in milliseconds of the database's clock.
+    """
 
     job: Job
     fence: int
@@ -32,6 +35,7 @@ class Doubted:
     estimated_before: int
     committed_before: int
     spend: ledger.KnownSpend
+    asked_at: int
 
 
 def doubted(session: Session, attempt_id: str) -> Doubted | None:
@@ -48,6 +52,7 @@ def doubted(session: Session, attempt_id: str) -> Doubted | None:
         estimated_before=attempt.estimated_before or 0,
         committed_before=attempt.committed_before or 0,
         spend=ledger.known_spend(session, attempt.provider),
+        asked_at=session.scalar(select(now_ms())) or 0,
     )
 
 
@@ -89,7 +94,8 @@ def resolve(
     # Nothing is given up early because nobody could be asked: that is as often the cause of the doubt itself.
     ended = bool(attempt.sender_ended) and found.source != AWAY
     quiet = decided_by(attempt, capabilities, quiescence_seconds, sender_ended=ended)
-    is_quiet = bool(session.scalar(select(now_ms() >= quiet)))
+    # Whoever slept between look and verdict has seen what was true then, and not what has come since.
+    is_quiet = doubted.asked_at >= quiet
     # The voice of a call that was charged may show in the list, or be in the answer its sender is still waiting for.
     may_show_later = capabilities.lists_own_voices or not attempt.sender_ended
     judged = judge(found.truth, quiet=is_quiet, may_show_later=may_show_later)

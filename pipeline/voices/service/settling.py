@@ -227,8 +227,10 @@ def _miss_late(session: Session, attempt: Attempt, error: ProviderError) -> None
     elif late is Move.REJECT:
         _reject(session, attempt, error)
     else:
+        # Nothing more is sent; but what was sent last may take effect for as long from now as after any call.
         in_doubt = update(Attempt).where(Attempt.id == attempt.id, Attempt.state == AttemptState.AMBIGUOUS)
-        session.execute(in_doubt.values(sender_ended=1, evidence=error.raw or error.message))
+        seen = {"sender_ended": 1, "doubted_at": now_ms(), "evidence": error.raw or error.message}
+        session.execute(in_doubt.values(**seen))
 
 
 def _succeed(session: Session, attempt: Attempt, made: VoiceResult, capabilities: Capabilities) -> bool:

@@ -60,6 +60,7 @@ class World:
             estimated_before=before.estimated,
             committed_before=claimed.committed - PRICE,
             spend=since,
+            asked_at=0,
         )
 
     def balances(self) -> Balances:
