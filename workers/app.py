@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import Celery
+from celery.app.amqp import AMQP
+from kombu.connection import Connection
 from kombu.entity import Queue
 
 from pipeline.edge import Edge
@@ -12,6 +14,8 @@ from pipeline.settings import Settings, load_settings
 from workers.binding import binding
 
 QUEUES = ("references", "voices", "speech")
+RECONNECT_SECONDS = 2.0
+"""Between two tries to reach a broker that is away."""
 
 Body = Callable[[Edge, str], None]
 
@@ -32,9 +36,24 @@ CONVENIENCE: Mapping[str, object] = {
 }
 
 
+class SteadyConnection(Connection):
+    """Tries again at an even pace: kombu's own pauses grow to 30 s, for which a worker stands idle beside its work."""
+
+    def ensure_connection(self, *given: Any, **options: Any) -> Any:  # noqa: ANN401 - kombu's own arguments
+        """Connect, however long the broker is away."""
+        pace = {"interval_start": RECONNECT_SECONDS, "interval_step": 0, "interval_max": RECONNECT_SECONDS}
+        return super().ensure_connection(*given, **pace | options)  # type: ignore[no-untyped-call] # no annotations
+
+
+class SteadyAMQP(AMQP):  # type: ignore[misc] # no annotations
+    """Celery's messaging, over such connections."""
+
+    Connection = SteadyConnection
+
+
 def create_app(settings: Settings) -> Celery:
     """Make the Celery app for these settings."""
-    app = Celery("callsheet", include=[f"workers.tasks.{name}" for name in QUEUES])
+    app = Celery("callsheet", amqp=SteadyAMQP, include=[f"workers.tasks.{name}" for name in QUEUES])
     app.conf.update(binding(settings))
     app.conf.update(CONVENIENCE)
     app.conf.broker_url = settings.broker_url.get_secret_value() if settings.broker_url else None

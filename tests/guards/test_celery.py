@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
-from kombu.utils.functional import retry_over_time
+from kombu.utils import functional
 
 from pipeline.errors import EnvironmentFault, ExitCode
 from pipeline.settings import Settings, load_settings
-from workers.app import QUEUES, create_app
+from workers.app import QUEUES, RECONNECT_SECONDS, create_app
 from workers.binding import BINDING, OTHER_BROKERS, binding, refuse_unsafe
 
 ROOT = Path(__file__).parents[2]
+TRIES = 50
 UNSAFE = {
     "task_acks_late": True,
     "task_reject_on_worker_lost": True,
@@ -172,18 +173,23 @@ def test_a_message_with_state_would_be_seen(code: str) -> None:
     assert STATEFUL & {*called(ast.parse(code))}
 
 
-def test_the_broker_is_waited_for_without_end(app: Celery) -> None:
-    tries = []
+class Enough(Exception):
+    """Ends what would go on for ever."""
 
-    def connect() -> str:
-        tries.append(1)
-        if len(tries) < 200:
-            raise OSError
-        return "connected"
 
-    limit = app.conf.broker_connection_max_retries
-    connected = retry_over_time(connect, OSError, errback=lambda *_: 0, max_retries=limit)  # type: ignore[no-untyped-call]
-    assert connected == "connected"
+def test_the_broker_is_tried_at_an_even_pace_and_without_end(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    def failed(_error: Exception, pause: float) -> None:
+        pauses.append(pause)
+        if len(pauses) == TRIES:
+            raise Enough
+
+    monkeypatch.setattr(functional, "sleep", lambda _seconds: None)
+    # As a worker does it whose broker is gone; nobody listens there.
+    with app.connection_for_read("redis://127.0.0.1:9/0") as connection, pytest.raises(Enough):
+        connection.ensure_connection(failed, app.conf.broker_connection_max_retries)
+    assert pauses == [RECONNECT_SECONDS] * TRIES
 
 
 def test_every_queue_is_declared_and_none_is_made_by_a_misspelt_name(app: Celery) -> None:
