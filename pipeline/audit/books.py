@@ -92,14 +92,13 @@ def sums_agree(scope: Scope) -> Finding:
     """I7: every budget says what its holds and transfers add up to."""
     faults = Faults()
     told = _retold(scope)
-    budgets = scope.session.scalars(select(Budget).where(*scope.mine(Budget.account_id)))
+    columns = (Budget.owner, Budget.spent + Budget.overrun, Budget.held, Budget.estimated)
     rows = 0
-    for budget in budgets.yield_per(BATCH):
+    for owner, *amounts in scope.session.execute(select(*columns).where(*scope.mine(Budget.account_id))):
         rows += 1
-        said = Sums(budget.spent + budget.overrun, budget.held, budget.estimated)
-        summed = told.pop(budget.owner, Sums())
+        said, summed = Sums(*amounts), told.pop(owner, Sums())
         if said != summed:
-            faults.add(budget.owner, f"it says {said}; holds and transfers add up to {summed}")
+            faults.add(owner, f"it says {said}; holds and transfers add up to {summed}")
     for owner, summed in told.items():
         if summed != Sums():
             faults.add(owner, f"it has no budget; holds and transfers add up to {summed}")

@@ -4,7 +4,7 @@ from sqlalchemy import func, or_, select
 
 from pipeline.audit.report import Broken, Faults, Finding, Scope, finding
 from pipeline.ledger import service as ledger
-from pipeline.ledger.models import Budget, Decision, ProviderAccount, Transfer
+from pipeline.ledger.models import Decision, ProviderAccount, Transfer
 from pipeline.ledger.money import dollars
 from pipeline.voices.models import Orphan
 from pipeline.voices.rules import OrphanState
@@ -64,20 +64,18 @@ def _compare(scope: Scope, account: ProviderAccount) -> tuple[str, str]:
     """Return what is wrong with a provider's balance, and why that cannot be told now; both empty where all is well."""
     if account.opening_balance is None or account.balance is None:
         return "", "the provider has told no balance"
-    budget = scope.session.get(Budget, ledger.provider_owner(account.provider)) or Budget(
-        spent=0, overrun=0, held=0, estimated=0
-    )
+    spend = ledger.known_spend(scope.session, account.provider)
     taken = account.opening_balance + _paid_in(scope, account.provider) - account.balance
-    charged = budget.spent + budget.overrun - account.opening_committed
+    charged = spend.spent - account.opening_committed
     fresh = _is_fresh(scope, account)
-    least = charged - budget.estimated if fresh else 0
-    most = charged + budget.held
+    least = charged - spend.estimated if fresh else 0
+    most = charged + spend.held
     if not least <= taken <= most:
         bounds = dollars(most) if least == most else f"{dollars(least)} to {dollars(most)}"
         hint = "" if taken > most else " Was it topped up? `callsheet ledger topup` records that."
         return f"the provider has taken {dollars(taken)}, our books say {bounds}.{hint}", ""
-    if budget.held:
-        return "", f"{dollars(budget.held)} are held for calls in flight"
+    if spend.held:
+        return "", f"{dollars(spend.held)} are held for calls in flight"
     return "", "" if fresh else "the balance was read before the last payment"
 
 

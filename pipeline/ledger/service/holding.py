@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, cast, column, func, select, table, update
+from sqlalchemy import BigInteger, bindparam, cast, column, func, select, table, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from pipeline.ledger.service.budgets import Payers, provider_owner
 
 # The stage that keeps runs stands above the ledger: all that is asked of it is whose run it is.
 _RUNS = table("runs", column("id"), column("production_id"))
+_PRODUCTION = select(_RUNS.c.production_id).where(_RUNS.c.id == bindparam("run"))
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,8 @@ def spent(session: Session, owner: str) -> int:
 
 
 def _payers(session: Session, account_id: str, run_id: str | None, provider: str) -> Payers:
-    production = select(_RUNS.c.production_id).where(_RUNS.c.id == run_id)
-    return Payers(provider, account_id, session.scalar(production) if run_id else None, run_id)
+    production = session.scalar(_PRODUCTION, {"run": run_id}) if run_id else None
+    return Payers(provider, account_id, production, run_id)
 
 
 def _payers_of(held: Hold) -> Payers:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pipeline.db.engine import Database
 from tests.support import factories
 
+PROVIDER = "kyma"
+
 
 @dataclass(frozen=True)
 class Purse:
