@@ -1,4 +1,4 @@
-"""Where a voice is charged when it first speaks: its fee is held until then, booked once, freed when it never will be."""
+"""Where a voice is charged when it first speaks: the fee is held until then, booked once, freed when it never is."""
 
 import pytest
 
