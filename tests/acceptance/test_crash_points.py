@@ -17,16 +17,16 @@ from sqlalchemy import update
 from pipeline import crash
 from pipeline.audit.service import audit
 from pipeline.db.clock import now_ms
-from pipeline.provider.kyma import CAPABILITIES
 from pipeline.speech.models import Take
-from pipeline.voices import service as voices
 from pipeline.voices.models import Attempt
 from pipeline.voices.rules import AttemptState
 from tests.support.faults.bench import Bench, bench, go_on, second_worker, until
 from tests.support.faults.ledgers import Ledgers
+from tests.support.faults.naive import naive_environment
 from tests.support.recordings import mp3_bytes, speech_like, tagged
 from tests.support.stack import one_voice, sheet, write_project
 
+pytestmark = pytest.mark.timeout(400)
 CLONE = 2_100_000
 HOUR_MS = 3_600_000
 OUTAGE_SECONDS = 1.0
@@ -185,6 +185,18 @@ def test_a_sender_asleep_for_longer_than_the_quiescence_is_found_out(
     assert stage.ledgers().since(before).lost == CLONE
 
 
+def test_a_worker_that_sends_again_when_in_doubt_pays_twice_and_is_found_out(recording: bytes, tmp_path: Path) -> None:
+    """The control: the same cell without the protection."""
+    (tmp_path / "naive").mkdir()
+    with bench("sqlite", **naive_environment(tmp_path / "naive")) as stage:
+        before = stage.ledgers()
+        run_id = strike(stage, cast_of_one(tmp_path / "cast", "naive", recording), "bytes_sent", CLONE_DEEDS)
+        stage.finish(run_id)
+        end = clone_end(stage, run_id, before)
+    assert end != CLONES["bytes_sent"]
+    assert (end.posts, end.charges, end.unbooked) == (2, 2, CLONE)
+
+
 def strike(stage: Bench, project: Path, point: str, deeds: Mapping[str, Deed]) -> str:
     """Start a run, let a worker meet the point, do what is to be done then, and return the run's id."""
     workers = stage.workers()
@@ -243,12 +255,10 @@ def speech_end(stage: Bench, run_id: str, before: Ledgers) -> SpeechEnd:
 
 
 def settle_by_person(stage: Bench, run_id: str) -> None:
-    """Write off what waits for a decision, as a person would with `callsheet reconcile`."""
-    waiting = [attempt for attempt in stage.attempts(run_id) if attempt.state is AttemptState.OPERATOR]
-    for attempt in waiting:
-        decided = voices.Decided(voices.Action.WRITE_OFF, "test", "The provider shows no such voice.")
-        with stage.database.write() as session:
-            voices.decide(session, attempt.account_id, attempt.id, decided, capabilities=CAPABILITIES)
+    """Write off what waits for a decision, as `callsheet reconcile` does."""
+    for attempt in stage.attempts(run_id):
+        if attempt.state is AttemptState.OPERATOR:
+            stage.decide(attempt.id, "write_off", "The provider shows no such voice.")
     assert_audited(stage)
 
 

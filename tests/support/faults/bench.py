@@ -31,9 +31,9 @@ from workers.stack.ground import Ground
 from workers.stack.part import Part
 from workers.stack.parts.programs import Worker
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 150.0
 POLL_SECONDS = 0.02
-HASTE_SECONDS = 0.3
+HASTE_SECONDS = 0.7
 STALE_MS = 10_000
 SHORT = {
     crash.PERMISSION: "1",
@@ -70,6 +70,10 @@ class Bench:
     def status(self, run_id: str) -> dict[str, Any]:
         """Return how a run stands."""
         return self.client.get(f"/runs/{run_id}")
+
+    def decide(self, subject: str, action: str, reason: str) -> None:
+        """Decide about what waits for a person, as `callsheet reconcile` does."""
+        self.client.post(f"/reconcile/{subject}", {"action": action, "reason": reason, "by": "test"})
 
     def arm(self, point: str) -> None:
         """Have the first process that passes this point killed or stopped there."""
