@@ -1,5 +1,7 @@
 """Voices are reserved, made by one paid call each, and told to the lines that wait for them."""
 
+from dataclasses import replace
+
 from pipeline import crash
 from pipeline.edge import Edge
 from pipeline.ledger.prices import load_prices
@@ -50,7 +52,7 @@ def make(edge: Edge, attempt_id: str) -> None:
     """Send one attempt at a voice: commit, one POST, commit."""
     with edge.read() as session:
         job = voices.job(session, attempt_id)
-        spend = known_spend(session, edge.provider.name)
+        before = voices.read_before(session, edge.provider.name)
     if job is None:
         return
     try:
@@ -59,7 +61,7 @@ def make(edge: Edge, attempt_id: str) -> None:
         with edge.write() as session:
             voices.lose_recording(session, attempt_id)
         return
-    before = voices.Before(spend, voices.balance(edge.provider))
+    before = replace(before, balance=voices.balance(edge.provider))
     admission = edge.admit(
         lambda session: voices.begin(session, job, holder=edge.holder, timeout=edge.clone_timeout, before=before),
         seconds=edge.clone_timeout,
@@ -106,4 +108,5 @@ def _record(edge: Edge, answer: voices.answers.Answer) -> None:
 def _balances(edge: Edge, doubted: voices.Doubted) -> Balances | None:
     balance = voices.balance(edge.provider)
     with edge.read() as session:
-        return voices.balances(doubted, balance, known_spend(session, edge.provider.name))
+        spend = known_spend(session, edge.provider.name)
+        return voices.balances(doubted, balance, spend, voices.parked(session, doubted.job.id))

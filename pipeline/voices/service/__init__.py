@@ -3,8 +3,19 @@
 from pipeline.voices.service import answers
 from pipeline.voices.service.deciding import Action, Decided, decide, orphans, unclear
 from pipeline.voices.service.marking import fail, lose
-from pipeline.voices.service.reconciling import Doubted, balances, doubted, look, resolve
-from pipeline.voices.service.sending import Before, Claim, Job, balance, begin, call, job, recording, request
+from pipeline.voices.service.reconciling import Doubted, balances, doubted, look, parked, resolve
+from pipeline.voices.service.sending import (
+    Before,
+    Claim,
+    Job,
+    balance,
+    begin,
+    call,
+    job,
+    read_before,
+    recording,
+    request,
+)
 from pipeline.voices.service.settling import lose_recording, pay_first_use, settle
 from pipeline.voices.service.sweeping import stop_run, sweep
 from pipeline.voices.service.wanting import WantedVoice, find, hand_over, refuse, reserve, reserve_cloned, want
@@ -36,7 +47,9 @@ __all__ = [
     "lose",
     "lose_recording",
     "orphans",
+    "parked",
     "pay_first_use",
+    "read_before",
     "recording",
     "refuse",
     "request",

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, cast, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from pipeline import crash
 from pipeline.db.clock import now_ms
@@ -13,7 +13,7 @@ from pipeline.provider.port import Balances, Capabilities, Doubt, Finding, Truth
 from pipeline.storage.port import ObjectStore, StorageError
 from pipeline.voices.models import Attempt
 from pipeline.voices.rules import AttemptState, Move, judge, next_check_ms, quiet_at
-from pipeline.voices.service.sending import Job, describe, recording, request
+from pipeline.voices.service.sending import OLDEST_READING_MS, Job, describe, recording, request
 from pipeline.voices.service.settling import disprove, refer, take_in, tell_next
 
 AWAY = "away"
@@ -24,7 +24,8 @@ AWAY = "away"
 class Doubted:
     """An attempt whose outcome is unknown, and what was on the books before it was sent and now.
 
-    `asked_at` is when the evidence began to be looked at, in milliseconds of the database's clock.
+    `parked` is what `parked()` has returned now, and `asked_at` when the evidence began to be looked at, in
+    milliseconds of the database's clock.
     """
 
     job: Job
@@ -35,6 +36,7 @@ class Doubted:
     estimated_before: int
     committed_before: int
     spend: ledger.KnownSpend
+    parked: int
     asked_at: int
 
 
@@ -51,12 +53,26 @@ def doubted(session: Session, attempt_id: str) -> Doubted | None:
         spent_before=attempt.spent_before or 0,
         estimated_before=attempt.estimated_before or 0,
         committed_before=attempt.committed_before or 0,
-        spend=ledger.known_spend(session, attempt.provider),
         asked_at=session.scalar(select(now_ms())) or 0,
+        spend=ledger.known_spend(session, attempt.provider),
+        parked=parked(session, attempt.id),
     )
 
 
-def balances(doubted: Doubted, balance: int | None, after: ledger.KnownSpend) -> Balances | None:
+def parked(session: Session, attempt_id: str) -> int:
+    """Return the price of all that has waited for a person since before an attempt was sent, in micro-dollars.
+
+    Whether it was charged nobody knows; but nothing of it happens any more, so it is in no difference of two balances.
+    Read after the books: who decides in between only makes it less, and the evidence weaker.
+    """
+    sent, waiting = aliased(Attempt), aliased(Attempt)
+    since = waiting.settled_at < sent.sent_at - OLDEST_READING_MS
+    total = cast(func.coalesce(func.sum(waiting.price), 0), BigInteger)
+    both = (sent.id == attempt_id, waiting.provider == sent.provider, waiting.state == AttemptState.OPERATOR, since)
+    return session.scalar(select(total).where(*both)) or 0
+
+
+def balances(doubted: Doubted, balance: int | None, after: ledger.KnownSpend, parked_after: int) -> Balances | None:
     """Return what the balance may have lost to our other calls since the attempt was sent.
 
     `after` is what the books say once the balance was read, as `doubted.spend` is what they said before: what was
@@ -65,8 +81,8 @@ def balances(doubted: Doubted, balance: int | None, after: ledger.KnownSpend) ->
     if balance is None or doubted.balance_before is None:
         return None
     newly_estimated = max(0, doubted.spend.estimated - doubted.estimated_before)
-    least = doubted.spend.spent - newly_estimated - doubted.committed_before
-    most = after.committed - doubted.price - doubted.spent_before
+    least = doubted.spend.spent - newly_estimated - (doubted.committed_before - doubted.parked)
+    most = after.committed - doubted.price - parked_after - doubted.spent_before
     return Balances(doubted.balance_before, balance, others_low=least, others_high=most)
 
 

@@ -21,6 +21,8 @@ from pipeline.storage.port import ObjectStore
 from pipeline.voices.models import Attempt, Voice
 from pipeline.voices.rules import ACTIVATION_LINE, AttemptState, VoiceKind
 
+OLDEST_READING_MS = 60_000
+"""How old the reading of the provider's account may be when an attempt is claimed: what it is held against is newer."""
 LEASE_MARGIN_SECONDS = 60
 """How long after its claim a request may begin: with the HTTP timeout it still ends within the lease."""
 
@@ -45,10 +47,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Before:
-    """The provider account just before a paid call: what was spent, and then the balance where it tells one."""
+    """The provider account just before a paid call: what was spent, and then the balance where it tells one.
+
+    `read_at` is when that was begun, in milliseconds of the database's clock.
+    """
 
     spend: ledger.KnownSpend
-    balance: int | None
+    read_at: int
+    balance: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,15 +108,21 @@ def balance(provider: VoiceProvider) -> int | None:
         return None
 
 
+def read_before(session: Session, provider: str) -> Before:
+    """Read the books before a paid call; the balance is read after them."""
+    read_at = session.scalar(select(now_ms())) or 0
+    return Before(ledger.known_spend(session, provider), read_at)
+
+
 def begin(session: Session, job: Job, *, holder: str, timeout: float, before: Before) -> Claim | None:
     """Claim a reserved attempt: once this is committed, and not before, the request may be sent.
 
-    None where the attempt is not to be sent now: a twin has it, its run was stopped, or another attempt is under
-    way with a provider whose balance is the evidence.
+    None where the attempt is not to be sent now: a twin has it, its run was stopped, `before` is too old, or another
+    attempt is under way with a provider whose balance is the evidence.
     """
     send_by = time.monotonic() + LEASE_MARGIN_SECONDS
     attempt = session.get_one(Attempt, job.id)
-    if intake.is_stopped(session, attempt.run_id) or _must_wait(session, attempt):
+    if intake.is_stopped(session, attempt.run_id) or _must_wait(session, attempt) or _is_old(session, before):
         return None
     crash.here("before_sending_commit")
     states = (AttemptState.RESERVED, AttemptState.SENDING)
@@ -162,6 +174,10 @@ def _must_wait(session: Session, attempt: Attempt) -> bool:
     under_way = Attempt.state.in_((AttemptState.SENDING, AttemptState.AMBIGUOUS))
     other = exists().where(Attempt.provider == attempt.provider, under_way)
     return bool(attempt.exclusive) and bool(session.scalar(select(other)))
+
+
+def _is_old(session: Session, before: Before) -> bool:
+    return bool(session.scalar(select(now_ms() - before.read_at > OLDEST_READING_MS)))
 
 
 def _note_before(session: Session, attempt: Attempt, before: Before) -> None:

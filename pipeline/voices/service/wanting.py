@@ -112,6 +112,8 @@ def refuse(session: Session, reference_id: str) -> None:
 
 
 def _is_to_be_made(session: Session, voice: Voice) -> bool:
+    if voice.kind is VoiceKind.SYSTEM:
+        return False  # nobody can make one
     gone = voice.problem == GONE and voice.state is VoiceState.READY
     unpaid = voice.state is VoiceState.WANTED and not _has_payer(session, voice)
     return gone or unpaid or voice.state is VoiceState.FAILED

@@ -3,14 +3,13 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sqlalchemy import select, update
 
 from pipeline.intake.models import Run
 from pipeline.ledger.models import Budget, Hold, Transfer
-from pipeline.ledger.service import known_spend
 from pipeline.provider.errors import ProviderError
 from pipeline.provider.port import VoiceResult
 from pipeline.speech.models import Take
@@ -109,8 +108,8 @@ def paid(stage: Stage, voice_id: str) -> list[tuple[str, int]]:
 def before(stage: Stage) -> voices.Before:
     """Read the provider's account as a worker does before a paid call."""
     with stage.database.read() as session:
-        spend = known_spend(session, PROVIDER)
-    return voices.Before(spend, voices.balance(stage.provider))
+        books = voices.read_before(session, PROVIDER)
+    return replace(books, balance=voices.balance(stage.provider))
 
 
 def job_of(stage: Stage, attempt_id: str) -> voices.Job:

@@ -21,8 +21,12 @@ from tests.integration.voices.attempts import (
     apply_again,
     attempt,
     attempts,
+    before,
+    begin,
     budget,
+    decide,
     hold,
+    job_of,
     let_doubts_age,
     line,
     orphans,
@@ -332,3 +336,64 @@ def test_an_attempt_whose_every_message_is_lost_is_decided_all_the_same(stage: S
     assert attempt(stage).state is AttemptState.OPERATOR
     apply_again(stage, mara)
     assert voice(stage).state is VoiceState.UNCLEAR
+
+
+def test_what_waits_for_a_person_since_before_is_taken_out_of_what_others_may_have_cost(stage: Stage) -> None:
+    """Without it one attempt that waits would leave every doubt after it without evidence."""
+    first = want(stage, "bram")
+    settle(stage, send(stage), Ambiguous("reset"))
+    reconcile(stage, attempt(stage).id)
+    with stage.database.write() as session:
+        session.execute(update(Attempt).values(settled_at=Attempt.settled_at - 3_600_000))
+    want(stage, "mara", run_id=first.run_id)
+    second = send(stage)
+    settle(stage, second, Ambiguous("reset"))
+    with stage.database.read() as session:
+        assert voices.parked(session, second.attempt_id) == PRICES.clone_micros
+    reconcile(stage, second.attempt_id)
+    balances = stage.provider.doubts[-1].balances
+    assert balances is not None
+    assert (balances.others_low, balances.others_high) == (0, 0)
+
+
+@pytest.mark.parametrize("spoiled_by", ["a decision", "a moment too near"])
+def test_what_was_decided_or_referred_around_the_call_stays_in_what_others_may_have_cost(
+    stage: Stage, spoiled_by: str
+) -> None:
+    first = want(stage, "bram")
+    settle(stage, send(stage), Ambiguous("reset"))
+    reconcile(stage, attempt(stage).id)
+    waiting = attempt(stage).id
+    if spoiled_by == "a decision":
+        with stage.database.write() as session:
+            session.execute(update(Attempt).values(settled_at=Attempt.settled_at - 3_600_000))
+    want(stage, "mara", run_id=first.run_id)
+    second = send(stage)
+    if spoiled_by == "a decision":
+        decide(stage, first, waiting, voices.Action.WRITE_OFF)
+    settle(stage, second, Ambiguous("reset"))
+    with stage.database.read() as session:
+        assert voices.parked(session, second.attempt_id) == 0
+
+
+@pytest.mark.usefixtures("mara")
+def test_nothing_is_sent_on_a_reading_of_the_balance_that_has_become_old(stage: Stage) -> None:
+    stage.hand_on()
+    job = job_of(stage, attempt(stage).id)
+    old = replace(before(stage), read_at=before(stage).read_at - 61_000)
+    with stage.edge.write() as session:
+        assert voices.begin(session, job, holder=stage.edge.holder, timeout=60, before=old) is None
+    assert begin(stage, job) is not None
+
+
+@pytest.mark.usefixtures("doubted")
+def test_who_slept_between_look_and_verdict_has_seen_no_absence_that_counts(stage: Stage) -> None:
+    with stage.database.read() as session:
+        seen = voices.doubted(session, attempt(stage).id)
+    assert seen is not None
+    let_doubts_age(stage)
+    with stage.edge.write() as session:
+        asked = replace(seen, asked_at=seen.asked_at - 2 * 3_600_000)
+        rules = stage.provider.abilities
+        assert not voices.resolve(session, asked, NOT_MADE, capabilities=rules, quiescence_seconds=900)
+    assert attempt(stage).state is AttemptState.AMBIGUOUS

@@ -35,6 +35,19 @@ class Call:
     """Whether the provider said what it had charged; else the estimate is booked."""
 
 
+@dataclass(frozen=True)
+class Parked:
+    """An attempt that has waited for a person since long before: charged or not, and perhaps decided meanwhile."""
+
+    price: int
+    is_charged: bool
+    decided_at: int | None
+    """The moment from which it is booked as it was, or set free where it was not charged; None while it waits."""
+
+    def waits(self, moment: int) -> bool:
+        return self.decided_at is None or moment < self.decided_at
+
+
 @dataclass
 class World:
     """Both books at one moment after the other."""
@@ -43,6 +56,7 @@ class World:
     is_made: bool
     made_after: int = 3
     """The moment after which the doubtful call took effect; it was sent after the claim, which is moment 2."""
+    parked: list[Parked] = field(default_factory=list)
     readings: list[tuple[KnownSpend, int]] = field(default_factory=list)
 
     def run(self) -> None:
@@ -60,11 +74,12 @@ class World:
             estimated_before=before.estimated,
             committed_before=claimed.committed - PRICE,
             spend=since,
+            parked=self._parked(3),
             asked_at=0,
         )
 
     def balances(self) -> Balances:
-        found = voices.balances(self.doubted(), self.readings[4][1], self.readings[5][0])
+        found = voices.balances(self.doubted(), self.readings[4][1], self.readings[5][0], self._parked(5))
         assert found is not None
         return found
 
@@ -77,10 +92,18 @@ class World:
                 estimated += 0 if call.is_told else call.estimate
             elif call.held_at <= moment:
                 held += call.estimate
+        for waiting in self.parked:
+            held += waiting.price if waiting.waits(moment) else 0
+            lost = not waiting.waits(moment) and waiting.is_charged
+            spent, estimated = spent + waiting.price * lost, estimated + waiting.price * lost
         return KnownSpend(spent, estimated, held)
+
+    def _parked(self, moment: int) -> int:
+        return sum(waiting.price for waiting in self.parked if waiting.waits(moment))
 
     def _balance(self, moment: int) -> int:
         others = sum(call.charged for call in self.calls if call.charged_at <= moment)
+        others += sum(waiting.price for waiting in self.parked if waiting.is_charged)
         return OPENING - others - (PRICE if self.is_made and moment >= self.made_after else 0)
 
 
@@ -104,16 +127,28 @@ def calls(draw: st.DrawFn) -> Call:
     )
 
 
+@st.composite
+def parked(draw: st.DrawFn) -> Parked:
+    decided_at = draw(st.none() | st.integers(0, MOMENTS - 1))
+    return Parked(draw(st.sampled_from([PRICE, 2 * PRICE])), draw(st.booleans()), decided_at)
+
+
 def truth(world: World) -> Truth:
     return Truth.CHARGED if world.is_made else Truth.NOT_MADE
 
 
-@given(others=st.lists(calls(), max_size=6), is_made=st.booleans(), made_after=st.sampled_from([3, 4]))
-@example(others=[Call(-1, -1, -1, 30_000, 0, is_told=False)], is_made=False, made_after=3)
-def test_whatever_else_is_called_meanwhile_the_truth_is_never_excluded(
-    *, others: list[Call], is_made: bool, made_after: int
+@given(
+    others=st.lists(calls(), max_size=6),
+    waiting=st.lists(parked(), max_size=2),
+    is_made=st.booleans(),
+    made_after=st.sampled_from([3, 4]),
+)
+@example(others=[Call(-1, -1, -1, 30_000, 0, is_told=False)], waiting=[], is_made=False, made_after=3)
+@example(others=[], waiting=[Parked(PRICE, is_charged=True, decided_at=3)], is_made=False, made_after=3)
+def test_whatever_else_is_called_or_decided_meanwhile_the_truth_is_never_excluded(
+    *, others: list[Call], waiting: list[Parked], is_made: bool, made_after: int
 ) -> None:
-    world = World(others, is_made, made_after)
+    world = World(others, is_made, made_after, waiting)
     world.run()
     found = weigh(world.balances(), PRICE)
     assert found in {truth(world), Truth.UNKNOWN}
@@ -130,6 +165,15 @@ def test_where_little_else_was_called_the_balance_tells(*, is_made: bool) -> Non
 
 
 @pytest.mark.parametrize("is_made", [True, False])
+def test_what_waits_for_a_person_does_not_blur_the_evidence_for_what_comes_after(*, is_made: bool) -> None:
+    waiting = [Parked(PRICE, is_charged=True, decided_at=None), Parked(PRICE, is_charged=False, decided_at=None)]
+    world = World([], is_made, parked=waiting)
+    world.run()
+    assert weigh(world.balances(), PRICE) is truth(world)
+    assert world.balances().others_low == world.balances().others_high == 0
+
+
+@pytest.mark.parametrize("is_made", [True, False])
 def test_where_one_of_two_voices_was_charged_nothing_is_concluded(*, is_made: bool) -> None:
     world = World([Call(0, MOMENTS if is_made else 4, None, PRICE, PRICE, is_told=True)], is_made)
     world.run()
@@ -140,9 +184,9 @@ def test_without_both_readings_there_is_no_such_evidence() -> None:
     world = World([], is_made=False)
     world.run()
     doubted = world.doubted()
-    assert voices.balances(doubted, None, doubted.spend) is None
+    assert voices.balances(doubted, None, doubted.spend, 0) is None
     unread = voices.Doubted(**{**vars(doubted), "balance_before": None})
-    assert voices.balances(unread, OPENING, doubted.spend) is None
+    assert voices.balances(unread, OPENING, doubted.spend, 0) is None
 
 
 def exactly(world: World) -> Truth:
