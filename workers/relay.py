@@ -73,28 +73,38 @@ class Heartbeat:
         self._stopped = Event()
         with edge.write() as session:
             self.holder = leases.join(session)
-        self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
+        # A thread each: a bucket that hangs must not stop the beat.
+        self._threads = [
+            Thread(target=self._every, args=(leases.BEAT_SECONDS, self._beat), name="heartbeat", daemon=True),
+            Thread(target=self._every, args=(KEPT_SECONDS, self._save_kept), name="kept", daemon=True),
+        ]
 
     def start(self) -> None:
-        """Start beating."""
-        self._thread.start()
+        """Start beating, and saving what paid calls have left on this machine's disk."""
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Stop beating."""
         self._stopped.set()
         # A worker that is stopped before it was ready has never started beating.
-        if self._thread.is_alive():
-            self._thread.join()
+        if self._threads[0].is_alive():
+            self._threads[0].join()
 
-    def _run(self) -> None:
-        while not self._stopped.wait(leases.BEAT_SECONDS):
-            try:
-                with self._edge.write() as session:
-                    leases.beat(session, self.holder)
-            except SQLAlchemyError as error:
-                log.warning("beat_missed", holder=self.holder, error=type(error).__name__)
-            _attempt("answers", record_kept_answers, self._edge)
-            _attempt("audio", store_kept_audio, self._edge)
+    def _every(self, seconds: float, act: Callable[[], None]) -> None:
+        while not self._stopped.wait(seconds):
+            act()
+
+    def _beat(self) -> None:
+        try:
+            with self._edge.write() as session:
+                leases.beat(session, self.holder)
+        except SQLAlchemyError as error:
+            log.warning("beat_missed", holder=self.holder, error=type(error).__name__)
+
+    def _save_kept(self) -> None:
+        _attempt("answers", record_kept_answers, self._edge)
+        _attempt("audio", store_kept_audio, self._edge)
 
 
 def sweep(edge: Edge) -> bool:

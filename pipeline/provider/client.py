@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -44,6 +44,8 @@ class Dialect:
     refusal: Callable[[Answer], tuple[str | None, str] | None]
     charged: Callable[[Answer], int | None]
     request_id_headers: Sequence[str]
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    """HTTP's own number for what a code says in the body of an answer that is a 200."""
 
 
 class ProviderClient:
@@ -189,7 +191,7 @@ class ProviderClient:
         meaning = classify(self._dialect.rules, call, status=answer.status, code=code, failure=failure)
         return meaning(
             self.public(f"{self.name} answered the {call} {how}. {ADVICE[meaning]}"),
-            http_status=answer.status,
+            http_status=self._dialect.statuses.get(code or "", answer.status),
             provider_code=self.public(code) if code else None,
             retry_after=retry_after(answer.headers),
             request_id=next(filter(None, map(answer.headers.get, self._dialect.request_id_headers)), None),

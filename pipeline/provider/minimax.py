@@ -66,6 +66,7 @@ DIALECT = Dialect(
     rules=minimax_errors.ANSWERS,
     refusal=minimax_answers.refusal,
     charged=minimax_answers.charged,
+    statuses=minimax_errors.STATUSES,
     request_id_headers=("Trace-Id", "X-Trace-Id", "Minimax-Request-Id"),
 )
 

@@ -20,11 +20,15 @@ from pipeline.provider.errors import (
 ID_EXISTS = "2039"
 """The id is taken: for a token of ours, by an earlier call of ours."""
 
+NO_FUNDS = frozenset({"1008", "2056", "1028", "1030", "2061"})
+"""Out of credit, or over the plan: what other providers answer with 402."""
+STATUSES = dict.fromkeys(NO_FUNDS, 402)
+
 ANSWERS = (
     # Requests a minute, growth, tokens a minute, connections. They are no content filters.
     Rule(ANY, None, frozenset({"1002", "2045", "1039", "1041"}), RateLimited),
     # Key; credit and plan; the right to clone.
-    Rule(ANY, None, frozenset({"1004", "2049", "1008", "2056", "1028", "1030", "2061", "2038"}), AccountBlocked),
+    Rule(ANY, None, frozenset({"1004", "2049", *NO_FUNDS, "2038"}), AccountBlocked),
     Rule(ANY, None, frozenset({"1026", "1027"}), ContentBlocked),
     # Somebody else's voice; no such voice.
     Rule(ANY, None, frozenset({"2042", "2054"}), VoiceGone),

@@ -103,3 +103,12 @@ def test_a_model_or_format_that_is_not_sold_is_not_sent(minimax: Upstream) -> No
         minimax.speak("English_Archivist", form="wav")
 
     assert minimax.sandbox.ledger()["calls"] == []
+
+
+def test_an_account_without_credit_is_told_in_https_own_number_although_the_answer_was_a_200(
+    minimax: Upstream,
+) -> None:
+    minimax.break_at("402", "/voice_clone")
+    with pytest.raises(AccountBlocked) as refused:
+        minimax.provider.create_voice(minimax.clone_request())
+    assert (refused.value.http_status, refused.value.provider_code) == (402, "1008")

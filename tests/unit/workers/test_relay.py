@@ -173,6 +173,28 @@ def test_a_heart_beats_on_after_its_database_was_away(away: Away) -> None:
         heart.stop()
 
 
+def test_a_bucket_that_hangs_does_not_stop_the_beat(away: Away, monkeypatch: pytest.MonkeyPatch) -> None:
+    edge: Any = away
+    hanging, released = Event(), Event()
+
+    def hang(_edge: object) -> None:
+        hanging.set()
+        released.wait(AT_MOST)
+
+    monkeypatch.setattr("workers.relay.KEPT_SECONDS", 0.01)
+    monkeypatch.setattr("workers.relay.record_kept_answers", lambda _edge: None)
+    monkeypatch.setattr("workers.relay.store_kept_audio", hang)
+    heart = Heartbeat(edge)
+    heart.start()
+    try:
+        assert hanging.wait(AT_MOST)
+        assert beaten(away.database, heart.holder)
+        assert not released.is_set()
+    finally:
+        released.set()
+        heart.stop()
+
+
 def test_a_heart_that_never_beat_can_be_stopped(away: Away) -> None:
     edge: Any = away
     Heartbeat(edge).stop()
