@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.recordings import mp3_bytes, speech_like
 from tests.support.stack import CAST, RunningStack, one_voice, running_stack, sheet, write_project
 
 MARA = CAST / "references" / "mara.mp3"
@@ -76,27 +75,6 @@ def test_any_other_part_may_be_killed_too(own: RunningStack, tmp_path: Path, par
     own.kill(part)
     status = own.wait(run_id, lambda status: status["state"] != "running")
     assert status["state"] == "done", status["failures"]
-
-
-def test_an_answer_that_never_came_is_unclear_and_its_clone_never_sent_again(own: RunningStack, tmp_path: Path) -> None:
-    own.sandbox("faults", {"faults": [{"point": "reset_after_charge", "route": "voice-clone", "count": 1}]})
-    project = write_project(
-        tmp_path,
-        one_voice("unclear"),
-        rows("unclear", 4),
-        {"references/mara.mp3": mp3_bytes(speech_like(12, 44_100, seed=3))},
-    )
-    clones = sum(call["operation"] == "voice-clone" for call in own.sandbox("ledger")["charges"])
-    ended = own.run("apply", project, "--yes", "--json")
-    assert ended.code == 5, ended.err
-    assert ended.json["unclear_attempts"] == 1
-    assert ended.json["held_micros"] == 2_100_000
-    assert {failure["cause"] for failure in ended.json["failures"]} == {"needs_reconcile"}
-    again = own.run("apply", project, "--yes", "--json")
-    assert again.code == 5
-    assert sum(call["operation"] == "voice-clone" for call in own.sandbox("ledger")["charges"]) == clones + 1
-    unclear = own.ask("voices")["unclear"]
-    assert [attempt["state"] for attempt in unclear] == ["ambiguous"]
 
 
 def test_ctrl_c_stops_watching_and_not_the_run(own: RunningStack, tmp_path: Path) -> None:
