@@ -34,11 +34,11 @@ class NaiveClient:
     def _deliver(self, voice: str) -> None:
         if voice in self.stored:
             return
-        workers = self.plant.workers()
-        if workers:
-            worker = self.plant.world.rng.choice(workers)
-            self.plant.world.scheduler.start(worker, "naive", partial(self._make, voice))
-        self.plant.world.scheduler.later(REDELIVERY_MS, partial(self._deliver, voice))
+        workers, world = self.plant.workers(), self.plant.world
+        for _ in range(2 if world.chance(world.weather.twice) else 1):
+            if workers:
+                world.scheduler.start(world.rng.choice(workers), "naive", partial(self._make, voice))
+        world.scheduler.later(REDELIVERY_MS, partial(self._deliver, voice))
 
     def _make(self, voice: str) -> None:
         for _ in range(TRIES):

@@ -24,17 +24,23 @@ class Guard(Watch):
         self._alone = abilities.reports_balance
         # Where an id is chosen, a sleeper may find that its voice was asked for again: no second one comes of it.
         self._sendable = ("sending", "ambiguous", *(("succeeded",) if abilities.client_chosen_id else ()))
-        self._sent: Counter[str] = Counter()
+        self._one_voice_each = not abilities.client_chosen_id
+        self._accepted: set[str] = set()
 
     def arriving(self, label: str, others: Sequence[str]) -> None:
-        rows = self._database.ask("SELECT state, lease_until, holder FROM attempts WHERE label = ?", label)
-        state, lease_until, _ = rows[0] if rows else ("absent", None, None)
+        rows = self._database.ask("SELECT state, coalesce(lease_until, 0) FROM attempts WHERE label = ?", label)
+        state, lease_until = rows[0] if rows else ("absent", 0)
         if state not in self._sendable:
             self._world.violate(f"I6: a request is sent for an attempt that is {state}")
         elif not self._was_held_up() and (state != "sending" or lease_until < self._world.clock.database_ms):
             self._world.violate(f"I6: a request is sent for an attempt that is {state}, and nobody slept")
         if self._alone and others:
             self._world.violate("two clones are under way where the balance is the evidence")
+
+    def accepted(self, label: str) -> None:
+        if self._one_voice_each and label in self._accepted:
+            self._world.violate("an attempt is sent a second time after it was accepted")
+        self._accepted.add(label)
 
     def _was_held_up(self) -> bool:
         actor = self._world.scheduler.current

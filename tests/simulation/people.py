@@ -16,7 +16,6 @@ from pipeline.voices import service as voices
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.plant import Plant
 from tests.simulation.scheduler import Process
-from tests.simulation.world import World
 from tests.support import factories
 from tests.support.fakes import MODEL, PROVIDER
 
@@ -165,7 +164,6 @@ class Lines:
         self.to_come = count
         for _ in range(count):
             world.scheduler.later(world.rng.randrange(FIRST_LINES_MS), self._begin)
-        world.scheduler.start(self.process, "live", self.live)
 
     def live(self) -> None:
         """Come back to what was left: fees of voices that nobody has heard yet, lines that are over."""
@@ -246,9 +244,3 @@ class Lines:
     def _held(self) -> list[str]:
         asked = "SELECT attempt FROM holds WHERE attempt LIKE 'take%' AND state = 'open' ORDER BY attempt"
         return [attempt for (attempt,) in self.plant.database.ask(asked)]
-
-
-def start_all(world: World, people: Sequence[Producer | Person]) -> None:
-    """Let people begin their day."""
-    for somebody in people:
-        world.scheduler.start(somebody.process, "live", somebody.live)

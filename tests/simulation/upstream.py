@@ -112,6 +112,9 @@ class Watch:
     def arriving(self, label: str, others: Sequence[str]) -> None:
         """Judge a request at the moment it arrives, while those of `others` may still take effect."""
 
+    def accepted(self, label: str) -> None:
+        """Judge a request that is not refused: it may make a voice."""
+
 
 class SimulatedProvider:
     """`VoiceProvider` over a network that breaks."""
@@ -194,6 +197,7 @@ class SimulatedProvider:
         self._connect("post")
         self._watch.arriving(request.label, self.in_flight)
         self._refuse(request, price)
+        self._watch.accepted(request.label)
         made = Made(request.chosen_id or f"up_{len(self.book.voices):03}_{request.label[-8:]}", request.label, price, 0)
         fate = self._fate()
         work = self._world.rng.randrange(500, LONGEST_WORK_MS)

@@ -1,14 +1,19 @@
 """What providers let us find out about a call whose answer nobody read, and the controls: protections taken out."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline.db.clock import now_ms
 from pipeline.provider import evidence
 from pipeline.provider.port import Balances, Capabilities, ChargeMoment, Truth
+from pipeline.voices import service as voices
 from tests.simulation.upstream import LIST_CACHE_MS, LONGEST_LATENESS_MS
+from tests.simulation.weather import LONGEST_PAUSE_MS
 from tests.support.fakes import CAPABILITIES
 
 QUIESCENCE_SECONDS = 900.0
@@ -54,6 +59,19 @@ def _exact_weighing() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _stale_evidence() -> Iterator[None]:
+    """Let evidence count for as new as the verdict, however long ago it was looked at."""
+    honest = voices.doubted
+
+    def doubted(session: Session, attempt_id: str) -> voices.Doubted | None:
+        found = honest(session, attempt_id)
+        return found and replace(found, asked_at=session.scalar(select(now_ms() + LONGEST_PAUSE_MS)) or 0)
+
+    with patch.object(voices, "doubted", doubted):
+        yield
+
+
 PROTOCOL: Mapping[str, Variant] = {
     variant.name: variant
     for variant in (
@@ -70,6 +88,7 @@ CONTROLS: Mapping[str, Variant] = {
         Variant("no-quiescence", LISTING, voices=1, quiescence_seconds=0.0),
         Variant("no-exclusion", replace(BALANCE, one_at_a_time=False), voices=2),
         Variant("exact-balance", BALANCE, voices=2, without=_exact_weighing),
+        Variant("stale-evidence", BALANCE, voices=2, without=_stale_evidence),
     )
 }
 VARIANTS: Mapping[str, Variant] = {**PROTOCOL, **CONTROLS}
