@@ -18,6 +18,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -127,25 +128,40 @@ def _start(program: Path, folder: Path) -> tuple[subprocess.Popen[bytes], Mappin
             process = subprocess.Popen(
                 command(program, folder, ports), env=environment(folder), stdout=log, stderr=log, cwd=folder
             )
-        if _is_ready(process, ports["s3"]):
+        if _is_ready(process, ports):
             return process, ports
         _stop(process)
     raise RuntimeError(f"weed did not start:\n{(folder / 'weed.log').read_text(errors='replace')[-4000:]}")
 
 
-def _is_ready(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until the S3 service answers; `/healthz` needs no signature."""
+def _is_ready(process: subprocess.Popen[bytes], ports: Mapping[str, int]) -> bool:
+    """Wait until the S3 service answers, and every other one listens: the admin's starts last."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1):
-                return True
-        except urllib.error.HTTPError as error:
-            error.close()
-        except OSError:
-            pass
+        if _answers(ports["s3"]) and all(map(_listens, ports.values())):
+            return True
         time.sleep(0.05)
     return False
+
+
+def _answers(port: int) -> bool:
+    """Ask for `/healthz`, which needs no signature."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+    except OSError:
+        return False
+    return True
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

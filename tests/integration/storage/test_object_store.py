@@ -26,6 +26,8 @@ from pipeline.storage.port import (
 )
 from pipeline.storage.s3 import S3Store
 
+pytestmark = pytest.mark.xdist_group("weed")  # asked for by the adapters, not by the tests
+
 AUDIO = "audio/mpeg"
 EARLIER = timedelta(hours=1)
 
