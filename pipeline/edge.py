@@ -20,8 +20,8 @@ from pipeline.storage.port import ObjectStore
 from pipeline.storage.spool import Spool
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 10.0
-"""How long a thread waits for a permit before it puts its work back for others."""
+PATIENCE_SECONDS = 3.0
+"""How long a thread waits for a permit before it puts its work back for others; less than `leases.HINT_SECONDS`."""
 AWAY_SECONDS = 60.0
 """How long the outcome of a call waits for a database that is away."""
 RETURN_SECONDS = 0.2

@@ -15,8 +15,8 @@ from pipeline.db.ids import new_id
 BEAT_SECONDS = 1.0
 DEAD_AFTER_MS = 5_000
 """An instance that has not beaten for this long is taken for dead and its leases end."""
-HINT_SECONDS = 30
-"""A message that nobody has taken up by then is lost."""
+HINT_SECONDS = 6
+"""A message that nobody has taken up by then is lost: an emptied broker holds nobody up for longer than this."""
 
 
 class Instance(Base):
@@ -100,7 +100,10 @@ def announce(session: Session, row: type[Leased], *due: ColumnElement[bool]) -> 
     A lease without a holder says that a message is on its way; it keeps nobody from claiming the row.
     """
     silent = row.holder.is_(None) & (row.lease_until.is_(None) | (row.lease_until < now_ms()))
-    announcing = update(row).where(*due, silent).values(lease_until=now_ms() + HINT_SECONDS * 1000)
+    # Two that announce at once would lock the same rows in different orders.
+    free = select(row.id).where(*due, silent).with_for_update(skip_locked=True).cte("free")
+    announcing = update(row).where(row.id.in_(select(free.c.id)), silent)
+    announcing = announcing.values(lease_until=now_ms() + HINT_SECONDS * 1000)
     return sorted(session.scalars(announcing.returning(row.id).execution_options(synchronize_session=False)))
 
 
