@@ -7,8 +7,12 @@ def weigh(balances: Balances, price: int) -> Truth:
     """Return CHARGED or NOT_MADE where only one of them explains the drop of the balance, else UNKNOWN.
 
     Neither explains it after a top-up or beside a second user of the key; both do where too much else was spent.
+    A balance that has risen tells nothing: by how much it was topped up nobody knows, and where `others_low` is below
+    zero, because much was held and may not have been spent, the rise would pass for that.
     """
     drop = balances.before - balances.now
+    if drop < 0:
+        return Truth.UNKNOWN
     charged = balances.others_low <= drop - price <= balances.others_high
     absent = balances.others_low <= drop <= balances.others_high
     if charged == absent:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pipeline.audit import audit
+from pipeline.audit.outside import provider_agrees
 from pipeline.provider.port import Capabilities
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.upstream import Book, Watch
@@ -97,6 +99,14 @@ class Verdict:
         yield from self._disagreements()
         yield from self._foreign_voices()
         yield from self._sums()
+
+    def audited(self) -> Iterator[str]:
+        """Yield what `callsheet audit` finds in the rows."""
+        with self._database.look() as session:
+            # The balance is compared with the provider's own book here, and its top-ups are nobody's secret.
+            report = audit(session, leave_out=(provider_agrees,))
+        for found in report.findings:
+            yield from (f"{found.invariant}: {broken.row}: {broken.told}" for broken in found.broken)
 
     def _unfinished(self) -> Iterator[str]:
         for attempt in self._attempts:

@@ -14,7 +14,7 @@ from pipeline.db.clock import now_ms
 from pipeline.ledger.models import Account
 from pipeline.ledger.prices import store_prices
 from pipeline.voices import service as voices
-from pipeline.voices.rules import VoiceKind, cloned_key
+from pipeline.voices.rules import VoiceKind, cloned_key, designed_key
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.history import History, Outcome, Template
 from tests.simulation.plant import FIRST_PID, MACHINES
@@ -26,7 +26,8 @@ from tests.support import factories
 from tests.support.fakes import CAPABILITIES, PRICES, PROVIDER
 from workers.app import app
 
-NAMES = ("mara", "piet", "june")
+NAMES = ("mara", "piet")
+DESCRIPTION = "A dry old voice, amused by everything."
 COLLECT_EVERY = 100
 """Histories between two garbage collections: cycles are few, and looking for them costs a fifth of the time."""
 
@@ -82,6 +83,13 @@ def _wishes(session: Session, account: Account) -> Iterator[voices.WantedVoice]:
             model=CAPABILITIES.clone_model,
             reference_id=factories.reference(session, account, name).id,
         )
+    yield voices.WantedVoice(
+        key=designed_key(DESCRIPTION, None, None),
+        kind=VoiceKind.DESIGNED,
+        label="narrator",
+        model=CAPABILITIES.design_model,
+        description=DESCRIPTION,
+    )
 
 
 @contextmanager

@@ -41,8 +41,8 @@ from tests.support.fakes import MODEL, PRICES, PROVIDER
 
 LONGEST_WORK_MS = 20_000
 CLONE_TIMEOUT_SECONDS = 180.0
-LONGEST_LATENESS_MS = 110_000
-"""How long after a request was sent it may still take effect."""
+LONGEST_LATENESS_MS = 55_000
+"""How long after a request was sent it may still take effect; a voice is charged `CHARGE_MS` later at most."""
 LIST_CACHE_MS = 60_000
 CHARGE_MS = 2_000
 """A voice is there for so long before it is charged."""

@@ -12,12 +12,13 @@ from pipeline.db.clock import now_ms
 from pipeline.provider import evidence
 from pipeline.provider.port import Balances, Capabilities, ChargeMoment, Truth
 from pipeline.voices import service as voices
-from tests.simulation.upstream import LIST_CACHE_MS, LONGEST_LATENESS_MS
-from tests.simulation.weather import LONGEST_PAUSE_MS
+from tests.simulation.upstream import CHARGE_MS, LIST_CACHE_MS, LONGEST_LATENESS_MS
+from tests.simulation.weather import LARGEST_JUMP_MS, LONGEST_PAUSE_MS
 from tests.support.fakes import CAPABILITIES
 
 QUIESCENCE_SECONDS = 900.0
-LATENESS_SECONDS = LONGEST_LATENESS_MS / 1000 + 10
+LATENESS_SECONDS = (LONGEST_LATENESS_MS + CHARGE_MS + LARGEST_JUMP_MS) / 1000
+"""The wait is measured by a clock that may be set forward meanwhile."""
 
 NOTHING = replace(
     CAPABILITIES,

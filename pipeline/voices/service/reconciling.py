@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, cast, func, select, update
+from sqlalchemy import BigInteger, and_, cast, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from pipeline import crash
@@ -18,6 +18,9 @@ from pipeline.voices.service.settling import disprove, refer, take_in, tell_next
 
 AWAY = "away"
 """The source of a finding where nobody could be asked."""
+
+WRITTEN_MS = 10_000
+"""A row is committed within so long of the time it bears."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,19 @@ def doubted(session: Session, attempt_id: str) -> Doubted | None:
 
 
 def parked(session: Session, attempt_id: str) -> int:
-    """Return the price of all that has waited for a person since before an attempt was sent, in micro-dollars.
+    """Return the price of all that waits since before an attempt was sent, in micro-dollars: for a person, or its turn.
 
-    Whether it was charged nobody knows; but nothing of it happens any more, so it is in no difference of two balances.
+    Whether what waits for a person was charged nobody knows; but nothing of it happens any more. What waits until this
+    attempt is over is not sent before. So neither is in a difference of two balances.
     Read after the books: who decides in between only makes it less, and the evidence weaker.
     """
     sent, waiting = aliased(Attempt), aliased(Attempt)
-    since = waiting.settled_at < sent.sent_at - OLDEST_READING_MS
+    referred = and_(waiting.state == AttemptState.OPERATOR, waiting.settled_at < sent.sent_at - OLDEST_READING_MS)
+    turn = and_(
+        waiting.state == AttemptState.RESERVED, waiting.exclusive == 1, waiting.created_at < sent.sent_at - WRITTEN_MS
+    )
     total = cast(func.coalesce(func.sum(waiting.price), 0), BigInteger)
-    both = (sent.id == attempt_id, waiting.provider == sent.provider, waiting.state == AttemptState.OPERATOR, since)
+    both = (sent.id == attempt_id, waiting.provider == sent.provider, or_(referred, turn))
     return session.scalar(select(total).where(*both)) or 0
 
 

@@ -356,6 +356,25 @@ def test_what_waits_for_a_person_since_before_is_taken_out_of_what_others_may_ha
     assert (balances.others_low, balances.others_high) == (0, 0)
 
 
+@pytest.mark.parametrize(("reserved_ago_ms", "others_high"), [(3_600_000, 0), (0, PRICES.clone_micros)])
+def test_what_waits_for_its_turn_since_before_is_taken_out_of_what_others_may_have_cost(
+    stage: Stage, reserved_ago_ms: int, others_high: int
+) -> None:
+    """Without it the rest of a cast would leave its first doubt without evidence."""
+    first = want(stage, "bram")
+    sent = send(stage)
+    want(stage, "mara", run_id=first.run_id)
+    stage.hand_on()
+    with stage.database.write() as session:
+        waiting = update(Attempt).where(Attempt.id != sent.attempt_id)
+        session.execute(waiting.values(created_at=Attempt.created_at - reserved_ago_ms))
+    settle(stage, sent, Ambiguous("reset"))
+    reconcile(stage, sent.attempt_id)
+    balances = stage.provider.doubts[-1].balances
+    assert balances is not None
+    assert balances.others_high == others_high
+
+
 @pytest.mark.parametrize("spoiled_by", ["a decision", "a moment too near"])
 def test_what_was_decided_or_referred_around_the_call_stays_in_what_others_may_have_cost(
     stage: Stage, spoiled_by: str

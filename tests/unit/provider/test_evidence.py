@@ -62,6 +62,13 @@ def test_a_top_up_a_second_user_of_the_key_and_too_much_other_spend_leave_it_ope
     assert {weigh(seen, PRICE) for seen in (topped_up, stranger, too_much_in_flight)} == {Truth.UNKNOWN}
 
 
+def test_a_balance_that_has_risen_is_no_proof_of_absence_however_much_may_not_have_been_spent() -> None:
+    """It was charged, and topped up: a clone's worth of holds that came to nothing would explain the rise as well."""
+    charged_and_topped_up = Balances(before=10_000_000, now=13_900_000, others_low=-4_200_000, others_high=4_200_000)
+
+    assert weigh(charged_and_topped_up, PRICE) is Truth.UNKNOWN
+
+
 def test_what_was_seen_is_told_in_dollars() -> None:
     sentence = told(Balances(50_000_000, 47_865_800, 30_000, 40_000), PRICE)
 
