@@ -24,6 +24,9 @@ SCOPED = (
     ("PUT", "/v1/caps/account"),
     ("PUT", "/v1/caps/productions/game"),
     ("GET", "/v1/audit"),
+    ("GET", "/v1/reconcile"),
+    ("GET", "/v1/reconcile/decisions"),
+    ("POST", "/v1/reconcile/{subject}"),
 )
 
 
