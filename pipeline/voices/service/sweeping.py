@@ -1,6 +1,6 @@
 """What a stopped run gives up, what has stood still, and what only a person can decide."""
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.db import leases
@@ -21,14 +21,13 @@ HINT_MS = 5_000
 def stop_run(session: Session, run_id: str) -> None:
     """Give up what a stopped run has not sent: its money is free again, its voices wait for the next run."""
     reason = session.get_one(Run, run_id).reason or "run_stopped"
-    # Voices before budgets, as `reserve` takes them: two transactions never wait for each other.
-    unsent = update(Voice).where(Voice.run_id == run_id, Voice.state == VoiceState.WANTED)
-    told = {"problem": reason, "message": "The run was stopped before it was its turn."}
-    failing = unsent.values(state=VoiceState.FAILED, **told).returning(Voice.id)
-    for voice_id in session.scalars(failing.execution_options(synchronize_session=False)).all():
-        emit(session, "voice.failed", voice_id)
+    # What somebody is at is left to the next sweep: two that stop a run at once would wait for each other.
+    unsent = select(Voice.id).where(Voice.run_id == run_id, Voice.state == VoiceState.WANTED).order_by(Voice.id)
+    for voice_id in session.scalars(unsent.with_for_update(skip_locked=True)).all():
+        fail(session, voice_id, reason, "The run was stopped before it was its turn.")
+    # Voices before budgets, as `reserve` takes them.
     reserved = select(Attempt).where(Attempt.run_id == run_id, Attempt.state == AttemptState.RESERVED)
-    for attempt in session.scalars(reserved.order_by(Attempt.id)).all():
+    for attempt in session.scalars(reserved.order_by(Attempt.id).with_for_update(skip_locked=True)).all():
         if move(session, attempt, Move.GIVE_UP, settled_at=now_ms()):
             ledger.release(session, attempt.id)
             fail(session, attempt.voice_id, reason, "The run was stopped before it was sent.")
@@ -38,7 +37,8 @@ def stop_run(session: Session, run_id: str) -> None:
 def sweep(session: Session) -> None:
     """Move on what has stood still: lapsed sends are in doubt, doubts are looked at, lost messages sent again."""
     lapsed = select(Attempt).where(Attempt.state == AttemptState.SENDING, leases.lapsed(Attempt))
-    for attempt in session.scalars(lapsed.order_by(Attempt.id)).all():  # in one order: two sweepers never cross
+    # What somebody is settling is no more lapsed, and two sweepers do not wait for each other.
+    for attempt in session.scalars(lapsed.order_by(Attempt.id).with_for_update(skip_locked=True)).all():
         ended = leases.was_seen_to_end(session, attempt.holder)
         doubt(session, attempt, "lease_lapsed", "The worker that sent it is gone.", sender_ended=ended)
     doubtful = (Attempt.state == AttemptState.AMBIGUOUS, Attempt.not_before <= now_ms())

@@ -70,14 +70,13 @@ def want(session: Session, *, account_id: str, provider: str, run_id: str, wante
 
 def hand_over(session: Session, voice_id: str, run_id: str) -> bool:
     """Let another run pay for a voice that was given up because its own run was stopped; False where it was not."""
-    given_up = update(Voice).where(Voice.id == voice_id, Voice.state == VoiceState.FAILED)
-    voice = session.get_one(Voice, voice_id)
-    if _has_payer(session, voice) or intake.is_stopped(session, run_id):
+    given_up = select(Voice).where(Voice.id == voice_id, Voice.state == VoiceState.FAILED)
+    # Whoever is at it makes it wanted as well; two that wait for each other would help nobody.
+    voice = session.scalar(given_up.with_for_update(skip_locked=True).execution_options(populate_existing=True))
+    if voice is None or _has_payer(session, voice) or intake.is_stopped(session, run_id):
         return False
-    if not leases.rowcount(
-        session, given_up.values(state=VoiceState.WANTED, run_id=run_id, problem=None, message=None)
-    ):
-        return False
+    voice.state, voice.run_id, voice.problem, voice.message = VoiceState.WANTED, run_id, None, None
+    session.flush()
     emit(session, "voice.wanted", voice_id)
     return True
 

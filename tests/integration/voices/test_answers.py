@@ -27,6 +27,7 @@ from tests.integration.voices.attempts import (
     voice,
     want,
 )
+from tests.support.databases import on_sqlite
 from tests.support.fakes import PRICES
 from tests.support.fakes import voice as answer
 from tests.support.stage import Stage
@@ -119,6 +120,7 @@ REFUSALS = [
 ]
 
 
+@on_sqlite
 @pytest.mark.usefixtures("at_age", "mara")
 @pytest.mark.parametrize(("error", "state", "marked"), REFUSALS, ids=lambda value: getattr(value, "kind", None))
 def test_a_refusal_on_disk_frees_the_money_as_it_would_have_in_time(
@@ -205,6 +207,7 @@ def test_one_answer_that_cannot_be_recorded_holds_up_no_other(
     assert kept(stage) == ["try_0", "try_00_of_another_database"]
 
 
+@on_sqlite
 def test_a_fresh_answer_is_left_to_the_worker_that_is_settling_it(
     stage: Stage, mara: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +221,7 @@ def test_a_fresh_answer_is_left_to_the_worker_that_is_settling_it(
     assert paid(stage, mara.voice_id) == [CLONE]
 
 
+@on_sqlite
 def test_a_full_disk_keeps_nobody_from_settling(stage: Stage, mara: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> NoReturn:
         raise EnvironmentFault("No space left on device.", hint="Make room.")
@@ -236,6 +240,7 @@ def test_an_answer_that_proves_nothing_is_not_kept(stage: Stage) -> None:
     assert (attempt(stage).state, kept(stage)) == (AttemptState.AMBIGUOUS, [])
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "outcome",
     [

@@ -38,6 +38,7 @@ from tests.integration.voices.attempts import (
     want,
 )
 from tests.support import factories
+from tests.support.databases import on_sqlite
 from tests.support.fakes import BALANCE, PRICES, PROVIDER, tone
 from tests.support.fakes import voice as answer
 from tests.support.stage import Stage
@@ -126,6 +127,7 @@ def test_a_charge_without_a_voice_goes_to_a_person_at_once_where_no_list_may_sti
     assert (line(stage).state, line(stage).error_kind) == (TakeState.BLOCKED, "needs_reconcile")
 
 
+@on_sqlite
 @pytest.mark.usefixtures("doubted")
 def test_a_charge_without_a_voice_waits_for_a_list_that_may_be_behind(stage: Stage) -> None:
     stage.provider.abilities = replace(stage.provider.abilities, lists_own_voices=True)
@@ -202,6 +204,7 @@ def test_a_provider_that_cannot_be_asked_hands_nothing_to_a_person_before_the_lo
     assert (attempt(stage).state, attempt(stage).verdict) == (AttemptState.OPERATOR, "unknown")
 
 
+@on_sqlite
 @pytest.mark.usefixtures("doubted")
 def test_a_provider_that_is_back_in_time_still_tells(stage: Stage) -> None:
     with stage.database.write() as session:
@@ -265,6 +268,7 @@ def test_where_the_id_is_ours_the_whole_request_is_asked_again_under_it(stage: S
     assert doubt.balances is None
 
 
+@on_sqlite
 @pytest.mark.usefixtures("by_chosen_id", "mara")
 def test_a_bucket_that_is_away_keeps_the_id_from_being_asked_for_and_proves_nothing(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -279,6 +283,7 @@ def test_a_bucket_that_is_away_keeps_the_id_from_being_asked_for_and_proves_noth
     assert (attempt(stage).state, list(stage.provider.doubts)) == (AttemptState.AMBIGUOUS, [])
 
 
+@on_sqlite
 @pytest.mark.usefixtures("doubted")
 def test_two_that_look_at_once_settle_it_once(stage: Stage) -> None:
     with stage.database.read() as session:
@@ -305,6 +310,7 @@ def test_a_voice_found_by_who_looked_longer_is_kept_although_the_attempt_was_rel
     assert [orphan.provider_voice_id for orphan in orphans(stage)] == ["stage_found"]
 
 
+@on_sqlite
 def test_a_designed_voice_is_doubted_and_found_by_the_same_protocol(stage: Stage) -> None:
     wish = voices.WantedVoice(
         key=designed_key("A weary knight.", None, None),
@@ -405,6 +411,7 @@ def test_nothing_is_sent_on_a_reading_of_the_balance_that_has_become_old(stage: 
     assert begin(stage, job) is not None
 
 
+@on_sqlite
 @pytest.mark.usefixtures("doubted")
 def test_who_slept_between_look_and_verdict_has_seen_no_absence_that_counts(stage: Stage) -> None:
     with stage.database.read() as session:

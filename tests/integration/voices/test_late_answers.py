@@ -27,6 +27,7 @@ from tests.integration.voices.attempts import (
     want,
 )
 from tests.support import factories
+from tests.support.databases import on_sqlite
 from tests.support.fakes import PRICES
 from tests.support.fakes import voice as answer
 from tests.support.stage import Stage
@@ -90,6 +91,7 @@ LATE_MISSES: list[tuple[ProviderError, AttemptState]] = [
 ]
 
 
+@on_sqlite
 @pytest.mark.parametrize("state", UNPROVEN)
 @pytest.mark.parametrize(("late", "after"), LATE_MISSES, ids=lambda value: getattr(value, "kind", None))
 def test_a_late_refusal_frees_the_money_of_an_attempt_in_doubt(
@@ -153,6 +155,7 @@ def test_an_answer_that_was_adopted_by_hand_is_no_orphan_when_it_comes(stage: St
     assert (orphans(stage), paid(stage, mara.voice_id)) == ([], [CLONE])
 
 
+@on_sqlite
 @pytest.mark.parametrize("state", [AttemptState.SENDING, *UNPROVEN])
 def test_a_voice_that_another_row_owns_goes_to_a_person_with_the_answer_as_evidence(
     stage: Stage, state: AttemptState
@@ -212,6 +215,7 @@ def test_a_late_voice_that_another_row_owns_is_kept_all_the_same_and_cannot_be_a
     assert orphans(stage)[0].state is OrphanState.DISCARDED
 
 
+@on_sqlite
 def test_control_without_orphans_a_paid_voice_would_be_on_no_book(
     stage: Stage, mara: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +224,7 @@ def test_control_without_orphans_a_paid_voice_would_be_on_no_book(
     assert (orphans(stage), paid(stage, mara.voice_id)) == ([], [])
 
 
+@on_sqlite
 def test_a_stranger_sees_no_orphan_of_another_account(stage: Stage, mara: Wanted) -> None:
     settle(stage, end_as(stage, mara, AttemptState.RELEASED), LATE)
     with stage.edge.write() as session:
