@@ -21,7 +21,7 @@ def test_a_design_is_charged_its_sample_at_once_and_its_fee_when_it_speaks(minim
     at_once = minimax.charges()
     minimax.speak(made.provider_voice_id)
 
-    assert at_once == [made.cost.charged_micros] == [len("Ahoy!") * 30]
+    assert at_once == [made.cost.charged_micros] == [len("This is how I sound.") * 30]
     assert minimax.charges("voice-design") == [3_000_000]
     assert "trial_audio" in made.raw
     assert len(made.raw) < 200
