@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pipeline.intake import service as intake
@@ -78,3 +79,10 @@ def test_a_voice_that_somebody_is_at_is_handed_to_nobody(stage: Stage, mara: Wan
         voices.stop_run(session, mara.run_id)
     while_somebody_is_at(stage, Voice, mara.voice_id, lambda session: voices.hand_over(session, mara.voice_id, other))
     assert voice(stage).state is VoiceState.FAILED
+
+
+def test_control_whoever_writes_to_a_row_that_somebody_is_at_does_wait(stage: Stage, mara: Wanted) -> None:
+    with pytest.raises(OperationalError, match="lock timeout"):
+        while_somebody_is_at(
+            stage, Voice, mara.voice_id, lambda session: session.execute(update(Voice).values(message="mine"))
+        )
