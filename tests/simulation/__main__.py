@@ -13,8 +13,8 @@ from tests.simulation.variants import CONTROLS, PROTOCOL, VARIANTS
 
 CONTROL_SHARE = 10
 """Every control plays a tenth of the seeds: it has to fail, not to be measured."""
-FEWEST_CONTROL_SEEDS = 400
-"""The rarest of the failures that a control must show comes once in about sixty histories."""
+FEWEST_CONTROL_SEEDS = 100
+"""The rarest of the failures that a control must show comes once in about a dozen histories."""
 SHOWN = 20
 
 

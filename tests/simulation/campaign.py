@@ -61,13 +61,16 @@ def play(histories: Iterable[tuple[str, int]], *, jobs: int = 1) -> Iterator[Out
             yield from outcomes
 
 
-_kept: list[Simulator] = []
-"""The simulator of a process of the pool, for as long as the process lives."""
+class _Kept:
+    """The simulator of a process of the pool, for as long as the process lives."""
+
+    stack = ExitStack()
+    playing: Simulator
 
 
 def _open() -> None:
-    _kept.append(ExitStack().enter_context(simulator()))
+    _Kept.playing = _Kept.stack.enter_context(simulator())
 
 
 def _play_chunk(chunk: Sequence[tuple[str, int]]) -> list[Outcome]:
-    return [_kept[0].play(VARIANTS[name], seed) for name, seed in chunk]
+    return [_Kept.playing.play(VARIANTS[name], seed) for name, seed in chunk]

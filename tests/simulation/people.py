@@ -23,6 +23,8 @@ NOBODY = "noise"
 """The subject of lines that are spoken with no voice of ours."""
 RUN_CAP = 5_000_000
 FIRST_LINES_MS = 100_000
+TOP_UP = 0.1
+"""The chance that a person pays in for no reason of ours, whenever they look."""
 SMALLEST_TOP_UP, LARGEST_TOP_UP = 5, 40
 """Dollars."""
 
@@ -109,7 +111,7 @@ class Person:
             for (orphan_id,) in self.plant.database.ask("SELECT id FROM orphans WHERE state = 'open' ORDER BY id"):
                 self.plant.retry(partial(self._decide_orphan, orphan_id))
             blocked = self.plant.database.ask("SELECT 1 FROM provider_accounts WHERE blocked_at IS NOT NULL")
-            if blocked or world.chance(0.05):
+            if blocked or world.chance(TOP_UP):
                 amount = world.rng.randint(SMALLEST_TOP_UP, LARGEST_TOP_UP) * 1_000_000
                 book.balance += amount
                 world.note(f"topped up by {amount}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation.campaign import Tally
+from tests.simulation.campaign import Tally, play, protocol
 from tests.simulation.history import Outcome
 from tests.simulation.simulator import Simulator, simulator
 from tests.simulation.variants import CONTROLS, PROTOCOL, VARIANTS
@@ -20,7 +20,7 @@ PORTIONS = [
     for name, seeds in SEEDS.items()
     for first in range(0, seeds, PORTION)
 ]
-PATIENCE = 300
+PATIENCE = 150
 """Histories within which a control has to show what it takes out."""
 TWO_UNDER_WAY = "two clones are under way where the balance is the evidence"
 
@@ -92,6 +92,12 @@ def test_a_seed_is_the_same_history_each_time_and_another_seed_is_another(playin
     again = [playing.play(PROTOCOL[name], seed) for seed in reversed(range(5))]
     assert first == again[::-1]
     assert len({outcome.digest for outcome in first}) == 5
+
+
+@pytest.mark.apart
+def test_several_processes_play_what_one_plays() -> None:
+    histories = list(protocol(range(30)))
+    assert list(play(histories, jobs=2)) == list(play(histories))
 
 
 @pytest.mark.apart
