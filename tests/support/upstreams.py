@@ -57,7 +57,9 @@ class Upstream:
     def design_request(self) -> DesignRequest:
         name = f"sailor-{next(self._numbers):08x}"
         model = self.provider.capabilities().design_model
-        return DesignRequest("An old sailor, hoarse", name, model, preview_text="This is how I sound.", gender="male", chosen_id=name)
+        return DesignRequest(
+            "An old sailor, hoarse", name, model, preview_text="This is how I sound.", gender="male", chosen_id=name
+        )
 
     def speak(self, voice_id: str, text: str = "Welcome to the show.", form: str = "mp3") -> SpeechResult:
         return self.provider.synthesize(SpeechRequest("minimax-speech-hd", text, voice_id, form))
