@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.chaos.trial import Size, load, try_out
+from benchmarks.chaos.weather import weather
 from tests.support.faults.naive import naive_environment
 
 
@@ -28,7 +29,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cs-naive-") as folder:
         environment = naive_environment(Path(folder)) if given.naive else {}
-        result = try_out(given.database, given.seed, Size(given.lines, given.clones, given.every), environment)
+        faults = weather(given.seed, every=given.every)
+        result = try_out(given.database, Size(given.lines, given.clones), faults, environment)
     broken = result.broken_promises()
     print(
         f"seed={given.seed} database={given.database} naive={given.naive} workers=2 kills={result.kills}"

@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from benchmarks.chaos import accounts
 from benchmarks.chaos.breaking import Breaker
 from benchmarks.chaos.production import write_production
-from benchmarks.chaos.weather import Fault, weather
+from benchmarks.chaos.weather import Fault
 from pipeline.errors import CallsheetError
 from pipeline.storage.port import ObjectStore
 from pipeline.storage.s3 import S3Store
@@ -43,11 +43,10 @@ TIMED_LINES = 1_000
 
 @dataclass(frozen=True)
 class Size:
-    """How large the production is, and how often something breaks."""
+    """How large the production is."""
 
     lines: int
     clones: int
-    every: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -98,15 +97,15 @@ class Result:
         )
 
 
-def try_out(kind: str, seed: int, size: Size, environment: Mapping[str, str] | None = None) -> Result:
-    """Run one seed on a database of this kind, `sqlite` or `postgresql`."""
+def try_out(kind: str, size: Size, faults: Iterable[Fault], environment: Mapping[str, str] | None = None) -> Result:
+    """Make a production in peace and another under these faults, on a database `sqlite` or `postgresql`."""
     with _stage(kind, environment or {}) as (stage, storage), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stage.stack.sandbox("options", {"latency_ms": LATENCY_MS})
         baseline = _Producer(stage, folder, "calm", size).produce(())
         sys.stdout.write(f"in peace it takes {baseline:.1f} s\n")
         breaker = Breaker(stage, storage.proxy)
-        seconds = _Producer(stage, folder, "storm", size, breaker).produce(weather(seed, every=size.every))
+        seconds = _Producer(stage, folder, "storm", size, breaker).produce(faults)
         breaker.calm()
         _settle_down(stage)
         return _judge(stage, storage.bucket, size, breaker, seconds=seconds, baseline_seconds=baseline)
@@ -141,7 +140,7 @@ class _Producer:
         self._lines = size.lines
         self._breaker = breaker
 
-    def produce(self, faults: Iterator[Fault] | Sequence[Fault]) -> float:
+    def produce(self, faults: Iterable[Fault]) -> float:
         """Go on until every line is spoken, and return the seconds it took."""
         coming = iter(faults)
         fault = next(coming, None)

@@ -128,5 +128,4 @@ async def _main(port: int, upstream_port: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     asyncio.run(_main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
