@@ -1,7 +1,7 @@
 """The real schema with its constraints and triggers, in SQLite's memory, under a clock and with outages of our own."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
@@ -95,7 +95,7 @@ class SimulatedDatabase(Database):
         with super().read() as session:
             yield session
 
-    def ask(self, query: str, *values: Any) -> list[Any]:
+    def ask(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """Ask for the same in a word of SQL."""
         return self.raw.execute(query, values).fetchall()
 

@@ -30,7 +30,7 @@ class Guard(Watch):
         self._accepted: set[str] = set()
 
     def arriving(self, label: str, others: Sequence[str]) -> None:
-        rows = self._database.ask("SELECT state, coalesce(lease_until, 0) FROM attempts WHERE label = ?", label)
+        rows = self._database.ask("SELECT state, coalesce(lease_until, 0) FROM attempts WHERE label = ?", [label])
         state, lease_until = rows[0] if rows else ("absent", 0)
         if state not in self._sendable:
             self._world.violate(f"I6: a request is sent for an attempt that is {state}")

@@ -178,7 +178,7 @@ class Lines:
 
     def audition(self, voice_id: str) -> None:
         """Let a new voice speak for the first time: where its fee falls due with that, it is booked with it."""
-        named = self.plant.database.ask("SELECT provider_voice_id FROM voices WHERE id = ?", voice_id)
+        named = self.plant.database.ask("SELECT provider_voice_id FROM voices WHERE id = ?", [voice_id])
         if named and named[0][0]:
             self._speak(voice_id, named[0][0], "This is how I sound.")
 

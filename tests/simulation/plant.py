@@ -25,13 +25,20 @@ KEPT_MS = 3_000
 """A beat after an answer has been on disk for long enough to be anybody's."""
 MACHINES = ("left", "right")
 FIRST_PID = 100
-MOVING = (
-    "SELECT state FROM attempts UNION SELECT state FROM voices"
-    " UNION SELECT 'stopped' FROM runs WHERE state = 'running' AND reason IS NOT NULL"
-)
-SWEEP_MS = {"sending": 20_000, "wanted": 30_000, "stopped": 60_000, "reserved": 60_000, "ambiguous": 180_000}
-"""How long nobody may look for what stands still, by what there is to be found."""
-IDLE_MS = 30_000
+SWEEP_MS = 180_000
+"""How long nobody may look for what stands still."""
+STANDING = """
+WITH dead AS (SELECT id FROM instances WHERE beat_at < :now - :dead_after)
+SELECT 1 FROM attempts WHERE state = 'sending' AND (lease_until < :now OR holder IN dead)
+UNION ALL SELECT 1 FROM attempts
+WHERE state IN ('ambiguous', 'reserved') AND not_before <= :now AND coalesce(lease_until, 0) < :now
+UNION ALL SELECT 1 FROM voices WHERE state = 'wanted'
+UNION ALL SELECT 1 FROM runs WHERE state = 'running' AND reason IS NOT NULL
+UNION ALL SELECT 1 FROM slots WHERE holder IN dead
+UNION ALL SELECT 1 FROM provider_accounts WHERE blocked_at IS NOT NULL AND probe_at <= :now
+LIMIT 1
+"""
+"""Whether a sweep would find anything: a real one looks every second, in vain most of the time."""
 
 
 @dataclass(eq=False)
@@ -225,10 +232,8 @@ class Plant:
 
     def _sweep(self) -> None:
         while True:
-            # A real one looks every second, in vain most of the time: here it looks where there may be something.
-            states = {state for (state,) in self.database.ask(MOVING)}
-            longest = next((ms for state, ms in SWEEP_MS.items() if state in states), None)
-            self.world.sleep(self.world.rng.randrange(1_000, longest or IDLE_MS))
-            if longest:
-                self.beat()
+            self.world.sleep(self.world.rng.randrange(1_000, SWEEP_MS))
+            self.beat()
+            now = self.world.clock.database_ms
+            if self.database.ask(STANDING, {"now": now, "dead_after": leases.DEAD_AFTER_MS}):
                 relay.sweep(self.edge)
