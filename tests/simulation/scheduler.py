@@ -28,7 +28,8 @@ class Process:
     mortal: bool = True
     """False for those whose end the protocol is not about: people, and the supervisor."""
     alive: bool = True
-    paused_until: int = 0
+    paused_until: int = -(10**9)
+    """When it wakes up, or last woke up."""
     actors: list["Actor"] = field(default_factory=list)
 
 

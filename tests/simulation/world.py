@@ -13,6 +13,8 @@ from tests.simulation.weather import CALM, LARGEST_JUMP_MS, LONGEST_PAUSE_MS, We
 STEP_MS = 20
 """Between two steps of an actor others may take theirs."""
 
+AWAKE_MS = 10_000
+"""A process that wakes up stays awake for so long: two sleeps in a row would be one that is longer than the longest."""
 STICKY = ("zombie", "in_reconcile")
 """Where a process that sleeps wakes up in another world than the one it has checked."""
 
@@ -94,7 +96,8 @@ class World:
             self.jumped_at = self.clock.now
             self.note(f"the database's clock is set off by {self.clock.offset}")
         pause = max(self.weather.pause, self.weather.stuck if label in STICKY else 0.0)
-        if not actor.depth and self.chance(pause):
+        rested = self.clock.now - actor.process.paused_until >= AWAKE_MS
+        if not actor.depth and rested and self.chance(pause):
             actor.process.paused_until = self.clock.now + self.rng.randrange(1_000, LONGEST_PAUSE_MS)
             self.note(f"{actor.process.name} sleeps until {actor.process.paused_until}")
 
