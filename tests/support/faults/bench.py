@@ -33,7 +33,7 @@ from workers.stack.parts.programs import Worker
 
 PATIENCE_SECONDS = 150.0
 POLL_SECONDS = 0.02
-HASTE_SECONDS = 0.7
+HASTE_SECONDS = 0.4
 STALE_MS = 10_000
 SHORT = {
     crash.PERMISSION: "1",

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,9 @@ class World(Protocol):
     def lost(self, home: Path) -> AbstractContextManager[None]:
         """Take it from the stack in this folder for the time of the block."""
 
+    def is_held(self, home: Path) -> bool:
+        """Tell whether somebody keeps everybody else from writing."""
+
 
 class SqliteWorld:
     """The stack's own file: it is lost while nobody but one gets its write lock."""
@@ -31,13 +34,26 @@ class SqliteWorld:
     @contextmanager
     def lost(self, home: Path) -> Iterator[None]:
         """Hold the lock that every writer needs, unless a process that was stopped holds it as well."""
-        connection = sqlite3.connect(home / "callsheet.db", isolation_level=None, timeout=LOCK_SECONDS)
-        try:
-            with suppress(sqlite3.OperationalError):
-                connection.execute("BEGIN IMMEDIATE")
+        with _connected(home) as connection:
+            _lock(connection)
             yield
-        finally:
-            connection.close()
+
+    def is_held(self, home: Path) -> bool:
+        """Ask for the lock that every writer needs."""
+        with _connected(home) as connection:
+            return not _lock(connection)
+
+
+def _connected(home: Path) -> AbstractContextManager[sqlite3.Connection]:
+    return closing(sqlite3.connect(home / "callsheet.db", isolation_level=None, timeout=LOCK_SECONDS))
+
+
+def _lock(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,10 @@ class PostgresqlWorld:
             yield
         finally:
             self.server.start()
+
+    def is_held(self, home: Path) -> bool:  # noqa: ARG002 - the other kind lies there
+        """Return False: a row that is held keeps nobody from the others."""
+        return False
 
 
 @contextmanager
