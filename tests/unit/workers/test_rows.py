@@ -1,14 +1,20 @@
 import os
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from pipeline.db import leases
 from pipeline.db.engine import Database
 from pipeline.ledger.accounts import authenticate
 from pipeline.ledger.models import Account
 from pipeline.settings import Settings
+from workers import rows
 from workers.rows import bury_worker, own_key
+
+GONE = OperationalError("UPDATE instances", {}, OSError("gone"))
 
 
 def settings_of(database: Database, home: Path) -> Settings:
@@ -32,6 +38,36 @@ def test_only_the_worker_that_died_is_buried(sqlite_database: Database, tmp_path
     assert not dead(sqlite_database)
     bury_worker(settings, os.getpid())
     assert dead(sqlite_database) == [holder]
+
+
+def test_a_death_is_told_once_the_database_is_back(
+    sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite_database.write() as session:
+        holder = leases.join(session)
+    monkeypatch.setattr(rows, "RETURN_SECONDS", 0)
+    bury, refusals = leases.bury, iter(range(2))
+
+    def refuse(session: Session, *, host: str, pid: int) -> None:
+        if next(refusals, None) is not None:
+            raise GONE
+        bury(session, host=host, pid=pid)
+
+    monkeypatch.setattr(leases, "bury", refuse)
+    bury_worker(settings_of(sqlite_database, tmp_path), os.getpid())
+    assert dead(sqlite_database) == [holder]
+
+
+def test_a_death_that_cannot_be_told_is_an_error_in_the_end(
+    sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_session: Session, **_who: object) -> None:
+        raise GONE
+
+    monkeypatch.setattr(rows, "AWAY_SECONDS", -1)
+    monkeypatch.setattr(leases, "bury", refuse)
+    with pytest.raises(OperationalError):
+        bury_worker(settings_of(sqlite_database, tmp_path), os.getpid())
 
 
 def dead(database: Database) -> list[str]:
