@@ -52,13 +52,14 @@ def duplicate_clones(session: Session, theirs: Rows) -> int:
     charged = Counter(voices[label] for label in charged_labels(theirs))
     kept = (AttemptState.SUCCEEDED, AttemptState.WRITTEN_OFF)
     accounted = Counter(attempt.voice_id for attempt in attempts if attempt.state in kept)
-    return sum((charged - accounted).values())
+    return (charged - accounted).total()
 
 
 def duplicate_speech(session: Session, theirs: Rows) -> int:
     """Count the charges for lines beyond one for each that is spoken."""
     spoken = session.scalar(select(func.count()).select_from(Take).where(Take.state == TakeState.DONE)) or 0
-    return sum(row["operation"] == "speech" for row in theirs["charges"]) - spoken
+    charged: int = sum(row["operation"] == "speech" for row in theirs["charges"])
+    return charged - spoken
 
 
 def double_settled(session: Session) -> int:
@@ -123,7 +124,7 @@ def _bookings(session: Session, source: str) -> Iterable[Sale]:
     takes = select(Voice.provider_voice_id, Transfer.amount).join(Take, Take.voice_id == Voice.id)
     made = select(Attempt.label, Transfer.amount).join(Transfer, Transfer.attempt == Attempt.id)
     for query in (takes.join(Transfer, Transfer.subject == Take.id), made):
-        yield from (tuple(row) for row in session.execute(query.where(Transfer.source == source)))
+        yield from ((sold or "", amount) for sold, amount in session.execute(query.where(Transfer.source == source)))
 
 
 def _is_there(take: Take | None, store: ObjectStore) -> bool:

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import redis
@@ -26,10 +26,19 @@ class Breaker:
 
     bench: Bench
     storage: Proxy
+    faults: Iterator[Fault]
     done: Counter[Kind] = field(default_factory=Counter)
     lost_answers: int = 0
     """Spoken lines whose answer the provider has kept back after it was paid."""
     _rules: Sequence[dict[str, object]] = ()
+    _next: Fault | None = None
+
+    def pass_time(self, seconds: float) -> None:
+        """Do what is due so many seconds after the start."""
+        self._next = self._next or next(self.faults, None)
+        if self._next is not None and seconds >= self._next.at:
+            self.strike(self._next)
+            self._next = None
 
     def strike(self, fault: Fault) -> None:
         """Do one fault."""

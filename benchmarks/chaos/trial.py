@@ -34,7 +34,9 @@ SETTINGS = {
 BUCKET = "callsheet"
 LATENCY_MS = 100
 FAILING_SECONDS = 1.5
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.1
+ASK_SECONDS = 1.0
+"""How often the stack is asked how it stands, which costs it something."""
 SETTLING_SECONDS = 90.0
 LONGEST_SECONDS = 1_800.0
 TIMED_LINES = 1_000
@@ -102,10 +104,10 @@ def try_out(kind: str, size: Size, faults: Iterable[Fault], environment: Mapping
     with _stage(kind, environment or {}) as (stage, storage), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stage.stack.sandbox("options", {"latency_ms": LATENCY_MS})
-        baseline = _Producer(stage, folder, "calm", size).produce(())
+        baseline = _Producer(stage, folder, "calm", size).produce(Breaker(stage, storage.proxy, iter(())))
         sys.stdout.write(f"in peace it takes {baseline:.1f} s\n")
-        breaker = Breaker(stage, storage.proxy)
-        seconds = _Producer(stage, folder, "storm", size, breaker).produce(faults)
+        breaker = Breaker(stage, storage.proxy, iter(faults))
+        seconds = _Producer(stage, folder, "storm", size).produce(breaker)
         breaker.calm()
         _settle_down(stage)
         return _judge(stage, storage.bucket, size, breaker, seconds=seconds, baseline_seconds=baseline)
@@ -133,30 +135,32 @@ def _stage(kind: str, environment: Mapping[str, str]) -> Iterator[tuple[Bench, _
 class _Producer:
     """Whoever wants the production: applies it, decides what waits for a person, and applies it again."""
 
-    def __init__(self, stage: Bench, folder: Path, name: str, size: Size, breaker: Breaker | None = None) -> None:
+    def __init__(self, stage: Bench, folder: Path, name: str, size: Size) -> None:
         self._stage = stage
         self._name = name
         self._project = write_production(folder / name, name, lines=size.lines, clones=size.clones)
         self._lines = size.lines
-        self._breaker = breaker
 
-    def produce(self, faults: Iterable[Fault]) -> float:
-        """Go on until every line is spoken, and return the seconds it took."""
-        coming = iter(faults)
-        fault = next(coming, None)
-        started = time.monotonic()
-        run_id = self._stage.apply(self._project)
-        while not self._is_spoken():
-            passed = time.monotonic() - started
-            if passed > LONGEST_SECONDS:
-                raise AssertionError(f"{self._name} is not spoken after {passed:.0f} s: {self._status(run_id)}")
-            if fault is not None and self._breaker is not None and passed >= fault.at:
-                self._breaker.strike(fault)
-                fault = next(coming, None)
-            elif self._is_over(run_id):
-                run_id = self._apply_again() or run_id
+    def produce(self, breaker: Breaker) -> float:
+        """Go on until every line is spoken, whatever is broken meanwhile, and return the seconds it took."""
+        started = asked = time.monotonic()
+        run_id: str | None = self._stage.apply(self._project)
+        while run_id is not None:
             time.sleep(POLL_SECONDS)
-        return time.monotonic() - started
+            now = time.monotonic()
+            if now - started > LONGEST_SECONDS:
+                raise AssertionError(f"{self._name} is not spoken after {now - started:.0f} s: {self._status(run_id)}")
+            breaker.pass_time(now - started)
+            if now - asked >= ASK_SECONDS:
+                asked = now
+                run_id = self._go_on(run_id)
+        return asked - started
+
+    def _go_on(self, run_id: str) -> str | None:
+        """Return the run to wait for, or None where every line is spoken."""
+        if self._status(run_id).get("state", "running") == "running":
+            return run_id
+        return None if self._is_spoken() else self._apply_again() or run_id
 
     def _is_spoken(self) -> bool:
         try:
@@ -164,9 +168,6 @@ class _Producer:
         except (CallsheetError, KeyError):
             return False  # the database is away
         return any(row["name"] == self._name and row["spoken"] == self._lines for row in page)
-
-    def _is_over(self, run_id: str) -> bool:
-        return bool(self._status(run_id).get("state", "running") != "running")
 
     def _status(self, run_id: str) -> dict[str, Any]:
         try:

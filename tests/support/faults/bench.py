@@ -144,7 +144,7 @@ class Bench:
         ready = [record["worker"] for record in records if record["worker"]["ready"]]
         return [psutil.Process(part["pid"]) for part in ready] if len(ready) == len(records) else None
 
-    def _rows(self, query: Select[tuple[T]]) -> Sequence[T]:
+    def _rows(self, query: Select[T]) -> Sequence[T]:
         with self.database.read() as session:
             return session.scalars(query).all()
 
