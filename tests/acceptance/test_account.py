@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.recordings import tagged
 from tests.support.stack import CAST, RunningStack, one_voice, sheet, write_project
 
 MARA = CAST / "references" / "mara.mp3"
@@ -22,7 +23,10 @@ def test_without_money_apply_ends_with_4_and_the_run_goes_on_once_there_is_some(
     stack: RunningStack, tmp_path: Path
 ) -> None:
     rows = sheet(*((f"b{number}", "HERALD", f"Broke, number {number}.") for number in range(30)))
-    project = write_project(tmp_path, one_voice("broke"), rows, {"references/mara.mp3": MARA})
+    # A recording of its own: on this stack the cast's voices are for others to make.
+    recording = tmp_path / "broke.mp3"
+    recording.write_bytes(tagged(MARA.read_bytes(), "broke"))
+    project = write_project(tmp_path, one_voice("broke"), rows, {"references/mara.mp3": recording})
     with without_money(stack):
         ended = stack.run("apply", project, "--yes", "--json")
         assert ended.code == 4, ended.err
