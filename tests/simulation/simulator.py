@@ -28,8 +28,8 @@ from workers.app import app
 
 NAMES = ("mara", "piet")
 DESCRIPTION = "A dry old voice, amused by everything."
-COLLECT_EVERY = 100
-"""Histories between two garbage collections: cycles are few, and looking for them costs a fifth of the time."""
+COLLECT_EVERY = 25
+"""Histories between two garbage collections: looking for cycles all the time costs a fifth of it."""
 
 
 class Simulator:

@@ -25,4 +25,3 @@ def assert_no_faults(report: Report) -> None:
     """Raise, naming each row, where an audit has failed."""
     broken = [f"{found.invariant} {row.row}: {row.told}" for found in report.findings for row in found.broken]
     assert not report.failed, "\n".join(broken)
-
