@@ -10,6 +10,8 @@ FINGERPRINT_VERSION = 1
 MAX_PAID_ATTEMPTS = 3
 MAX_CLAIMS = 20
 """How often a take is taken up at all, paid or not, before it fails."""
+KEPT_ON_DISK = "storage_failed"
+"""The miss of a take whose audio is paid for and waits on a worker's disk for the bucket."""
 LEAST_WASTE = 20
 WASTE_PER_CENT = 2
 BACKOFF_BASE_SECONDS = 0.5
@@ -90,6 +92,8 @@ class Verdict:
     delay_seconds: float = 0.0
     paid: bool = False
     """Whether it counts as one of the paid attempts."""
+    wasted: bool = False
+    """Whether it was paid for and brought nothing that is kept anywhere."""
     counts: bool = True
     """Whether it counts as one of the claims: what is wrong with the account is not the line's fault."""
     blocks_account: bool = False
@@ -113,7 +117,8 @@ def verdict(error_kind: str, *, paid: int, claims: int, retry_after: float | Non
             return Verdict(TakeState.READY, counts=False, blocks_account=True)
         case _:
             again = paid + 1 < MAX_PAID_ATTEMPTS
-            return Verdict(TakeState.READY if again else TakeState.FAILED, delay, paid=True)
+            state = TakeState.READY if again else TakeState.FAILED
+            return Verdict(state, delay, paid=True, wasted=error_kind != KEPT_ON_DISK)
 
 
 def may_have_cost(error_kind: str) -> bool:

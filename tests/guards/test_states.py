@@ -16,7 +16,7 @@ from pipeline.voices.rules import AttemptState, VoiceKind, VoiceState
 KINDS = {
     found.kind: found for _, found in inspect.getmembers(errors, inspect.isclass) if issubclass(found, ProviderError)
 }
-OWN_MISSES = ("storage_failed", "storage_away", "audio_rejected", "worker_lost")
+OWN_MISSES = ("storage_failed", "storage_away", "audio_lost", "audio_rejected", "worker_lost")
 """What keeps a take from being made on our side of the border."""
 
 CLONE = {
@@ -45,6 +45,7 @@ SPEECH = {
     "ambiguous": (TakeState.READY, True),
     "provider_error": (TakeState.READY, True),
     "storage_failed": (TakeState.READY, True),
+    "audio_lost": (TakeState.READY, True),
     "audio_rejected": (TakeState.READY, True),
     "worker_lost": (TakeState.READY, True),
 }
@@ -68,6 +69,7 @@ def test_each_error_of_a_take_has_its_verdict(kind: str, expected: tuple[TakeSta
     judged = speech.verdict(kind, paid=0, claims=1, retry_after=None, chance=0.5)
     assert (judged.state, judged.paid) == expected
     assert speech.may_have_cost(kind) == judged.paid
+    assert judged.wasted == (judged.paid and kind != "storage_failed")
     assert judged.blocks_account == (kind == "account_blocked")
     assert judged.counts == (kind != "account_blocked")
     assert judged.loses_voice == (kind == "voice_gone")

@@ -18,7 +18,7 @@ from pipeline.ledger import service as ledger
 from pipeline.provider.errors import MESSAGE_LIMIT
 from pipeline.references import service as references
 from pipeline.speech.models import Take
-from pipeline.speech.rules import TakeKind, TakeState, Verdict, object_key, verdict
+from pipeline.speech.rules import KEPT_ON_DISK, TakeKind, TakeState, Verdict, object_key, verdict
 from pipeline.speech.service.attempt import Claim, Job, Missed, Stored
 from pipeline.speech.service.blocking import close_doubts, pay
 from pipeline.speech.service.dispatching import close_runs, dispatch
@@ -62,7 +62,7 @@ def adopt(session: Session, job: Job, found: ObjectInfo, *, holder: str) -> None
         return
     earlier = found.metadata.get("attempt", "")
     take = session.get_one(Take, job.id)
-    if take.attempt and earlier.startswith(f"{job.id}#"):
+    if take.attempt and take.error_kind != KEPT_ON_DISK and earlier.startswith(f"{job.id}#"):
         regain(session, take.run_id)
     pay(session, job.id, job.provider, earlier, told_cost(found))
     _settle_done(session, job, claim, stored_as(found, cost=0))
@@ -76,6 +76,8 @@ def begin(session: Session, job: Job, *, holder: str, timeout: float) -> Claim |
     if claim is None:
         return None
     take = session.get_one(Take, job.id)
+    if take.error_kind == KEPT_ON_DISK:  # on the disk of another worker's machine, or it would be in the bucket by now
+        waste(session, take.run_id)
     try:
         _require_leave(session, take, claim)
     except CallsheetError as error:
@@ -186,7 +188,7 @@ def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: M
         error=missed.message[:MESSAGE_LIMIT],
     )
     _settle_missed_money(session, take, claim, missed, judged)
-    if settled and judged.paid:
+    if settled and judged.wasted:
         waste(session, take.run_id)
     if settled and judged.state.is_final():
         close_doubts(session, take.id, take.provider)

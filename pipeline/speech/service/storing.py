@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from pipeline.errors import EnvironmentFault
-from pipeline.speech.rules import part_key
+from pipeline.speech.rules import KEPT_ON_DISK, part_key
 from pipeline.speech.service.attempt import Claim, Job, Missed, Spoken, Stored
 from pipeline.storage.port import ObjectExists, ObjectInfo, ObjectStore, StorageError
 from pipeline.storage.spool import Spool
@@ -38,13 +38,13 @@ class Keeper:
         name, job = f"{self.job.id}.{self.claim.fence}", self.job
         stored = _fresh(spoken)
         metadata = _metadata(stored, self.claim.attempt(job.id))
-        self._spool(name, job.key, spoken, metadata)
+        on_disk = self._spool(name, job.key, spoken, metadata)
         try:
             self.store.put(job.key, spoken.audio, content_type=spoken.content_type, metadata=metadata)
         except ObjectExists:
             stored = self._twins(spoken) or stored
         except StorageError as error:
-            return Missed("storage_failed", str(error), spoken.cost)
+            return _unstored(error, spoken, on_disk=on_disk)
         self._drop_parts()
         return stored
 
@@ -63,13 +63,13 @@ class Keeper:
         """Store one part until all are there."""
         key, metadata = self._part_key(number), {"seconds": f"{spoken.seconds:.3f}"}
         name = self._part_name(number)
-        self._spool(name, key, spoken, metadata)
+        on_disk = self._spool(name, key, spoken, metadata)
         try:
             self.store.put(key, spoken.audio, content_type=spoken.content_type, metadata=metadata)
         except ObjectExists:
             pass  # a twin has stored it as well; either serves
         except StorageError as error:
-            return Missed("storage_failed", str(error), spoken.cost)
+            return _unstored(error, spoken, on_disk=on_disk)
         self.spool.remove(name)
         return spoken
 
@@ -77,12 +77,14 @@ class Keeper:
         """Clear the spool of an attempt whose outcome the database has."""
         self.spool.remove(f"{self.job.id}.{self.claim.fence}")
 
-    def _spool(self, name: str, key: str, spoken: Spoken, metadata: Mapping[str, str]) -> None:
+    def _spool(self, name: str, key: str, spoken: Spoken, metadata: Mapping[str, str]) -> bool:
         head = {"key": key, "content_type": spoken.content_type, "metadata": metadata}
         try:
             self.spool.write(name, json.dumps(head).encode() + b"\n" + spoken.audio)
         except EnvironmentFault as fault:  # a full disk must not keep the audio from the bucket
             log.warning("audio_not_spooled", name=name, error=fault.message)
+            return False
+        return True
 
     def _twins(self, spoken: Spoken) -> Stored | None:
         try:
@@ -135,6 +137,10 @@ def stored_as(found: ObjectInfo, *, cost: int | None) -> Stored:
 def told_cost(found: ObjectInfo) -> int | None:
     """Return the micro-dollars the audio cost whoever stored it; None where the provider did not say."""
     return _number(found.metadata.get("cost-micros"))
+
+
+def _unstored(error: StorageError, spoken: Spoken, *, on_disk: bool) -> Missed:
+    return Missed(KEPT_ON_DISK if on_disk else "audio_lost", str(error), spoken.cost)
 
 
 def _fresh(spoken: Spoken) -> Stored:

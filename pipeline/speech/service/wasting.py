@@ -1,7 +1,8 @@
 """Paid calls that brought nothing that can be kept: counted a run, and too many of them stop it.
 
 Every paid attempt whose outcome is lost counts at once. Where two attempts met at the same take, one of them had been
-given up before, so what loses the race to the bucket is counted already; what is found stored is taken back.
+given up before, so what loses the race to the bucket is counted already; what is found stored is taken back. Audio that
+waits on a worker's disk while the bucket is away is no waste, unless another machine speaks the line again meanwhile.
 """
 
 from sqlalchemy import func, select

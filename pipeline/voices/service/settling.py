@@ -54,7 +54,7 @@ def settle(session: Session, claim: Claim, outcome: VoiceResult | ProviderError,
     elif is_latest and attempt.state is AttemptState.SENDING:
         _miss(session, attempt, outcome)
     elif is_latest:
-        _miss_late(session, attempt, outcome)
+        _miss_late(session, attempt, outcome, capabilities)
     crash.here("in_result_tx")
     tell_next(session, attempt.provider)
 
@@ -219,9 +219,10 @@ def _reject(session: Session, attempt: Attempt, error: ProviderError) -> None:
     fail(session, attempt.voice_id, error.kind, error.message)
 
 
-def _miss_late(session: Session, attempt: Attempt, error: ProviderError) -> None:
-    # Its outcome is in doubt by now, and this is the answer to its one call: the best evidence there is.
-    late = late_move(verdict(error.kind).move)
+def _miss_late(session: Session, attempt: Attempt, error: ProviderError, capabilities: Capabilities) -> None:
+    # Its outcome is in doubt by now, and this is the answer to its one call: the best evidence there is, except
+    # where evidence is had by asking again. Such a call may have made the voice that this one was refused.
+    late = None if capabilities.client_chosen_id else late_move(verdict(error.kind).move)
     if late is Move.DISPROVE:
         disprove(session, attempt, error.kind, error.message)
     elif late is Move.REJECT:

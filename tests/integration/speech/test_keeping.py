@@ -86,6 +86,10 @@ class Killed(BaseException):
     """Stands in for the end of a process."""
 
 
+def _full(*_: object) -> None:
+    raise EnvironmentFault("The disk is full.")
+
+
 def _killed(*_: object, **__: object) -> None:
     raise Killed
 
@@ -100,13 +104,38 @@ def test_audio_that_cannot_be_stored_is_kept_on_disk_and_stored_later(
         stage.hand_on()
     missed = look(stage, take)
     assert (missed.state, missed.error_kind, missed.cost) == (TakeState.READY, "storage_failed", PRICE)
-    assert (on_disk(stage), wasted(stage, take)) == ([f"{take}.1"], 1)
+    assert (on_disk(stage), wasted(stage, take)) == ([f"{take}.1"], 0)
     stage.settle_down(3)
     done = look(stage, take)
     assert (done.state, done.cost, done.seconds, done.chars) == (TakeState.DONE, PRICE, 0.3, len(TEXT))
     assert len(stage.provider.speech_calls) == 1
     assert stage.store.get(done.object_key or "") == tone(0.3)
     assert (on_disk(stage), wasted(stage, take)) == ([], 0)
+
+
+def test_a_line_that_another_machine_speaks_again_has_wasted_what_lies_on_the_first_ones_disk(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = ask(stage)
+    with monkeypatch.context() as outage:
+        refuse_puts(stage, outage)
+        stage.hand_on()
+    elsewhere = {name: stage.edge.spool.read(name) for name in on_disk(stage)}
+    for name in elsewhere:
+        stage.edge.spool.remove(name)
+    stage.settle_down(3)
+    assert (look(stage, take).state, look(stage, take).cost) == (TakeState.DONE, 2 * PRICE)
+    assert (len(elsewhere), wasted(stage, take)) == (1, 1)
+
+
+def test_audio_that_neither_bucket_nor_disk_takes_is_wasted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    take = ask(stage)
+    with monkeypatch.context() as outage:
+        refuse_puts(stage, outage)
+        outage.setattr(type(stage.edge.spool), "write", _full)
+        stage.hand_on()
+    missed = look(stage, take)
+    assert (missed.state, missed.error_kind, wasted(stage, take)) == (TakeState.READY, "audio_lost", 1)
 
 
 def test_a_kill_between_the_answer_and_the_bucket_costs_nothing(stage: Stage) -> None:

@@ -1,5 +1,7 @@
 """What a run may pay for nothing is bounded; a run that reaches the bound stops and can be applied again."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import func, select, update
 
@@ -10,6 +12,7 @@ from pipeline.speech import service as speech
 from pipeline.speech.models import Take
 from pipeline.speech.rules import LEAST_WASTE, TakeState
 from pipeline.speech.service import speaking
+from pipeline.storage.port import StoreUnavailable
 from pipeline.voices.models import Voice
 from tests.support import factories
 from tests.support.databases import on_sqlite
@@ -98,3 +101,20 @@ def test_a_useless_answer_that_the_next_one_makes_good_is_one_wasted_call(stage:
     started = start(stage, 3)
     stage.settle_down(3)
     assert (run(stage, started).state, run(stage, started).wasted) == (RunState.DONE, 1)
+
+
+def test_a_bucket_that_was_away_for_every_line_stops_no_run(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = set()
+
+    def put(key: str, *given: object, **named: object) -> None:
+        if key not in refused:
+            refused.add(key)
+            raise StoreUnavailable(key)
+        working(key, *given, **named)
+
+    working: Callable[..., None] = stage.store.put
+    monkeypatch.setattr(stage.store, "put", put)
+    started = start(stage, 2 * LEAST_WASTE)
+    stage.settle_down(5)
+    assert (run(stage, started).state, run(stage, started).wasted) == (RunState.DONE, 0)
+    assert len(stage.provider.speech_calls) == len(refused) == 2 * LEAST_WASTE

@@ -6,6 +6,7 @@ from sqlalchemy import update
 from pipeline.errors import Conflict
 from pipeline.ledger.models import HoldState, Transfer, TransferKind
 from pipeline.provider.errors import AccountBlocked, Ambiguous, NotSent, ProviderError, Refused, SafeRetry
+from pipeline.provider.port import Finding, Truth
 from pipeline.voices import service as voices
 from pipeline.voices.models import Attempt
 from pipeline.voices.rules import AttemptState, OrphanState, VoiceState
@@ -115,6 +116,20 @@ def test_a_late_answer_as_unclear_as_before_says_at_least_that_its_sender_is_ove
     settle(stage, claim, Ambiguous("reset", raw="<half>"))
     found = attempt(stage)
     assert (found.state, found.sender_ended, found.evidence) == (AttemptState.AMBIGUOUS, 1, "<half>")
+
+
+@pytest.mark.usefixtures("by_chosen_id")
+@pytest.mark.parametrize("late", [Refused("no"), AccountBlocked("402", http_status=402)], ids=lambda miss: miss.kind)
+def test_a_late_refusal_decides_nothing_where_the_voice_may_have_been_asked_for_again(
+    stage: Stage, mara: Wanted, late: ProviderError
+) -> None:
+    claim = doubt(stage, AttemptState.AMBIGUOUS)
+    settle(stage, claim, late)
+    assert (attempt(stage).state, hold(stage, claim.attempt_id).state) == (AttemptState.AMBIGUOUS, HoldState.OPEN)
+    stage.provider.will_find(Finding(Truth.MADE, "same_id", "It exists now.", answer("stage_free", charged=0)))
+    stage.settle_down(3)
+    assert (attempt(stage).state, voice(stage).state) == (AttemptState.SUCCEEDED, VoiceState.READY)
+    assert (paid(stage, mara.voice_id), orphans(stage)) == ([CLONE], [])
 
 
 CLOSED = [AttemptState.RELEASED, AttemptState.REJECTED, AttemptState.WRITTEN_OFF, AttemptState.SUCCEEDED]
