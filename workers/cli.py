@@ -81,7 +81,7 @@ def api(port: Annotated[int, typer.Option(help="Port on loopback.")] = 8000) -> 
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def sandbox(arguments: typer.Context) -> None:
-    """Run the Kyma-compatible sandbox in the foreground; `callsheet sandbox --help` lists its options."""
+    """Run the sandbox in the foreground: Kyma's API, and MiniMax's; `callsheet sandbox --help` lists its options."""
     os.execv(sys.executable, (sys.executable, "-m", "pipeline.sandbox", *arguments.args))  # noqa: S606 - our own module
 
 

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from pipeline.api import accounts, lines, money, plans, reconcile, runs, uploads
+from pipeline.api.bodies import BodyLimit
 from pipeline.api.deps import TheEdge
 from pipeline.api.faults import add_handlers
 from pipeline.edge import Edge
@@ -21,6 +22,7 @@ def create_app(edge: Edge) -> FastAPI:
     for routes in (uploads, plans, runs, lines, accounts, money, reconcile):
         app.include_router(routes.router, prefix="/v1")
     app.add_api_route("/v1/health", health, tags=["health"], summary="Whether the API answers, and for which provider")
+    app.add_middleware(BodyLimit)
     add_handlers(app)
     return app
 

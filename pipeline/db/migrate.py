@@ -12,8 +12,8 @@ LOCK = 0x63616C6C
 """PostgreSQL's advisory lock for migrations: any number that nobody else takes in this database."""
 
 
-def upgrade(database: Database) -> None:
-    """Run the migrations that are missing; harmless where none is, and where others do it at the same time."""
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Run the migrations up to `revision` that are missing; harmless where none is, and where others do it at once."""
     if is_current(database):
         return
     from alembic import command  # noqa: PLC0415 - a start that finds the schema current does not pay for Alembic
@@ -26,7 +26,7 @@ def upgrade(database: Database) -> None:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def is_current(database: Database) -> bool:

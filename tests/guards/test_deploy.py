@@ -69,6 +69,13 @@ def test_the_worker_is_given_the_time_to_end_a_clone(compose: dict[str, Any]) ->
     assert grace > Settings.model_fields["clone_timeout_seconds"].default
 
 
+def test_answers_to_paid_calls_outlive_the_containers_that_keep_and_drain_them(
+    compose: dict[str, Any], dockerfile: list[list[str]]
+) -> None:
+    assert [compose["services"][name]["volumes"] for name in ("worker", "sweeper")] == [["spool:/data"]] * 2
+    assert any("CALLSHEET_HOME=/data" in line for line in dockerfile if line[0] == "ENV")
+
+
 def test_what_the_image_copies_exists_and_is_not_ignored(dockerfile: list[list[str]]) -> None:
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = {source for line in dockerfile if line[0] == "COPY" and "--from" not in line[1] for source in line[1:-1]}

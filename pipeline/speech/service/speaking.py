@@ -105,8 +105,9 @@ def put_back(session: Session, take_id: str) -> None:
 def settle(session: Session, job: Job, claim: Claim, outcome: Stored | Missed) -> None:
     """Record the outcome of an attempt with its charge, and send the next takes that are due."""
     if isinstance(outcome, Stored):
-        _settle_done(session, job, claim, outcome)
+        # The account's row before the budgets, as whoever enters takes them: else two could wait for each other.
         provider_account.note_success(session, job.provider)
+        _settle_done(session, job, claim, outcome)
     else:
         _settle_missed(session, job, claim, outcome)
     _go_on(session, job.provider)
@@ -187,6 +188,7 @@ def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: M
         error_kind=missed.kind,
         error=missed.message[:MESSAGE_LIMIT],
     )
+    _note_account(session, take, missed, judged)
     _settle_missed_money(session, take, claim, missed, judged)
     if settled and judged.wasted:
         waste(session, take.run_id)
@@ -194,7 +196,6 @@ def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: M
         close_doubts(session, take.id, take.provider)
     if judged.loses_voice:
         voices.lose(session, take.voice_id, missed.message)
-    _note_account(session, take, missed, judged)
 
 
 def _settle_missed_money(session: Session, take: Take, claim: Claim, missed: Missed, judged: Verdict) -> None:

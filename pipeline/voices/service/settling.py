@@ -208,15 +208,15 @@ def _reject(session: Session, attempt: Attempt, error: ProviderError) -> None:
     told = {"error_kind": error.kind, "error": error.message, "evidence": error.raw or None}
     if not move(session, attempt, Move.REJECT, settled_at=now_ms(), **told):
         return
-    ledger.release(session, attempt.id)
-    if isinstance(error, AccountBlocked):
-        # The request was right: it is made anew once the account can pay, and no voice fails until then.
-        block = provider_account.Block.of(error)
+    block = provider_account.Block.of(error) if isinstance(error, AccountBlocked) else None
+    if block:  # the account's row before the budgets, as `Edge.admit` takes them
         provider_account.block(session, attempt.provider, kind=block, message=error.message, needs=attempt.price)
-        if not intake.is_stopped(session, attempt.run_id):
-            mark(session, attempt.voice_id, VoiceState.WANTED, block, error.message)
-            return
-    fail(session, attempt.voice_id, error.kind, error.message)
+    ledger.release(session, attempt.id)
+    if block and not intake.is_stopped(session, attempt.run_id):
+        # The request was right: it is made anew once the account can pay, and no voice fails until then.
+        mark(session, attempt.voice_id, VoiceState.WANTED, block, error.message)
+    else:
+        fail(session, attempt.voice_id, error.kind, error.message)
 
 
 def _miss_late(session: Session, attempt: Attempt, error: ProviderError, capabilities: Capabilities) -> None:

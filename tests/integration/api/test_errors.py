@@ -1,3 +1,4 @@
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -6,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from pipeline import errors
 from pipeline.api.app import create_app
+from pipeline.api.bodies import LARGEST_BODY
 from pipeline.errors import CallsheetError
 from pipeline.ledger.models import PriceList
 from pipeline.provider.errors import AccountBlocked, NotSent, ProviderError
@@ -133,3 +135,18 @@ def test_without_a_price_list_nothing_can_be_planned(studio: Caller, stage: Stag
         session.query(PriceList).delete()
     for answer in (studio.plan(), studio.start(FILES)):
         assert (answer.status_code, error(answer)["code"]) == (503, "environment")
+
+
+def test_a_body_that_is_too_large_is_refused_while_it_comes_in(studio: Caller) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while read < 2 * LARGEST_BODY:
+            read += 1 << 20
+            yield b" " * (1 << 20)
+
+    answer = studio.send("POST", "/v1/plans", content=endless(), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, error(answer)["code"]) == (413, "invalid_request")
+    assert "67,108,864 bytes" in error(answer)["message"]
+    assert read <= LARGEST_BODY + (1 << 20)

@@ -1,0 +1,151 @@
+"""A database of an earlier version keeps its rows, and every promise about their money holds afterwards."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import BigInteger, Double, Integer, MetaData, Table, insert, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from pipeline.audit import audit
+from pipeline.db.engine import Database
+from pipeline.db.migrate import is_current, upgrade
+from pipeline.ledger.money import UNLIMITED
+from pipeline.ledger.service import provider_owner
+from tests.support.databases import Maker
+
+OURS = {"account_id": "acc_1", "provider": "kyma"}
+IN_RUN = {**OURS, "run_id": "run_1"}
+VOICE = {**IN_RUN, "kind": "cloned", "state": "ready", "model": "hd", "label": "mara"}
+LATER = 1 << 42
+"""Milliseconds since 1970: nobody is late yet."""
+ATTEMPT = {
+    **IN_RUN,
+    "fence": 1,
+    "sent_at": 6,
+    "not_before": LATER,
+    "kind": "cloned",
+    "model": "hd",
+    "price": 2_100_000,
+    "label": "mara",
+}
+TAKE = {**IN_RUN, "voice_id": "voi_1", "kind": "line", "model": "hd", "text": "Who goes there?", "estimate": 1_500}
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "accounts": [{"id": "acc_1", "name": "studio"}],
+    "productions": [{"id": "pro_1", "account_id": "acc_1", "name": "game", "title": "The Game"}],
+    "price_lists": [{"provider": "kyma", "prices": {}}],
+    "runs": [{**IN_RUN, "id": "run_1", "production_id": "pro_1", "state": "running"}],
+    "voices": [
+        {**VOICE, "id": "voi_1", "key": "mara", "provider_voice_id": "kyma_1", "spoke_at": 5},
+        {**VOICE, "id": "voi_2", "key": "bram", "state": "making"},
+    ],
+    "attempts": [
+        {
+            **ATTEMPT,
+            "id": "try_1",
+            "voice_id": "voi_1",
+            "subject": "one",
+            "state": "succeeded",
+            "provider_voice_id": "kyma_1",
+        },
+        {**ATTEMPT, "id": "try_2", "voice_id": "voi_2", "subject": "two", "state": "ambiguous", "settled_at": LATER},
+    ],
+    "takes": [
+        {**TAKE, "id": "take_1", "fingerprint": "1", "state": "done", "cost": 1_400, "object_key": "k", "done_at": 9},
+        {
+            **TAKE,
+            "id": "take_2",
+            "fingerprint": "2",
+            "state": "speaking",
+            "holder": "w",
+            "lease_until": LATER,
+            "fence": 1,
+        },
+    ],
+    "holds": [
+        {**IN_RUN, "attempt": "try_1", "amount": 2_100_000, "state": "settled"},
+        {**IN_RUN, "attempt": "try_2", "amount": 2_100_000, "state": "open"},
+        {**IN_RUN, "attempt": "take_1#1", "amount": 1_500, "state": "settled"},
+        {**IN_RUN, "attempt": "take_2#1", "amount": 1_500, "state": "open"},
+    ],
+    "transfers": [
+        {**IN_RUN, "id": "pay_1", "kind": "clone", "attempt": "try_1", "amount": 2_100_000, "estimate": 2_100_000}
+        | {"debit": "acc_1", "credit": "kyma", "source": "estimate", "subject": "voi_1"},
+        {**IN_RUN, "id": "pay_2", "kind": "speech", "attempt": "take_1#1", "amount": 1_400, "estimate": 1_500}
+        | {"debit": "acc_1", "credit": "kyma", "source": "provider", "subject": "take_1"},
+    ],
+    "budgets": [
+        {"owner": owner, "account_id": "acc_1", "cap": UNLIMITED, "spent": 2_101_400, "held": 2_101_500}
+        for owner in ("acc_1", "run_1")
+    ],
+}
+"""A run of version 0001: one voice and one line are made, of another voice and line nobody knows yet."""
+
+
+@pytest.fixture
+def first(maker: Maker) -> Iterator[Database]:
+    """A database of the first version, in use."""
+    with maker.fresh(bare=True) as database:
+        upgrade(database, "0001")
+        _fill(database)
+        yield database
+
+
+def _fill(database: Database) -> None:
+    tables = MetaData()
+    tables.reflect(database.engine)
+    with database.engine.begin() as connection:
+        for name, rows in ROWS.items():
+            for row in rows:
+                table = tables.tables[name]
+                given = {column: value for column, value in row.items() if column in table.columns}
+                connection.execute(insert(table).values({**_least(table), **given}))
+
+
+def _least(table: Table) -> dict[str, Any]:
+    """Return something for every column that must have a value."""
+    return {column.name: _something(column.type) for column in table.columns if not column.nullable}
+
+
+def _something(kind: object) -> object:
+    return 0 if isinstance(kind, BigInteger | Integer | Double) else ""
+
+
+def _ask(database: Database, query: str) -> list[tuple[Any, ...]]:
+    with database.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_nothing_is_lost_and_every_promise_holds(first: Database) -> None:
+    before = {name: _ask(first, f"SELECT count(*) FROM {name}") for name in ROWS if name != "budgets"}
+    upgrade(first)
+    assert is_current(first)
+    assert {name: _ask(first, f"SELECT count(*) FROM {name}") for name in before} == before
+    with first.read() as session:
+        report = audit(session)
+    assert [(found.invariant, found.broken) for found in report.findings if found.broken] == []
+
+
+def test_every_payer_has_its_budget(first: Database) -> None:
+    upgrade(first)
+    found = _ask(first, "SELECT owner, spent, held, overrun, estimated FROM budgets ORDER BY owner")
+    owners = ("acc_1", "pro_1", provider_owner("kyma"), "run_1")
+    assert found == [(owner, 2_101_400, 2_101_500, 0, 2_100_000) for owner in owners]
+    assert _ask(first, "SELECT DISTINCT production_id, provider FROM holds") == [("pro_1", "kyma")]
+    assert _ask(first, "SELECT DISTINCT production_id FROM transfers") == [("pro_1",)]
+
+
+def test_what_was_in_doubt_can_be_reconciled(first: Database) -> None:
+    upgrade(first)
+    assert _ask(first, "SELECT state, doubted_at, sender_ended FROM attempts WHERE id = 'try_2'") == [
+        ("ambiguous", LATER, 0)
+    ]
+
+
+@pytest.mark.parametrize("change", ["UPDATE transfers SET amount = 1", "DELETE FROM transfers"])
+def test_what_was_charged_can_still_not_be_changed(first: Database, change: str) -> None:
+    upgrade(first)
+    with pytest.raises(DBAPIError), Session(first.engine) as session:
+        session.execute(text(change))
+    assert _ask(first, "SELECT sum(amount) FROM transfers") == [(2_101_400,)]
