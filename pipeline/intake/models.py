@@ -73,3 +73,8 @@ class Run(Base):
     wasted: Mapped[int] = mapped_column(default=0)
     """Paid calls that brought nothing that could be kept."""
     closed_at: Mapped[Millis | None]
+    paused_at: Mapped[Millis | None]
+    """Since when a person lets it start nothing more until it is resumed."""
+    streak: Mapped[int] = mapped_column(default=0)
+    """How many takes in a row have failed for the same reason."""
+    streak_cause: Mapped[str | None] = mapped_column(String(40))

@@ -16,6 +16,10 @@ class Account(Base):
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(String(64), unique=True)
+    weight: Mapped[int] = mapped_column(default=1)
+    """Its share of a provider beside other accounts: one of weight 2 gets twice as much as one of weight 1."""
+    in_flight_cap: Mapped[int | None]
+    """How many of its takes may be under way at once; None where only the provider's limits bound it."""
     created_at: Mapped[CreatedAt]
 
 

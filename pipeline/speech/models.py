@@ -61,6 +61,17 @@ class Take(Leased, Base):
     done_at: Mapped[Millis | None]
 
 
+class Turn(Base):
+    """How much of a provider an account has had: whoever had least comes next."""
+
+    __tablename__ = "turns"
+
+    provider: Mapped[str] = mapped_column(String(24), primary_key=True)
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    virtual_time: Mapped[Micros] = mapped_column(default=0)
+    """The price of what was dispatched for it in micro-dollars, divided by its weight."""
+
+
 class RunTake(Base):
     """That a run asked for a take, and why."""
 
