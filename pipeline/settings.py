@@ -89,6 +89,27 @@ class Settings(BaseSettings):
     flower_url: str | None = Field(None, description="Where Flower listens.")
     flower_password: SecretStr | None = Field(None, description="Flower's password; generated where none is given.")
 
+    listen_address: str = Field(
+        "127.0.0.1",
+        description="Address the API and the metrics listen on. Anything but loopback only inside a network of its "
+        "own, such as a pod's, behind something that ends TLS.",
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="Bearer token that opens the metrics; without one they are shown to this machine alone."
+    )
+    worker_metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port of a worker's metrics; 0 is none, and a free one under `callsheet up`."
+    )
+    sweeper_metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port of a sweeper's metrics; 0 is none, and a free one under `callsheet up`."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="How worker, sweeper and API write their logs: for people, or one JSON object a line."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe lines that are written."
+    )
+
     spool_dir: Path | None = Field(
         None, description="Folder where paid answers are kept until the database has them; in the home folder if unset."
     )
@@ -101,6 +122,9 @@ class Settings(BaseSettings):
 
     worker_threads: int = Field(
         48, ge=1, le=256, description="Tasks one worker may have under way; most of them wait for the provider."
+    )
+    decoders: int = Field(
+        0, ge=0, le=64, description="Recordings that one worker decodes at once, each on a core; 0 is one a core."
     )
     speech_timeout_seconds: float = Field(
         180.0, gt=0, description="Longest wait for one spoken line; 5,000 characters are minutes of speech."

@@ -9,6 +9,7 @@ from pipeline.errors import EnvironmentFault
 from pipeline.flow import Publisher
 from pipeline.provider.exchange import Timeouts
 from pipeline.provider.kyma import Kyma
+from pipeline.provider.measured import MeasuredProvider, Meter
 from pipeline.provider.minimax import MiniMax
 from pipeline.provider.port import Capabilities, Limits, VoiceProvider
 from pipeline.settings import PREFIX, Settings
@@ -85,9 +86,11 @@ def reference_rules(capabilities: Capabilities) -> ReferenceRules:
     )
 
 
-def edge(settings: Settings, publisher: Publisher) -> Edge:
-    """Return everything a task or a request works with."""
+def edge(settings: Settings, publisher: Publisher, meter: Meter | None = None) -> Edge:
+    """Return everything a task or a request works with; `meter` is told of every call to the provider."""
     upstream = provider(settings)
+    if meter is not None:
+        upstream = MeasuredProvider(upstream, meter)
     return Edge(
         database=database(settings),
         store=store(settings),

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Sequence
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, Delete, Select, String, Update, select, update
+from sqlalchemy import ColumnElement, CursorResult, Delete, Select, String, Update, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pipeline.db.base import Base, CreatedAt, Id, Millis, Ref
@@ -17,6 +17,10 @@ DEAD_AFTER_MS = 5_000
 """An instance that has not beaten for this long is taken for dead and its leases end."""
 HINT_SECONDS = 6
 """A message that nobody has taken up by then is lost: an emptied broker holds nobody up for longer than this."""
+WORKER, SWEEPER = "wrk", "swp"
+"""What the ids of instances begin with. A sweeper claims nothing; it beats so that others see that one is there."""
+SWEEPER_MISSED_MS = 30_000
+"""A sweeper that has not beaten for this long is away; it beats more slowly than a worker."""
 
 
 class Instance(Base):
@@ -43,9 +47,9 @@ class Leased:
 R = TypeVar("R", bound=Leased)
 
 
-def join(session: Session) -> str:
+def join(session: Session, kind: str = WORKER) -> str:
     """Register this process and return the holder id for its claims."""
-    instance = Instance(id=new_id("wrk"), host=socket.gethostname(), pid=os.getpid(), beat_at=now_ms())
+    instance = Instance(id=new_id(kind), host=socket.gethostname(), pid=os.getpid(), beat_at=now_ms())
     session.add(instance)
     session.flush()
     return instance.id
@@ -55,6 +59,13 @@ def beat(session: Session, holder: str) -> bool:
     """Say that this instance lives; False where it is not known. One that was taken for dead may live again."""
     beaten = update(Instance).where(Instance.id == holder).values(beat_at=now_ms())
     return rowcount(session, beaten) == 1
+
+
+def alive(session: Session, kind: str) -> int:
+    """Count the workers, or the sweepers, that beat."""
+    missed = DEAD_AFTER_MS if kind == WORKER else SWEEPER_MISSED_MS
+    beating = select(func.count()).where(Instance.beat_at > now_ms() - missed, Instance.id.startswith(f"{kind}_"))
+    return session.scalar(beating) or 0
 
 
 def bury(session: Session, *, host: str, pid: int) -> None:

@@ -1,0 +1,255 @@
+"""What an operator watches, read from the rows: counts by state, money, limits, doubts.
+
+Reads only, through indexes: a count of a million takes costs a tenth of a second. No label names an account, a row, a
+voice or a word of a script.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from pipeline.db import leases
+from pipeline.db.clock import now_ms
+from pipeline.db.limits import Pace, Slot
+from pipeline.intake.models import Run, RunState
+from pipeline.ledger.models import Budget, ProviderAccount, Transfer, TransferKind
+from pipeline.ledger.provider_account import Block
+from pipeline.ledger.service import provider_owner
+from pipeline.references.models import Reference, ReferenceState
+from pipeline.speech.models import Take
+from pipeline.speech.rules import TakeState
+from pipeline.voices.models import Attempt, Orphan, Voice
+from pipeline.voices.rules import AttemptState, OrphanState, VoiceState
+
+Sample: TypeAlias = tuple[tuple[str, ...], float]
+"""The values of the labels, and the value."""
+
+MOST_CAUSES = 40
+"""Causes of failure are codes of ours; a row that holds something else must not grow a metric without end."""
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Family:
+    """One metric: its name, what it says, its labels, and how it is read. A counter never goes down."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    read: Callable[[Session], Iterable[Sample]]
+    counts_up: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A metric as the rows had it."""
+
+    family: Family
+    samples: Sequence[Sample]
+
+
+def snapshot(session: Session) -> list[Reading]:
+    """Read every metric in one transaction."""
+    return [Reading(family, list(family.read(session))) for family in FAMILIES]
+
+
+def _by_state(column: InstrumentedAttribute[StrEnum], states: type[StrEnum]) -> Callable[[Session], Iterator[Sample]]:
+    """Count a table's rows in each state; a state without rows is 0, so that no line ends in a graph."""
+
+    def read(session: Session) -> Iterator[Sample]:
+        found = dict(session.execute(select(column, func.count()).group_by(column)).tuples().all())
+        for state in states:
+            yield (state.value,), found.get(state, 0)
+
+    return read
+
+
+def _due_takes() -> ColumnElement[bool]:
+    return (Take.state == TakeState.READY) & (Take.not_before <= now_ms())
+
+
+def _count(session: Session, *where: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).where(*where)) or 0
+
+
+def _rows_due(session: Session) -> Iterator[Sample]:
+    """Count what waits for nothing but a worker, by the queue that worker would serve; sent hints included."""
+    held = select(Run.id).where(Run.state == RunState.RUNNING, Run.paused_at.is_not(None))
+    paused = session.scalars(held).all()
+    takes = _count(session, _due_takes()) + _count(session, Take.state == TakeState.DISPATCHED)
+    if paused:
+        takes -= _count(session, _due_takes(), Take.run_id.in_(paused))
+    yield ("speech",), takes
+    yield ("voices",), _count(session, Attempt.state == AttemptState.RESERVED, Attempt.not_before <= now_ms())
+    yield ("references",), _count(session, Reference.state == ReferenceState.RECEIVED)
+
+
+def _oldest_due(session: Session) -> Iterator[Sample]:
+    """Tell since when the longest waiting take is due: since it was wanted, or since its pause was over."""
+    now = session.scalar(select(now_ms())) or 0
+    due = select(Take.created_at, Take.not_before).where(Take.state == TakeState.READY)
+    first = [
+        session.execute(_first(due.where(Take.not_before == 0))).first(),
+        session.execute(_first(due.where(Take.not_before > 0, Take.not_before <= now))).first(),
+    ]
+    since = min((max(row.created_at, row.not_before) for row in first if row), default=now)
+    yield (), max(now - since, 0) / 1000
+
+
+def _first(due: Select[int, int]) -> Select[int, int]:
+    # The order of the index: its first entry is read, and no more.
+    return due.order_by(Take.not_before, Take.priority, Take.id).limit(1)
+
+
+def _failures(session: Session) -> Iterator[Sample]:
+    for state in (TakeState.FAILED, TakeState.BLOCKED):
+        count = func.count()
+        causes = select(Take.error_kind, count).where(Take.state == state).group_by(Take.error_kind)
+        rows = session.execute(causes.order_by(count.desc())).tuples().all()
+        for cause, failed in rows[:MOST_CAUSES]:
+            yield (state.value, cause or "none"), failed
+        if len(rows) > MOST_CAUSES:
+            yield (state.value, OTHER), sum(failed for _, failed in rows[MOST_CAUSES:])
+
+
+def _transfers(session: Session) -> Iterator[Sample]:
+    counted = select(Transfer.kind, func.count()).group_by(Transfer.kind)
+    found = dict(session.execute(counted).tuples().all())
+    for kind in TransferKind:
+        yield (kind.value,), found.get(kind, 0)
+
+
+def _money(amount: SQLColumnExpression[int]) -> Callable[[Session], Iterator[Sample]]:
+    """Read one amount of each provider's budget, which bounds all accounts together."""
+
+    def read(session: Session) -> Iterator[Sample]:
+        for provider in _providers(session):
+            owned = select(amount).where(Budget.owner == provider_owner(provider))
+            yield (provider,), _dollars(session.scalar(owned) or 0)
+
+    return read
+
+
+def _dollars(micros: int) -> float:
+    # Prometheus knows floating point alone; nothing is ever computed with this figure.
+    return micros / 1_000_000
+
+
+def _providers(session: Session) -> Sequence[str]:
+    return session.scalars(select(ProviderAccount.provider).order_by(ProviderAccount.provider)).all()
+
+
+def _balance(session: Session) -> Iterator[Sample]:
+    read = select(ProviderAccount.provider, ProviderAccount.balance).where(ProviderAccount.balance.is_not(None))
+    for provider, balance in session.execute(read).tuples():
+        yield (provider,), _dollars(balance or 0)
+
+
+def _account_age(session: Session) -> Iterator[Sample]:
+    age = now_ms() - ProviderAccount.read_at
+    read = select(ProviderAccount.provider, age).where(ProviderAccount.read_at.is_not(None))
+    for provider, millis in session.execute(read).tuples():
+        yield (provider,), max(millis, 0) / 1000
+
+
+def _breaker(session: Session) -> Iterator[Sample]:
+    for account in session.scalars(select(ProviderAccount)):
+        for block in Block:
+            yield (account.provider, block.value), float(account.blocked_kind == block)
+
+
+def _slots(session: Session) -> Iterator[Sample]:
+    for name, count in session.execute(select(Slot.name, func.count()).group_by(Slot.name)).tuples():
+        yield (name,), count
+
+
+def _slots_taken(session: Session) -> Iterator[Sample]:
+    taken = select(Slot.name, func.count()).where(Slot.lease_until >= now_ms()).group_by(Slot.name)
+    found = dict(session.execute(taken).tuples().all())
+    for name in session.scalars(select(Pace.name)):
+        yield (name,), found.get(name, 0)
+
+
+def _pace(session: Session) -> Iterator[Sample]:
+    for name, interval in session.execute(select(Pace.name, Pace.interval_ms)).tuples():
+        yield (name,), 60_000 / interval
+
+
+def _cooldown(session: Session) -> Iterator[Sample]:
+    for name, left in session.execute(select(Pace.name, Pace.cooldown_until - now_ms())).tuples():
+        yield (name,), max(left, 0) / 1000
+
+
+def _runs_paused(session: Session) -> Iterator[Sample]:
+    yield (), _count(session, Run.state == RunState.RUNNING, Run.paused_at.is_not(None))
+
+
+def _oldest_doubt(session: Session) -> Iterator[Sample]:
+    doubted = select(func.max(now_ms() - Attempt.doubted_at)).where(Attempt.state == AttemptState.AMBIGUOUS)
+    yield (), max(session.scalar(doubted) or 0, 0) / 1000
+
+
+def _orphans(session: Session) -> Iterator[Sample]:
+    yield (), _count(session, Orphan.state == OrphanState.OPEN)
+
+
+def _alive(session: Session) -> Iterator[Sample]:
+    yield ("worker",), leases.alive(session, leases.WORKER)
+    yield ("sweeper",), leases.alive(session, leases.SWEEPER)
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family("callsheet_takes", "Takes by state.", ("state",), _by_state(Take.state, TakeState)),
+    Family(
+        "callsheet_takes_failed",
+        "Takes that failed or are blocked, by the code of the cause.",
+        ("state", "cause"),
+        _failures,
+    ),
+    Family("callsheet_rows_due", "Rows that wait for nothing but a worker, by its queue.", ("queue",), _rows_due),
+    Family("callsheet_oldest_due_seconds", "For how long the longest waiting take has been due.", (), _oldest_due),
+    Family("callsheet_references", "Recordings by state.", ("state",), _by_state(Reference.state, ReferenceState)),
+    Family("callsheet_voices", "Voices by state.", ("state",), _by_state(Voice.state, VoiceState)),
+    Family(
+        "callsheet_attempts", "Paid attempts at voices by state.", ("state",), _by_state(Attempt.state, AttemptState)
+    ),
+    Family(
+        "callsheet_oldest_doubt_seconds",
+        "For how long the longest unclear attempt has been unclear.",
+        (),
+        _oldest_doubt,
+    ),
+    Family("callsheet_orphans_open", "Voices whose answer came too late and that nobody has decided on.", (), _orphans),
+    Family("callsheet_runs", "Runs by state.", ("state",), _by_state(Run.state, RunState)),
+    Family("callsheet_runs_paused", "Runs that a person has paused.", (), _runs_paused),
+    Family("callsheet_transfers_total", "Payments in the ledger by kind.", ("kind",), _transfers, counts_up=True),
+    Family(
+        "callsheet_spent_dollars",
+        "Spent at a provider, losses included.",
+        ("provider",),
+        _money(Budget.spent + Budget.overrun),
+    ),
+    Family("callsheet_held_dollars", "Held at a provider for calls under way.", ("provider",), _money(Budget.held)),
+    Family("callsheet_balance_dollars", "What the provider last said is left.", ("provider",), _balance),
+    Family(
+        "callsheet_account_read_age_seconds", "Since the provider's account was last read.", ("provider",), _account_age
+    ),
+    Family(
+        "callsheet_breaker_open",
+        "1 while no call is made, because the provider would refuse it.",
+        ("provider", "cause"),
+        _breaker,
+    ),
+    Family("callsheet_limit_slots", "Calls the provider allows at once.", ("provider",), _slots),
+    Family("callsheet_limit_slots_taken", "Slots that are taken.", ("provider",), _slots_taken),
+    Family("callsheet_limit_calls_per_minute", "Calls a minute that are let through at most.", ("provider",), _pace),
+    Family(
+        "callsheet_limit_cooldown_seconds", "How long nobody calls after a refusal for speed.", ("provider",), _cooldown
+    ),
+    Family("callsheet_processes_alive", "Workers and sweepers that beat.", ("part",), _alive),
+)
+"""Every metric that the rows tell."""
