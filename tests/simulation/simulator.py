@@ -101,6 +101,8 @@ def simulator() -> Iterator[Simulator]:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         stack.callback(gc.enable)
         gc.disable()
+        stack.callback(gc.unfreeze)
+        gc.freeze()  # what is loaded by now stays: without this a collection looks at all of it, for a second
         database = SimulatedDatabase()
         stack.callback(database.close)
         playing = Simulator(database)
