@@ -45,8 +45,8 @@ status: $(RUN) ## Show how the newest run stands
 audit: $(RUN) ## Recompute every promise about money from the stack's rows; the last line sums it up
 	@$(BIN)/callsheet audit --all
 
-bench: bench-voices ## Run every benchmark
-	@$(BIN)/python -m benchmarks.references
+bench: $(DEV) ## Measure speed and size against others (ARGS=--full: what is published; ARGS="--only cap8")
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 bench-voices: $(DEV) ## Measure whether the sandbox's clones sound like their references (ARGS=--real: of people)
 	@$(BIN)/python benchmarks/voices.py $(ARGS)
