@@ -1,9 +1,7 @@
 """`/metrics`: what the rows tell, in Prometheus' text format, for whoever watches this machine or holds the token."""
 
-import hmac
 import time
 from collections.abc import Iterator
-from ipaddress import ip_address
 from threading import Lock
 
 from fastapi import APIRouter, Request, Response
@@ -18,8 +16,6 @@ from pipeline.errors import Unauthorised
 
 KEPT_SECONDS = 5.0
 """Several that ask at about the same time are told the same."""
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
-"""What a proxy adds: such a request comes from elsewhere, though its connection is local."""
 REACHABLE = "callsheet_database_up"
 
 router = APIRouter(tags=["metrics"])
@@ -64,20 +60,12 @@ def rows_registry(edge: Edge) -> CollectorRegistry:
     return registry
 
 
-def may_look(token: str | None, given: str | None, peer: str | None, *, is_forwarded: bool) -> bool:
-    """Tell whether a caller may read metrics: one with the token, or, where there is none, one on this machine."""
-    if token is not None:
-        return hmac.compare_digest((given or "").encode(), f"Bearer {token}".encode())
-    return not is_forwarded and peer is not None and _is_loopback(peer)
-
-
 @router.get("/metrics", include_in_schema=False)
 def read_metrics(request: Request) -> Response:
     """Tell what the rows tell."""
     state, headers = request.app.state, request.headers
     peer = request.client.host if request.client else None
-    is_forwarded = any(name in headers for name in FORWARDED)
-    if not may_look(state.metrics_token, headers.get("authorization"), peer, is_forwarded=is_forwarded):
+    if not metrics.may_look(state.metrics_token, headers, peer):
         raise Unauthorised(
             "Metrics are shown to this machine, or to who holds their token.",
             hint="Set CALLSHEET_METRICS_TOKEN and send it as a bearer token.",
@@ -92,10 +80,3 @@ def _exposed(reading: metrics.Reading) -> Metric:
     for labels, value in reading.samples:
         exposed.add_metric(labels, value)
     return exposed
-
-
-def _is_loopback(peer: str) -> bool:
-    try:
-        return ip_address(peer).is_loopback
-    except ValueError:  # a unix socket, or a test's stand-in for one
-        return False

@@ -24,6 +24,15 @@ class Entry:
     age_seconds: float
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """What is in the spool: how many answers, their size in bytes, and the age of the oldest in seconds."""
+
+    answers: int
+    size: int
+    oldest_seconds: float
+
+
 class Spool:
     """A folder of small files, each there whole or not at all, even after a power cut. Safe to share."""
 
@@ -57,6 +66,16 @@ class Spool:
                 age = time.time() - path.stat().st_mtime
                 if age >= older_than:
                     yield Entry(path.name, path.read_bytes(), age)
+
+    def backlog(self) -> Backlog:
+        """Tell how much is kept here without reading it."""
+        found = []
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+            with suppress(FileNotFoundError):
+                if path.suffix != PARTIAL:
+                    found.append(path.stat())
+        oldest = max((time.time() - facts.st_mtime for facts in found), default=0.0)
+        return Backlog(len(found), sum(facts.st_size for facts in found), max(oldest, 0.0))
 
     def read(self, name: str) -> bytes | None:
         """Return one answer, or None where it is not kept here."""

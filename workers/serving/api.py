@@ -1,4 +1,4 @@
-"""`python -m workers.serving.api PORT`: serves the HTTP API on loopback."""
+"""`python -m workers.serving.api PORT`: serves the HTTP API, on loopback unless the settings say otherwise."""
 
 import sys
 
@@ -6,20 +6,23 @@ import uvicorn
 
 from pipeline.api.app import create_app
 from pipeline.settings import Settings, load_settings
+from workers.serving import logs
 from workers.serving.ground import open_edge, told
 
-LOOPBACK = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients keep idle connections: after 5 s, the default, a request may meet a socket being closed."""
 
 
 def run(settings: Settings, port: int) -> None:
     """Serve until told to stop."""
+    logs.set_up(settings, "api")
+    token = settings.metrics_token
     uvicorn.run(
-        create_app(open_edge(settings)),
-        host=LOOPBACK,
+        create_app(open_edge(settings), metrics_token=token.get_secret_value() if token else None),
+        host=settings.listen_address,
         port=port,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        log_config=None,  # ours
         log_level="warning",
         access_log=False,
     )

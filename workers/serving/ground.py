@@ -13,6 +13,7 @@ from pipeline import crash, wiring
 from pipeline.db.migrate import is_current
 from pipeline.edge import Edge
 from pipeline.errors import CallsheetError, EnvironmentFault
+from pipeline.provider.measured import Meter
 from pipeline.settings import Settings
 from pipeline.storage.port import ObjectStore, StorageError
 from workers.app import app
@@ -33,12 +34,12 @@ def told() -> Iterator[None]:
         raise SystemExit(error.exit_code) from error
 
 
-def open_edge(settings: Settings) -> Edge:
-    """Return the edge of this process; raises `EnvironmentFault` where a part is not set."""
+def open_edge(settings: Settings, meter: Meter | None = None) -> Edge:
+    """Return the edge of this process, its calls told to `meter`; raises `EnvironmentFault` where a part is not set."""
     if settings.broker_url is None:
         raise EnvironmentFault("CALLSHEET_BROKER_URL is not set and no stack is running here.", hint=wiring.UP)
     crash.refuse_outside_tests()
-    edge = wiring.edge(settings, CeleryPublisher(app))
+    edge = wiring.edge(settings, CeleryPublisher(app), meter)
     wait_until("the database has this version's schema", lambda: is_current(edge.database))
     return edge
 

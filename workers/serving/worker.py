@@ -1,38 +1,78 @@
 """`python -m workers.serving.worker`: takes up tasks until told to stop."""
 
+import os
 import socket
-from dataclasses import replace
+from collections.abc import Collection
 
 from celery.signals import worker_ready, worker_shutdown
 
+from pipeline.errors import UsageError
 from pipeline.settings import Settings, load_settings
-from workers.app import QUEUES, Station, app
+from workers.app import DECODING, QUEUES, Room, Station, app
 from workers.binding import refuse_unsafe
 from workers.relay import Heartbeat
+from workers.serving import logs
+from workers.serving.endpoint import serve_metrics
+from workers.serving.following import MeasuredEdge, follow_tasks
 from workers.serving.ground import has_bucket, open_edge, ready_file, told, wait_until
+from workers.serving.metrics import WorkerMetrics
 from workers.serving.threads import WakingThreads
 from workers.serving.watch import start_watch
 
 
 def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
-    """Serve these queues with one thread a provider call."""
+    """Serve these queues: one thread a provider call, or one a recording that is decoded; raises `UsageError`."""
+    refuse_unknown(queues)
     refuse_unsafe(app, settings)
-    edge = open_edge(settings)
+    threads = threads_for(settings, queues)
+    metrics = WorkerMetrics(threads)
+    logs.set_up(settings, "worker", metrics.note_event)
+    serve_metrics(metrics.registry, settings.listen_address, settings.worker_metrics_port, settings.metrics_token)
+    edge = open_edge(settings, metrics)
+    metrics.count_hints()
+    metrics.watch_spool(edge.spool)
     wait_until("the bucket is there", lambda: has_bucket(edge.store))
     heartbeat = Heartbeat(edge)
-    Station.edge = replace(edge, holder=heartbeat.holder)
+    Station.edge = MeasuredEdge.over(edge, metrics, holder=heartbeat.holder)
+    Station.rooms = {DECODING: Room(decoders(settings), most=max(threads // 2, 1))}
+    follow_tasks(metrics)
     worker_ready.connect(lambda **_: _ready(heartbeat), weak=False)
-    worker_ready.connect(lambda **_: start_watch(app, queues, settings.worker_threads), weak=False)
+    worker_ready.connect(lambda **_: start_watch(app, queues, threads), weak=False)
     worker_shutdown.connect(lambda **_: heartbeat.stop(), weak=False)
     app.Worker(
         pool=WakingThreads,
-        concurrency=settings.worker_threads,
+        concurrency=threads,
         queues=list(queues),
         without_gossip=True,  # neighbours are known by their rows
         without_mingle=True,
         loglevel="INFO",
         hostname=f"callsheet@{socket.gethostname()}",
     ).start()
+
+
+def refuse_unknown(queues: Collection[str]) -> None:
+    """Raise `UsageError` where a queue is named that there is not, or none."""
+    unknown = [name for name in queues if name not in QUEUES]
+    if unknown or not queues:
+        raise UsageError(
+            f"There is no queue {', '.join(map(repr, unknown))}." if unknown else "No queue is named.",
+            hint=f"The queues are {', '.join(QUEUES)}; name some of them, separated by commas.",
+        )
+
+
+def threads_for(settings: Settings, queues: Collection[str]) -> int:
+    """Return how many tasks to have under way: calls wait for the provider, decoding needs a core each."""
+    return decoders(settings) if set(queues) == {DECODING} else settings.worker_threads
+
+
+def decoders(settings: Settings) -> int:
+    """Return how many recordings to decode at once."""
+    return settings.decoders or _cores()
+
+
+def _cores() -> int:
+    # A container may be given fewer than its machine has; macOS does not tell.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ready(heartbeat: Heartbeat) -> None:

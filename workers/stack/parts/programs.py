@@ -8,7 +8,7 @@ from workers.stack.part import Part
 from workers.stack.ports import LOOPBACK
 from workers.stack.probes import FileProbe, HttpProbe
 
-HEALTH = "/v1/health"
+HEALTH, METRICS = "/v1/health", "/metrics"
 READY_FILE = "CALLSHEET_READY_FILE"
 """The variable that names the file a worker writes once it takes work."""
 
@@ -122,7 +122,7 @@ class Worker:
         """Return the worker; it is given the time to end calls that are paid for."""
         settings = ground.settings
         longest_call = max(settings.clone_timeout_seconds, settings.speech_timeout_seconds)
-        return _in_background(ground, self.name, longest_call + STOP_MARGIN_SECONDS)
+        return _in_background(ground, self.name, longest_call + STOP_MARGIN_SECONDS, settings.worker_metrics_port)
 
 
 class Sweeper:
@@ -141,18 +141,21 @@ class Sweeper:
 
     def part(self, ground: Ground, _facts: dict[str, str]) -> Part:
         """Return the sweeper."""
-        return _in_background(ground, self.name, STOP_MARGIN_SECONDS)
+        return _in_background(ground, self.name, STOP_MARGIN_SECONDS, ground.settings.sweeper_metrics_port)
 
 
-def _in_background(ground: Ground, name: str, grace: float) -> Part:
+def _in_background(ground: Ground, name: str, grace: float, stated: int) -> Part:
     ready = ground.places.run / f"{name}.ready"
+    variable = f"CALLSHEET_{name.upper()}_METRICS_PORT"
+    port = ground.ports.stated(variable, stated) if stated else ground.ports.choose(f"{name}.metrics")
     return Part(
         name,
         _module(f"workers.serving.{name}"),
         FileProbe(str(ready)),
-        environment={READY_FILE: str(ready)},
+        environment={READY_FILE: str(ready), variable: str(port)},
         stops_before=("sandbox", "valkey", "storage"),
         grace=grace,
+        url=f"http://{LOOPBACK}:{port}{METRICS}",
         fix="Read its log; `callsheet doctor` checks what it needs.",
     )
 
