@@ -1,4 +1,4 @@
-"""Procrastinate: a job a line, in PostgreSQL. `python -m benchmarks.rivals.procrastinate_app FIRST COUNT` sends them.
+"""Procrastinate: a job a line, in PostgreSQL. `python -m benchmarks.rivals.procrastinate_app FIRST COUNT` sends."""
 
 import os
 import sys
