@@ -5,8 +5,9 @@ import io
 import itertools
 import re
 from collections.abc import Iterator
+from typing import BinaryIO
 
-from pipeline.intake.rules.decoding import decode
+from pipeline.intake.rules.decoding import encoding_of
 from pipeline.intake.rules.problems import Refusal
 from pipeline.intake.rules.sheets import BrokenRecord, Record, Sheet
 
@@ -14,6 +15,10 @@ EXPORT_MARK = "callsheet_export"
 """A column of this name says that we wrote the sheet, so that `unguard` may take back what `guard` did."""
 
 _DELIMITERS = (",", ";", "\t")
+HEAD = 1 << 16
+"""Characters by which the delimiter is told."""
+LONGEST_ROW = 4 << 20
+"""Characters up to a line break: a file without any is never in memory whole."""
 _DECLARED_DELIMITER = re.compile(r"sep=(.)\r?\n")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
@@ -33,17 +38,19 @@ def unguard(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def read_csv(data: bytes, *, language: str, encoding: str | None) -> Sheet:
+def read_csv(file: BinaryIO, *, language: str, encoding: str | None) -> Sheet:
     """Open a text sheet; raises `Refusal` where the bytes are no text."""
-    if kind := next((kind for magic, kind in _WORKBOOKS.items() if data.startswith(magic)), None):
+    head = file.read(max(map(len, _WORKBOOKS)))
+    if kind := next((kind for magic, kind in _WORKBOOKS.items() if head.startswith(magic)), None):
         raise Refusal(f"the file is {kind}, not text", hint="export the sheet as CSV UTF-8")
-    decoded = decode(data, language=language, declared=encoding)
-    records = _records(decoded.text)
+    found = encoding_of(file, language=language, declared=encoding)
+    file.seek(0)
+    records = _records(io.TextIOWrapper(file, encoding=found, newline=""))
     header = _header(records)
     if header is not None and EXPORT_MARK in header.cells:
         header = Record(header.row, header.line, [unguard(cell) for cell in header.cells])
-        return Sheet(header, map(_unguarded, records), decoded.encoding)
-    return Sheet(header, records, decoded.encoding)
+        return Sheet(header, map(_unguarded, records), found)
+    return Sheet(header, records, found)
 
 
 def _header(records: Iterator[Record | BrokenRecord]) -> Record | None:
@@ -53,12 +60,13 @@ def _header(records: Iterator[Record | BrokenRecord]) -> Record | None:
     return first
 
 
-def _records(text: str) -> Iterator[Record | BrokenRecord]:
-    declared = _DECLARED_DELIMITER.match(text)
+def _records(file: io.TextIOWrapper) -> Iterator[Record | BrokenRecord]:
+    head = file.read(HEAD)
+    declared = _DECLARED_DELIMITER.match(head)
     start, skipped = (declared.end(), 1) if declared else (0, 0)
-    delimiter = _fit(declared[1]) if declared else _delimiter(text)
+    delimiter = _fit(declared[1]) if declared else _delimiter(head)
     # Strict, because the lenient reader drops quotes and lets an unclosed one swallow the rest of the sheet.
-    reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_rows(file, head[start:]), delimiter=delimiter, strict=True)
     for row in itertools.count(1):
         line = reader.line_num + skipped + 1
         try:
@@ -69,6 +77,15 @@ def _records(text: str) -> Iterator[Record | BrokenRecord]:
             yield _broken(row, line, str(wrong))
         else:
             yield Record(row, line, cells)
+
+
+def _rows(file: io.TextIOWrapper, head: str) -> Iterator[str]:
+    """Yield the rows of a text whose head has been read already."""
+    begun = io.StringIO(head + file.readline(LONGEST_ROW), newline="")
+    for row in itertools.chain(begun, iter(lambda: file.readline(LONGEST_ROW), "")):
+        if len(row) >= LONGEST_ROW:
+            raise csv.Error(f"it has more than {LONGEST_ROW} characters; the rows below were not read")
+        yield row
 
 
 def _fit(delimiter: str) -> str:

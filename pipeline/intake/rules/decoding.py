@@ -1,7 +1,8 @@
 """Bytes to text, without ever guessing silently wrong where it can be helped."""
 
 import codecs
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from charset_normalizer import from_bytes
 
@@ -34,12 +35,9 @@ _PAGE_OF = {language: page for page, languages in _CODE_PAGES.items() for langua
 _HINT = "save it as UTF-8 (in Excel: CSV UTF-8), or name its encoding in the project file: {file: ..., encoding: ...}"
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A text and the encoding it was read with."""
-
-    text: str
-    encoding: str
+PIECE = 1 << 20
+SAMPLE = 4 << 20
+"""Bytes by which a file's code page is told."""
 
 
 def decode_strict(data: bytes) -> str:
@@ -54,52 +52,80 @@ def decode_strict(data: bytes) -> str:
         ) from wrong
 
 
-def decode(data: bytes, *, language: str, declared: str | None = None) -> Decoded:
-    """Decode a sheet: as declared, by its mark, as UTF-8, by the code page of its language, by its statistics.
+def encoding_of(file: BinaryIO, *, language: str, declared: str | None = None) -> str:
+    """Return the encoding of a sheet: the declared one, its mark's, UTF-8, its language's code page, by statistics.
 
     The language goes before statistics because the Windows code pages of Europe look alike: "à" of one is "ŕ" of
-    another, and only the spoken line would tell. Raises `Refusal` where nothing fits.
+    another, and only the spoken line would tell. The file is read to its end, piece by piece: whatever is returned
+    fits all of it. Raises `Refusal` where nothing does.
     """
-    known = declared or _marked(data)
-    if known is None and _is_utf8(data):
-        known = "utf-8"
-    if known is not None:
-        return Decoded(_as(known, data), known)
-    _refuse_damaged_utf8(data)
-    primary = language.partition("-")[0]
-    guess = from_bytes(data, cp_isolation=[_PAGE_OF.get(primary, "cp1252")]).best() or from_bytes(data).best()
-    if guess is None:
-        raise Refusal("the encoding of the file cannot be told", hint=_HINT)
-    return Decoded(str(guess), guess.encoding)
+    head = _head(file, SAMPLE)
+    known = declared or _marked(head)
+    if known is None and _is_utf8(file):
+        return "utf-8"
+    if known is None:
+        _refuse_damaged_utf8(file)
+        primary = language.partition("-")[0]
+        guess = from_bytes(head, cp_isolation=[_PAGE_OF.get(primary, "cp1252")]).best() or from_bytes(head).best()
+        if guess is None:
+            raise Refusal("the encoding of the file cannot be told", hint=_HINT)
+        known = guess.encoding
+    _require(known, file)
+    return known
+
+
+def _head(file: BinaryIO, size: int) -> bytes:
+    file.seek(0)
+    return file.read(size)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
+    while piece := file.read(PIECE):
+        yield piece
+    yield b""
 
 
 def _marked(data: bytes) -> str | None:
     return next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(file: BinaryIO) -> bool:
+    decoder, size, nuls = codecs.getincrementaldecoder("utf-8")(), 0, 0
     try:
-        data.decode("utf-8")
+        for piece in _pieces(file):
+            decoder.decode(piece, final=not piece)
+            size, nuls = size + len(piece), nuls + piece.count(0)
     except UnicodeDecodeError:
         return False
     # Plain English in UTF-16 without its mark is valid UTF-8 too, with a NUL after every letter.
-    return data.count(0) * 4 < len(data) or not data
+    return nuls * 4 < size or not size
 
 
-def _as(encoding: str, data: bytes) -> str:
-    try:
-        return data.decode(encoding)
-    except UnicodeError as wrong:  # a few codecs raise the bare one, which has no place
-        start = wrong.start if isinstance(wrong, UnicodeDecodeError) else 0
-        line = data.count(b"\n", 0, start) + 1
-        raise Refusal(f"the file is not {encoding} in line {line}", hint=_HINT) from wrong
+def _require(encoding: str, file: BinaryIO) -> None:
+    """Raise `Refusal`, with the line, where the file is not of this encoding."""
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    for piece in _pieces(file):
+        try:
+            decoder.decode(piece, final=not piece)
+        except UnicodeError as wrong:  # a few codecs raise the bare one, which has no place
+            start = wrong.start if isinstance(wrong, UnicodeDecodeError) else 0
+            line += piece.count(b"\n", 0, start)
+            raise Refusal(f"the file is not {encoding} in line {line}", hint=_HINT) from wrong
+        line += piece.count(b"\n")
 
 
-def _refuse_damaged_utf8(data: bytes) -> None:
+def _refuse_damaged_utf8(file: BinaryIO) -> None:
     """Text that is mostly good UTF-8 was pasted together from two encodings; any other reading would garble it."""
-    text = data.decode("utf-8", errors="replace")
-    lost = text.count("\ufffd")
-    good = sum(1 for c in text if not c.isascii()) - lost
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    lost = good = 0
+    line, found = 1, 0
+    for piece in _pieces(file):
+        text = decoder.decode(piece, final=not piece)
+        gone = text.count("\ufffd")
+        lost, good = lost + gone, good + sum(1 for c in text if not c.isascii()) - gone
+        if gone and not found:
+            found = line + text.count("\n", 0, text.index("\ufffd"))
+        line += text.count("\n")
     if lost and good >= lost:
-        line = text.count("\n", 0, text.index("\ufffd")) + 1
-        raise Refusal(f"the file is UTF-8 except in line {line}", hint=_HINT)
+        raise Refusal(f"the file is UTF-8 except in line {found}", hint=_HINT)

@@ -1,13 +1,16 @@
 """Rows to lines: every cell is judged and every problem kept."""
 
 import unicodedata
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipeline.intake.rules import names, values
 from pipeline.intake.rules.columns import Columns, find_columns
 from pipeline.intake.rules.csv_sheet import EXPORT_MARK
+from pipeline.intake.rules.first_met import FirstMet
+from pipeline.intake.rules.long_list import LongList
 from pipeline.intake.rules.problems import Problem, Refusal, Suggestions, listed, shorten
 from pipeline.intake.rules.project import Line
 from pipeline.intake.rules.sheets import BrokenRecord, Record, Sheet
@@ -15,10 +18,64 @@ from pipeline.intake.rules.sheets import BrokenRecord, Record, Sheet
 T = TypeVar("T")
 
 MAX_COLUMNS = 500
-MAX_CELLS = 3_000_000
+MAX_LINES = 2_000_000
+"""Of all sheets together."""
+MAX_CELLS = 40_000_000
 """Of all sheets together, a short row counted at the header's width: each is kept with its line."""
 MAX_PROBLEMS = 10_000
 """Nobody corrects more at once; a million would need gigabytes."""
+
+
+class UsedIds:
+    """Line ids as file systems compare them, each with the place where it was met."""
+
+    def __init__(self) -> None:
+        self._ids = FirstMet(lambda line_id: names.folded(line_id.decode()))
+        self._rows = array("L")
+        self._sheets: list[tuple[int, str]] = []
+        """From which id on which sheet is read."""
+
+    def begin(self, sheet: str) -> None:
+        """Say which sheet the ids that follow are from."""
+        self._sheets.append((len(self._ids), sheet))
+
+    def use(self, line_id: str, row: int) -> None:
+        """Keep an id; raises `Refusal` where one was met that would be the same file."""
+        first = self._ids.meet(line_id.encode())
+        self._rows.append(row)
+        if first == len(self._ids) - 1:
+            return
+        known, place = self._ids[first].decode(), self._place(first)
+        hint = "every line needs an id of its own: it names the line's file"
+        if known == line_id:
+            raise Refusal(f"the id is used twice: first in {place}, again in row {row}", hint=hint)
+        message = f"the id differs only by case from {known} in {place}: on many systems both would be one file"
+        raise Refusal(message, hint=hint)
+
+    def _place(self, number: int) -> str:
+        sheet = next(name for start, name in reversed(self._sheets) if start <= number)
+        return f"row {self._rows[number]} of {sheet}"
+
+
+class _Packing:
+    """Lines without the titles of their sheet's own columns, which are the same for all of them."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, ...], int] = {}
+        self._titles: list[tuple[str, ...]] = []
+
+    def pack(self, line: Line) -> tuple[object, ...]:
+        titles = tuple(line.extras)
+        number = self._numbers.setdefault(titles, len(self._titles))
+        if number == len(self._titles):
+            self._titles.append(titles)
+        own = tuple(line.extras.values())
+        return line.id, line.character, line.text, line.direction, line.speed, number, own, line.file, line.row
+
+    def unpack(self, *packed: Any) -> Line:  # noqa: ANN401 - what `pack` has made
+        line_id, character, text, direction, speed, number, own, file, row = packed
+        extras = dict(zip(self._titles[number], own, strict=True))
+        return Line(line_id, character, text, direction, speed, extras, file, row)
 
 
 @dataclass
@@ -26,19 +83,19 @@ class Collected:
     """What all sheets of a project have given so far; line ids are unique across them."""
 
     characters: Sequence[str]
-    lines: list[Line] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)
     """The sheets' own columns, in the order in which they were met."""
     cells: int = 0
     """Read so far, of all sheets."""
-    first_uses: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Line id as a file system compares it -> the id as written, and where."""
+    ids: UsedIds = field(default_factory=UsedIds)
 
     def __post_init__(self) -> None:
         """Prepare what is asked for every row."""
         self.cast = frozenset(self.characters)
         self.suggestions = Suggestions(self.characters)
+        packing = _Packing()
+        self.lines: LongList[Line] = LongList((), packing.pack, packing.unpack)
 
 
 def read_lines(sheet: Sheet, into: Collected, *, file: str, shown: str, column_names: Mapping[str, str]) -> None:
@@ -61,6 +118,7 @@ def read_lines(sheet: Sheet, into: Collected, *, file: str, shown: str, column_n
         for fault in faults
     )
     into.columns.update(dict.fromkeys(title for _, title in columns.extras))
+    into.ids.begin(shown)
     rows = _RowReader(into, columns, file, shown)
     if not sum(map(rows.read, rows.bounded(sheet.records))):
         into.problems.append(Problem(shown, header, "", "the sheet has a header and no lines", line=sheet.header.line))
@@ -126,16 +184,8 @@ class _RowReader:
 
     def _new_id(self, cell: str, record: Record) -> str:
         line_id = names.line_id(cell)
-        name = names.folded(line_id)
-        if name not in self._into.first_uses:
-            self._into.first_uses[name] = (line_id, f"row {record.row} of {self._shown}")
-            return line_id
-        first, place = self._into.first_uses[name]
-        hint = "every line needs an id of its own: it names the line's file"
-        if first == line_id:
-            raise Refusal(f"the id is used twice: first in {place}, again in row {record.row}", hint=hint)
-        message = f"the id differs only by case from {first} in {place}: on many systems both would be one file"
-        raise Refusal(message, hint=hint)
+        self._into.ids.use(line_id, record.row)
+        return line_id
 
     def _character(self, cell: str) -> str:
         name = cell if cell in self._into.cast else unicodedata.normalize("NFC", cell.strip())
@@ -189,6 +239,9 @@ def _full(into: Collected) -> Refusal | None:
     if len(into.problems) >= MAX_PROBLEMS:
         message = f"the rows below were not read: there are {MAX_PROBLEMS} problems already"
         return Refusal(message, hint="correct what is listed; most of it may have one cause")
+    if len(into.lines) > MAX_LINES:
+        message = f"the rows below were not read: the sheets have more than {MAX_LINES} lines"
+        return Refusal(message, hint="split the production")
     if into.cells > MAX_CELLS:
         message = f"the rows below were not read: the sheets have more than {MAX_CELLS} cells"
         return Refusal(message, hint="delete the columns that no line needs, or split the production")

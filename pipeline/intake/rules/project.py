@@ -1,6 +1,6 @@
 """A submission as it was read: the cast, the settings and every line, free of problems."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -90,7 +90,7 @@ class Project:
     budget_micros: int | None
     talents: Mapping[str, Talent]
     characters: Mapping[str, Character]
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]
     columns: tuple[str, ...]
     files: tuple[str, ...]
     encodings: Mapping[str, str]

@@ -1,7 +1,11 @@
 """Reads a whole submission, or says everything that is wrong with it."""
 
+import contextlib
+import io
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.intake.rules.lines import Collected, read_lines
 from pipeline.intake.rules.problems import Problem, Refusal, invalid_sheet
@@ -10,18 +14,21 @@ from pipeline.intake.rules.project_file import ProjectFile
 from pipeline.intake.rules.readers import reader_for
 from pipeline.intake.rules.sections import ProjectSection, SheetSection
 from pipeline.intake.rules.sheets import Sheet
-from pipeline.intake.rules.yaml_tree import Path
+from pipeline.intake.rules.yaml_tree import Path as Place
 
-Read = Callable[[str], bytes]
+Read = Callable[[str], bytes | Path]
+"""Gives the bytes of a document, or the file that holds them: a sheet is then read in pieces."""
 
 PROJECT_BYTES = 1_000_000
 """Of a project file; thousands of characters have that much. Its parser reads 300 kB a second."""
-SHEET_BYTES = 32_000_000
+SHEET_BYTES = 512_000_000
+"""Of a sheet; a million lines of dialogue take a fifth of it."""
 
 
 def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = None) -> Project:
     """Read the project file at `path` and its sheets; raises `InvalidSheet` with every problem of all of them.
 
+    The lines of the project that is returned lie in a temporary file where they are many.
     `read` and `exists` are asked for `path` itself and for paths in its folder, with forward slashes; `read` raises
     `OSError`, for a missing file `FileNotFoundError`. Without `exists` nobody looks whether references are there.
     """
@@ -29,12 +36,12 @@ def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = N
     collected = Collected(file.characters)
     sheets: dict[str, str | None] = {}
     for where, section in file.sheets:
-        sheet = _open_sheet(file, where, section, read)
-        if sheet is not None:
-            names = section.columns.model_dump(exclude_none=True)
-            shown = _beside(path, section.file)
-            read_lines(sheet, collected, file=section.file, shown=shown, column_names=names)
-            sheets[section.file] = sheet.encoding
+        with _opened_sheet(file, where, section, read) as sheet:
+            if sheet is not None:
+                names = section.columns.model_dump(exclude_none=True)
+                shown = _beside(path, section.file)
+                read_lines(sheet, collected, file=section.file, shown=shown, column_names=names)
+                sheets[section.file] = sheet.encoding
     if exists is not None:
         _check_attachments(file, exists)
     problems = [*file.problems, *collected.problems]
@@ -45,38 +52,47 @@ def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = N
 
 def _project_file(path: str, read: Read) -> ProjectFile:
     try:
-        return ProjectFile(path, _bytes(path, read, PROJECT_BYTES))
+        with _opened(path, read, PROJECT_BYTES) as file:
+            return ProjectFile(path, file.read())
     except Refusal as wrong:
         hint = "`callsheet init` writes one to start from"
         raise invalid_sheet([Problem(path, "the file", "", wrong.message, wrong.allowed, hint)]) from wrong
 
 
-def _open_sheet(file: ProjectFile, where: Path, section: SheetSection, read: Read) -> Sheet | None:
+@contextlib.contextmanager
+def _opened_sheet(file: ProjectFile, where: Place, section: SheetSection, read: Read) -> Iterator[Sheet | None]:
     """Open one sheet; None where it has a problem, which then stands where the author has to correct it."""
     shown = _beside(file.name, section.file)
-    try:
-        data = _bytes(shown, read, SHEET_BYTES)
-    except Refusal as wrong:
-        file.problem(where, wrong.message, value=section.file, allowed=wrong.allowed, hint=wrong.hint)
-        return None
-    try:
-        return reader_for(section.file)(data, language=file.language, encoding=section.encoding)
-    except Refusal as wrong:
-        file.problems.append(Problem(shown, "the file", "", wrong.message, wrong.allowed, wrong.hint))
-        return None
+    with contextlib.ExitStack() as opened:
+        try:
+            content = opened.enter_context(_opened(shown, read, SHEET_BYTES))
+        except Refusal as wrong:
+            file.problem(where, wrong.message, value=section.file, allowed=wrong.allowed, hint=wrong.hint)
+            yield None
+            return
+        try:
+            sheet = reader_for(section.file)(content, language=file.language, encoding=section.encoding)
+        except Refusal as wrong:
+            file.problems.append(Problem(shown, "the file", "", wrong.message, wrong.allowed, wrong.hint))
+            yield None
+            return
+        yield sheet
 
 
-def _bytes(path: str, read: Read, most: int) -> bytes:
+def _opened(path: str, read: Read, most: int) -> BinaryIO:
     try:
-        data = read(path)
+        found = read(path)
+        file: BinaryIO = found.open("rb") if isinstance(found, Path) else io.BytesIO(found)
     except FileNotFoundError as wrong:
         raise Refusal("there is no such file", hint=f"looked for {path}") from wrong
     except OSError as wrong:
         raise Refusal(f"the file cannot be read: {wrong.strerror or 'unknown reason'}") from wrong
-    if len(data) > most:
+    if (size := file.seek(0, io.SEEK_END)) > most:
+        file.close()
         hint = "split it, or leave out what no line needs"
-        raise Refusal(f"the file has {len(data)} bytes", allowed=f"at most {most} bytes", hint=hint)
-    return data
+        raise Refusal(f"the file has {size} bytes", allowed=f"at most {most} bytes", hint=hint)
+    file.seek(0)
+    return file
 
 
 def _check_attachments(file: ProjectFile, exists: Callable[[str], bool]) -> None:
@@ -103,7 +119,7 @@ def _project(
         budget_micros=section.budget,
         talents={key: talent.talent(key) for key, talent in section.talents.items()},
         characters={key: character.character(key) for key, character in section.characters.items()},
-        lines=tuple(collected.lines),
+        lines=collected.lines,
         columns=tuple(collected.columns),
         files=tuple(dict.fromkeys(paths)),
         encodings={name: encoding for name, encoding in sheets.items() if encoding},

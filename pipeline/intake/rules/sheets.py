@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +36,8 @@ class Sheet:
 class SheetReader(Protocol):
     """Reads one kind of file. Raises `Refusal` where the file as a whole cannot be read."""
 
-    def __call__(self, data: bytes, *, language: str, encoding: str | None) -> Sheet:
-        """Open a sheet; `language` and the declared `encoding` help where bytes are ambiguous."""
+    def __call__(self, file: BinaryIO, *, language: str, encoding: str | None) -> Sheet:
+        """Open a sheet; `language` and the declared `encoding` help where bytes are ambiguous.
+
+        The file can be sought in, and stays open until the records have been read.
+        """

@@ -1,5 +1,6 @@
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,7 +159,7 @@ def test_the_manifest_opens_no_formula_and_reads_back_as_the_sheet(tmp_path: Pat
     assert not [cell for row in rows for cell in row if cell[:1] in set("=+-@\t\r")]
     assert len(set(rows[0])) == len(rows[0])
 
-    sheet = read_csv(data, language="en", encoding=None)
+    sheet = read_csv(io.BytesIO(data), language="en", encoding=None)
     assert sheet.header
     records = [dict(zip(sheet.header.cells, record.cells, strict=True)) for record in sheet.records]  # type: ignore[union-attr] # none is broken
     assert [record["text"] for record in records] == texts
