@@ -15,7 +15,8 @@ HEAD = ("measure", "figure", "reached", "to reach", "compared with", "load")
 
 def show(outcome: Outcome, console: Console) -> None:
     """Print one outcome."""
-    table = Table(title=f"{outcome.measure}: {outcome.about}", title_justify="left", show_edge=False)
+    console.print(f"[bold]{outcome.measure}[/]: {outcome.about}", highlight=False)
+    table = Table(show_edge=False)
     for column in HEAD[1:-1]:
         table.add_column(column)
     for figure in outcome.figures:

@@ -11,9 +11,9 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.frame.figures import Better, Figure, Size, at_most
+from benchmarks.rivals.runs import surroundings
 from pipeline.audio import PreparedReference, prepare_reference
 from tests.support.recordings import write_studio_master
-from tests.support.stack import ROOT
 
 ROUNDS = {Size.QUICK: 3, Size.FULL: 5}
 MASTER, LEVELLED = "master.wav", "levelled.mp3"
@@ -91,7 +91,7 @@ def _run(command: Sequence[str]) -> Cost:
     """Run a tool to its end; the kernel tells what it and its children have used."""
     import imageio_ffmpeg  # noqa: PLC0415 - is not installed for the tests
 
-    environment = {**os.environ, "FFMPEG_PATH": imageio_ffmpeg.get_ffmpeg_exe(), "PYTHONPATH": str(ROOT)}
+    environment = {**surroundings(), "FFMPEG_PATH": imageio_ffmpeg.get_ffmpeg_exe()}
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
     started = time.perf_counter()
     pid = os.posix_spawn(command[0], [*command], environment, file_actions=quiet)

@@ -53,7 +53,7 @@ class Bench:
 
     def environment(self, **more: str) -> Mapping[str, str]:
         """Return the environment of a rival's process."""
-        return {**os.environ, **self.address.environment(), "PYTHONPATH": str(ROOT), **more}
+        return {**surroundings(), **self.address.environment(), **more}
 
 
 class Running(Protocol):
@@ -169,6 +169,12 @@ PROCRASTINATE = Queued(
     ("procrastinate", "-a", "benchmarks.rivals.procrastinate_app.app", "worker", "-c", "{threads}"),
 )
 QUEUES = (CELERY, DRAMATIQ, PROCRASTINATE)
+
+
+def surroundings() -> Mapping[str, str]:
+    """Return this process's environment, with this checkout before whatever else Python finds."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 @contextlib.contextmanager
