@@ -11,7 +11,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.db import leases
@@ -32,7 +32,9 @@ Sample: TypeAlias = tuple[tuple[str, ...], float]
 
 MOST_CAUSES = 40
 """Causes of failure are codes of ours; a row that holds something else must not grow a metric without end."""
-OTHER = "other"
+OTHER, UNNAMED = "other", "none"
+IS_BAD = "state IN ('failed', 'blocked')"
+"""In the letters of the index: no database looks bound values up in a partial one."""
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 """What a proxy adds: such a request comes from elsewhere, though its connection is local."""
 
@@ -80,15 +82,11 @@ def _by_state(column: InstrumentedAttribute[StrEnum], states: type[StrEnum]) -> 
     """Count a table's rows in each state; a state without rows is 0, so that no line ends in a graph."""
 
     def read(session: Session) -> Iterator[Sample]:
-        found = dict(session.execute(select(column, func.count()).group_by(column)).tuples().all())
+        found = dict(session.execute(select(column, func.count()).group_by(column)).all())
         for state in states:
             yield (state.value,), found.get(state, 0)
 
     return read
-
-
-def _due_takes() -> ColumnElement[bool]:
-    return (Take.state == TakeState.READY) & (Take.not_before <= now_ms())
 
 
 def _count(session: Session, *where: ColumnElement[bool]) -> int:
@@ -97,12 +95,11 @@ def _count(session: Session, *where: ColumnElement[bool]) -> int:
 
 def _rows_due(session: Session) -> Iterator[Sample]:
     """Count what waits for nothing but a worker, by the queue that worker would serve; sent hints included."""
-    held = select(Run.id).where(Run.state == RunState.RUNNING, Run.paused_at.is_not(None))
-    paused = session.scalars(held).all()
-    takes = _count(session, _due_takes()) + _count(session, Take.state == TakeState.DISPATCHED)
+    due = [Take.state == TakeState.READY, Take.not_before <= now_ms()]
+    paused = session.scalars(select(Run.id).where(_is_running(), Run.paused_at.is_not(None))).all()
     if paused:
-        takes -= _count(session, _due_takes(), Take.run_id.in_(paused))
-    yield ("speech",), takes
+        due.append(Take.run_id.not_in(paused))
+    yield ("speech",), _count(session, *due) + _count(session, Take.state == TakeState.DISPATCHED)
     yield ("voices",), _count(session, Attempt.state == AttemptState.RESERVED, Attempt.not_before <= now_ms())
     yield ("references",), _count(session, Reference.state == ReferenceState.RECEIVED)
 
@@ -110,34 +107,37 @@ def _rows_due(session: Session) -> Iterator[Sample]:
 def _oldest_due(session: Session) -> Iterator[Sample]:
     """Tell since when the longest waiting take is due: since it was wanted, or since its pause was over."""
     now = session.scalar(select(now_ms())) or 0
-    due = select(Take.created_at, Take.not_before).where(Take.state == TakeState.READY)
-    first = [
-        session.execute(_first(due.where(Take.not_before == 0))).first(),
-        session.execute(_first(due.where(Take.not_before > 0, Take.not_before <= now))).first(),
-    ]
+    going = session.scalars(select(Run.id).where(_is_running(), Run.paused_at.is_(None))).all()
+    first = [session.execute(_first_due(run, now)).first() for run in going]
     since = min((max(row.created_at, row.not_before) for row in first if row), default=now)
     yield (), max(now - since, 0) / 1000
 
 
-def _first(due: Select[int, int]) -> Select[int, int]:
-    # The order of the index: its first entry is read, and no more.
-    return due.order_by(Take.not_before, Take.priority, Take.id).limit(1)
+def _first_due(run_id: str, now: int) -> Select[int, int]:
+    due = select(Take.created_at, Take.not_before).where(
+        Take.state == TakeState.READY, Take.run_id == run_id, Take.not_before <= now
+    )
+    # The order of the index: its first entries are read, and not the run.
+    return due.order_by(Take.provider, Take.priority, Take.id).limit(1)
+
+
+def _is_running() -> ColumnElement[bool]:
+    return Run.state == RunState.RUNNING
 
 
 def _failures(session: Session) -> Iterator[Sample]:
-    for state in (TakeState.FAILED, TakeState.BLOCKED):
-        count = func.count()
-        causes = select(Take.error_kind, count).where(Take.state == state).group_by(Take.error_kind)
-        rows = session.execute(causes.order_by(count.desc())).tuples().all()
-        for cause, failed in rows[:MOST_CAUSES]:
-            yield (state.value, cause or "none"), failed
-        if len(rows) > MOST_CAUSES:
-            yield (state.value, OTHER), sum(failed for _, failed in rows[MOST_CAUSES:])
+    count = func.count()
+    causes = select(Take.error_kind, count).where(text(IS_BAD)).group_by(Take.error_kind).order_by(count.desc())
+    rows = session.execute(causes).all()
+    for cause, failed in rows[:MOST_CAUSES]:
+        yield (cause or UNNAMED,), failed
+    if len(rows) > MOST_CAUSES:
+        yield (OTHER,), sum(failed for _, failed in rows[MOST_CAUSES:])
 
 
 def _transfers(session: Session) -> Iterator[Sample]:
     counted = select(Transfer.kind, func.count()).group_by(Transfer.kind)
-    found = dict(session.execute(counted).tuples().all())
+    found = dict(session.execute(counted).all())
     for kind in TransferKind:
         yield (kind.value,), found.get(kind, 0)
 
@@ -164,14 +164,14 @@ def _providers(session: Session) -> Sequence[str]:
 
 def _balance(session: Session) -> Iterator[Sample]:
     read = select(ProviderAccount.provider, ProviderAccount.balance).where(ProviderAccount.balance.is_not(None))
-    for provider, balance in session.execute(read).tuples():
+    for provider, balance in session.execute(read):
         yield (provider,), _dollars(balance or 0)
 
 
 def _account_age(session: Session) -> Iterator[Sample]:
     age = now_ms() - ProviderAccount.read_at
     read = select(ProviderAccount.provider, age).where(ProviderAccount.read_at.is_not(None))
-    for provider, millis in session.execute(read).tuples():
+    for provider, millis in session.execute(read):
         yield (provider,), max(millis, 0) / 1000
 
 
@@ -182,29 +182,29 @@ def _breaker(session: Session) -> Iterator[Sample]:
 
 
 def _slots(session: Session) -> Iterator[Sample]:
-    for name, count in session.execute(select(Slot.name, func.count()).group_by(Slot.name)).tuples():
+    for name, count in session.execute(select(Slot.name, func.count()).group_by(Slot.name)):
         yield (name,), count
 
 
 def _slots_taken(session: Session) -> Iterator[Sample]:
     taken = select(Slot.name, func.count()).where(Slot.lease_until >= now_ms()).group_by(Slot.name)
-    found = dict(session.execute(taken).tuples().all())
+    found = dict(session.execute(taken).all())
     for name in session.scalars(select(Pace.name)):
         yield (name,), found.get(name, 0)
 
 
 def _pace(session: Session) -> Iterator[Sample]:
-    for name, interval in session.execute(select(Pace.name, Pace.interval_ms)).tuples():
+    for name, interval in session.execute(select(Pace.name, Pace.interval_ms)):
         yield (name,), 60_000 / interval
 
 
 def _cooldown(session: Session) -> Iterator[Sample]:
-    for name, left in session.execute(select(Pace.name, Pace.cooldown_until - now_ms())).tuples():
+    for name, left in session.execute(select(Pace.name, Pace.cooldown_until - now_ms())):
         yield (name,), max(left, 0) / 1000
 
 
 def _runs_paused(session: Session) -> Iterator[Sample]:
-    yield (), _count(session, Run.state == RunState.RUNNING, Run.paused_at.is_not(None))
+    yield (), _count(session, _is_running(), Run.paused_at.is_not(None))
 
 
 def _oldest_doubt(session: Session) -> Iterator[Sample]:
@@ -224,10 +224,7 @@ def _alive(session: Session) -> Iterator[Sample]:
 FAMILIES: tuple[Family, ...] = (
     Family("callsheet_takes", "Takes by state.", ("state",), _by_state(Take.state, TakeState)),
     Family(
-        "callsheet_takes_failed",
-        "Takes that failed or are blocked, by the code of the cause.",
-        ("state", "cause"),
-        _failures,
+        "callsheet_takes_failed", "Takes that failed or are blocked, by the code of the cause.", ("cause",), _failures
     ),
     Family("callsheet_rows_due", "Rows that wait for nothing but a worker, by its queue.", ("queue",), _rows_due),
     Family("callsheet_oldest_due_seconds", "For how long the longest waiting take has been due.", (), _oldest_due),

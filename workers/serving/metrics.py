@@ -27,7 +27,7 @@ class ProcessMetrics:
     """The metrics of this process; it is told of every call to the provider (`pipeline.provider.measured.Meter`)."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # twice the lines, and Prometheus sees a restart without them
+        disable_created_metrics()  # type: ignore[no-untyped-call] # twice the lines, and Prometheus sees a restart without them
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._calls = Histogram(

@@ -1,7 +1,10 @@
+import os
 import shutil
 import socket
+import time
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import httpx
@@ -10,14 +13,24 @@ import pytest
 from pipeline import wiring
 from pipeline.db import leases
 from pipeline.db.engine import Database
+from pipeline.ledger import provider_account
+from pipeline.ledger.provider_account import Block
 from pipeline.provider.errors import AccountBlocked
 from pipeline.settings import Settings
+from pipeline.storage.local import LocalStore
 from pipeline.storage.port import StoreRefused
+from pipeline.voices.models import Orphan
+from tests.support import factories
 from tests.support.fakes import ScriptedProvider
-from workers.app import create_app
+from workers.app import QUEUES, create_app
 from workers.doctor import Doctor, Finding
 
-PARTS = ["python", "disk", "database", "broker", "bucket", "provider", "api", "worker"]
+PARTS = [
+    *("python", "disk", "spool", "database", "clock", "broker", "bucket", "provider", "breaker"),
+    *("api", "flower", "metrics", "worker", "queues", "sweeper", "doubts"),
+]
+WELL = {"python", "disk", "spool", "flower", "metrics"}
+"""What a bare machine has to offer, or need not have."""
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - what shutil returns
 
 
@@ -34,17 +47,23 @@ def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def examine(**settings: Any) -> dict[str, Finding]:
+def examine(
+    queues: tuple[str, ...] = QUEUES, info: dict[str, Any] | None = None, **settings: Any
+) -> dict[str, Finding]:
     given = Settings(**settings)
     app = create_app(given)
-    # A broker that is away is tried twice, two seconds apart.
-    app.connection_for_write = _Connection(given) if "broker_url" in settings else app.connection_for_write
+    if "broker_url" in settings:
+        # A broker that is away is tried twice, two seconds apart.
+        app.connection_for_write = _Connection(given, info or {"aof_enabled": 1, "maxmemory_policy": "noeviction"})
+        served = {"callsheet@here": [{"name": name} for name in queues]} if queues else None
+        app.control = SimpleNamespace(inspect=lambda **_: SimpleNamespace(active_queues=lambda: served))
     return {finding.part: finding for finding in Doctor(given, app).findings()}
 
 
 class _Connection:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, info: dict[str, Any]) -> None:
         self.url = settings.broker_url.get_secret_value() if settings.broker_url else ""
+        self.default_channel = SimpleNamespace(client=SimpleNamespace(info=lambda: info))
 
     def __call__(self) -> "_Connection":
         return self
@@ -63,7 +82,7 @@ class _Connection:
 def test_on_a_bare_machine_every_part_is_looked_at_and_each_fault_names_its_fix(tmp_path: Path) -> None:
     found = examine(home=tmp_path / "not" / "there")
     assert list(found) == PARTS
-    assert {part for part, finding in found.items() if finding.ok} == {"python", "disk"}
+    assert {part for part, finding in found.items() if finding.ok} == WELL
     for part, finding in found.items():
         assert finding.message, part
         assert finding.ok or finding.fix, part
@@ -74,26 +93,28 @@ def test_on_a_bare_machine_every_part_is_looked_at_and_each_fault_names_its_fix(
 def test_a_stack_that_is_well_has_nothing_to_fix(
     sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Bucket:
-        def head(self, _key: str) -> None:
-            return None
-
+    bucket = LocalStore(tmp_path / "bucket")
+    bucket.ensure_bucket()
     with sqlite_database.write() as session:
         leases.join(session)
-    monkeypatch.setattr(wiring, "store", lambda _: Bucket())
+        leases.join(session, leases.SWEEPER)
+    monkeypatch.setattr(wiring, "store", lambda _: bucket)
     monkeypatch.setattr(wiring, "provider", lambda _: ScriptedProvider())
     monkeypatch.setattr(httpx, "get", lambda url, **_: _answer(url, json={"status": "ok", "provider": "stage"}))
     found = examine(
         home=tmp_path,
         database_url=str(sqlite_database.url),
         broker_url="redis://alive",
+        flower_url="http://flower.invalid",
         api_url="http://api.invalid",
         s3_endpoint="http://bucket.invalid",
     )
-    assert [part for part, finding in found.items() if not finding.ok] == []
+    assert {part: finding.message for part, finding in found.items() if not finding.ok} == {}
     assert [finding.fix for finding in found.values()] == [""] * len(PARTS)
     assert found["provider"].message == "stage: $50.00 left, tier stage, 8 calls at once"
     assert found["worker"].message == "1 alive"
+    assert found["sweeper"].message == "1 alive"
+    assert list(bucket.list("doctor/")) == []
 
 
 def _answer(url: str, **content: Any) -> httpx.Response:
@@ -143,7 +164,7 @@ def test_a_broker_that_is_away_is_told_with_its_setting() -> None:
 
 def test_a_bucket_that_refuses_is_told_with_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     class Bucket:
-        def head(self, _key: str) -> None:
+        def put(self, *_: object, **__: object) -> None:
             raise StoreRefused("The secret key is wrong.")
 
     monkeypatch.setattr(wiring, "store", lambda _: Bucket())
@@ -175,3 +196,86 @@ def test_another_server_in_the_place_of_the_api_is_told(monkeypatch: pytest.Monk
     finding = examine(api_url="http://other.invalid")["api"]
     assert "not this API" in finding.message
     assert "CALLSHEET_API_URL" in finding.fix
+
+
+def test_a_bucket_in_which_the_last_writer_wins_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Careless(LocalStore):
+        def put(self, key: str, body: bytes | Path, **options: Any) -> None:
+            self.delete(key)
+            super().put(key, body, **options)
+
+    bucket = Careless(tmp_path / "bucket")
+    bucket.ensure_bucket()
+    monkeypatch.setattr(wiring, "store", lambda _: bucket)
+    finding = examine()["bucket"]
+    assert not finding.ok
+    assert "If-None-Match" in finding.message
+    assert list(bucket.list("doctor/")) == []
+
+
+def test_a_broker_that_may_throw_messages_away_is_told() -> None:
+    finding = examine(broker_url="redis://alive", info={"maxmemory_policy": "allkeys-lru"})["broker"]
+    assert (finding.ok, finding.message) == (False, "it may evict messages: maxmemory-policy is allkeys-lru")
+    assert "noeviction" in finding.fix
+
+
+def test_a_queue_that_nobody_serves_is_told_with_the_command_that_does() -> None:
+    assert examine(broker_url="redis://alive")["queues"].ok
+    some = examine(queues=("voices", "speech"), broker_url="redis://alive")["queues"]
+    assert (some.ok, some.message) == (False, "nobody serves references")
+    assert "--queues references" in some.fix
+    assert not examine(queues=(), broker_url="redis://alive")["queues"].ok
+
+
+def test_no_sweeper_is_told_and_a_worker_is_none(sqlite_database: Database) -> None:
+    with sqlite_database.write() as session:
+        leases.join(session)
+    finding = examine(database_url=str(sqlite_database.url))["sweeper"]
+    assert (finding.ok, finding.message) == (False, "no sweeper is alive")
+    assert "callsheet sweeper" in finding.fix
+
+
+def test_answers_that_wait_on_disk_for_minutes_are_told_and_are_not_to_be_removed(tmp_path: Path) -> None:
+    (tmp_path / "answer").write_bytes(b"{}")
+    assert examine(spool_dir=tmp_path)["spool"].ok
+    old = time.time() - 600
+    os.utime(tmp_path / "answer", (old, old))
+    finding = examine(spool_dir=tmp_path)["spool"]
+    assert not finding.ok
+    assert finding.message.startswith("1 paid answers wait in")
+    assert "Do not remove" in finding.fix
+
+
+def test_a_clock_that_is_off_is_told(sqlite_database: Database) -> None:
+    with sqlite_database.write() as session:
+        provider_account.note_account(session, "kyma", 5_000_000, int(time.time() * 1000) + 60_000)
+    finding = examine(database_url=str(sqlite_database.url))["clock"]
+    assert not finding.ok
+    assert finding.message.startswith(("kyma is +59.", "kyma is +60."))
+    assert "NTP" in finding.fix
+
+
+def test_calls_that_are_held_up_are_told_with_what_lets_them_go_on(sqlite_database: Database) -> None:
+    with sqlite_database.write() as session:
+        provider_account.block(session, "sandbox", kind=Block.FUNDS, message="empty", needs=2_100_000)
+    finding = examine(database_url=str(sqlite_database.url))["breaker"]
+    assert not finding.ok
+    assert "Top up" in finding.fix
+
+
+def test_a_late_voice_that_waits_for_a_person_is_told(sqlite_database: Database) -> None:
+    with sqlite_database.write() as session:
+        made = factories.voice(session, factories.run(session, factories.account(session)))
+        late = {"attempt_id": "vatt_1", "provider": "stage", "provider_voice_id": "stage_1", "cost": 0, "raw": "{}"}
+        session.add(Orphan(id=factories.an_id("orph"), account_id=made.account_id, voice_id=made.id, **late))
+    finding = examine(database_url=str(sqlite_database.url))["doubts"]
+    assert (finding.ok, finding.message) == (False, "0 paid calls and 1 late voices wait for a decision")
+    assert "callsheet reconcile" in finding.fix
+
+
+@pytest.mark.parametrize("part", ["flower", "metrics"])
+def test_a_page_that_does_not_answer_is_told(dead: int, part: str) -> None:
+    url = f"http://127.0.0.1:{dead}"
+    finding = examine(flower_url=url, worker_metrics_port=dead)[part]
+    assert (finding.ok, "ConnectError" in finding.message) == (False, True)
+    assert finding.fix
