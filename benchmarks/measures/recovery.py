@@ -15,7 +15,7 @@ from benchmarks.frame.figures import Figure, Size, at_most
 from benchmarks.ground.product import Product, product, until
 from benchmarks.ground.upstream import Terms
 from benchmarks.measures.cpu import bench_on
-from benchmarks.rivals.runs import CELERY, ended
+from benchmarks.rivals.runs import CELERY, SENDING, ended
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
 from tests.support.stack import ROOT
@@ -79,7 +79,7 @@ def _kill_celery(stage: Product) -> float:
         log = opened.enter_context((bench.folder / "late.log").open("wb"))
         command = [sys.executable, "-m", *(word.format(threads=TERMS.concurrent) for word in CELERY.worker)]
         first = opened.enter_context(ended(command, environment, log.fileno()))
-        send = [sys.executable, "-m", CELERY.module, "0", str(RIVAL_LINES)]
+        send = [sys.executable, "-m", SENDING, CELERY.module, "0", str(RIVAL_LINES)]
         subprocess.run(send, env=environment, cwd=ROOT, check=True, capture_output=True, timeout=60)
         until(lambda: bench.count_done(0, RIVAL_LINES) >= TERMS.concurrent, "celery is under way", seconds=60)
         os.kill(first, signal.SIGKILL)

@@ -1,10 +1,11 @@
-"""Bare Celery: one task a line, messages decide. `python -m benchmarks.rivals.celery_app FIRST COUNT` sends the tasks.
+"""Bare Celery: one task a line, messages decide.
 
 With BENCH_LATE_ACK a message counts as done only after the task, which is how Celery survives the death of a worker.
 """
 
 import os
-import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 from celery import Celery
@@ -37,15 +38,6 @@ def speak(line: int) -> None:
     errands().speak(line)
 
 
-def main() -> None:
-    """Send the tasks, and write what that has cost to stdout, in CPU seconds a line."""
-    first, count = map(int, sys.argv[1:])
-    speak.delay(first)
-    before = sum(os.times()[:2])
-    for line in range(first + 1, first + count):
-        speak.delay(line)
-    sys.stdout.write(f"{(sum(os.times()[:2]) - before) / (count - 1)}\n")
-
-
-if __name__ == "__main__":
-    main()
+def sender() -> AbstractContextManager[Callable[[int], object]]:
+    """Return what sends a line."""
+    return nullcontext(speak.delay)

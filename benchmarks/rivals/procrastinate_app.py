@@ -1,7 +1,8 @@
-"""Procrastinate: a job a line, in PostgreSQL. `python -m benchmarks.rivals.procrastinate_app FIRST COUNT` sends."""
+"""Procrastinate: a job a line, in PostgreSQL."""
 
 import os
-import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import procrastinate
@@ -26,16 +27,8 @@ def speak(line: int) -> None:
     errands().speak(line)
 
 
-def main() -> None:
-    """Defer the jobs, and write what that has cost to stdout, in CPU seconds a line."""
-    first, count = map(int, sys.argv[1:])
-    with app.replace_connector(procrastinate.SyncPsycopgConnector(conninfo=CONNINFO)).open():
-        speak.defer(line=first)
-        before = sum(os.times()[:2])
-        for line in range(first + 1, first + count):
-            speak.defer(line=line)
-        sys.stdout.write(f"{(sum(os.times()[:2]) - before) / (count - 1)}\n")
-
-
-if __name__ == "__main__":
-    main()
+@contextmanager
+def sender() -> Iterator[Callable[[int], object]]:
+    """Return what sends a line."""
+    with app.open():
+        yield lambda line: speak.defer(line=line)

@@ -21,6 +21,7 @@ from pipeline.db.engine import Database
 from tests.support.stack import ROOT
 
 SECONDS = 300.0
+SENDING = "benchmarks.rivals.sending"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Script:
     def speak(self, first: int, count: int) -> float:
         """Speak them."""
         self.bench.add(first, count)
-        told = _run("benchmarks.rivals.floor", first, count, self.bench.environment())
+        told = _run(["benchmarks.rivals.floor", str(first), str(count)], self.bench.environment())
         self.bench.wait(first, count)
         return told
 
@@ -105,7 +106,7 @@ class Queue:
         """Send them, and wait until the worker is through."""
         self.bench.add(first, count)
         before = cpu_seconds([self.pid])
-        sending = _run(self.module, first, count, self.environment)
+        sending = _run([SENDING, self.module, str(first), str(count)], self.environment)
         self.bench.wait(first, count)
         return sending + (cpu_seconds([self.pid]) - before) / count
 
@@ -215,9 +216,9 @@ def _addresses(bench: Bench) -> Mapping[str, str]:
     return {"BENCH_CONNINFO": conninfo, "BENCH_REDIS_URL": redis_url}
 
 
-def _run(module: str, first: int, count: int, environment: Mapping[str, str]) -> float:
+def _run(words: Sequence[str], environment: Mapping[str, str]) -> float:
     """Run a module to its end and return the CPU seconds a line that it writes."""
-    command = [sys.executable, "-m", module, str(first), str(count)]
+    command = [sys.executable, "-m", *words]
     done = subprocess.run(
         command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=SECONDS
     )
