@@ -3,6 +3,8 @@
 The pace is GCRA with a burst of one at 95 % of the limit; it earned no refusal against four upstream algorithms.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import String, case, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -47,6 +49,11 @@ def set_limits(session: Session, name: str, *, concurrent: int, per_minute: int)
     for number in range(concurrent):
         _upsert(session, Slot, {"name": name, "number": number}, {"name": name})
     session.execute(delete(Slot).where(Slot.name == name, Slot.number >= concurrent))
+
+
+def names(session: Session) -> Sequence[str]:
+    """Return the providers whose limits are known."""
+    return session.scalars(select(Pace.name).order_by(Pace.name)).all()
 
 
 def concurrency(session: Session, name: str) -> int:

@@ -16,12 +16,24 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("streak", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("runs", sa.Column("streak_cause", sa.String(length=40), nullable=True))
     op.create_table(
+        "windows",
+        sa.Column("provider", sa.String(length=24), nullable=False),
+        sa.Column("virtual_time", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("provider", name=op.f("pk_windows")),
+    )
+    op.create_table(
         "turns",
         sa.Column("provider", sa.String(length=24), nullable=False),
         sa.Column("account_id", sa.String(length=40), nullable=False),
         sa.Column("virtual_time", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_turns_account_id_accounts")),
         sa.PrimaryKeyConstraint("provider", "account_id", name=op.f("pk_turns")),
+    )
+    op.drop_index("ix_takes_due", "takes")
+    op.create_index("ix_takes_due", "takes", ["state", "run_id", "provider", "priority", "id", "not_before"])
+    is_audition = sa.text("kind = 'audition'")
+    op.create_index(
+        "ix_takes_auditions", "takes", ["voice_id"], sqlite_where=is_audition, postgresql_where=is_audition
     )
 
 

@@ -2,7 +2,8 @@
 
 from pipeline.speech.service.attempt import Claim, Job, Missed, Spoken, Stored, TakeMissed
 from pipeline.speech.service.calling import call
-from pipeline.speech.service.dispatching import close_runs, dispatch, stop_run
+from pipeline.speech.service.closing import close_runs, stop_run
+from pipeline.speech.service.dispatching import dispatch
 from pipeline.speech.service.speaking import adopt, begin, job, put_back, settle
 from pipeline.speech.service.storing import Keeper, restore
 from pipeline.speech.service.sweeping import sweep

@@ -1,96 +1,108 @@
-"""The window: only about twice as many takes as the provider has slots are ever in the broker."""
+"""The window: only about twice as many takes as the provider has slots are ever in the broker.
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+Whose take comes next is decided by start-time fair queuing: each account has a virtual time that grows by the price of
+what was sent for it, divided by its weight, and the account with the lowest goes first. One that had nothing to send
+starts where the others are, not where it once left off: it cannot save its turns up.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from pipeline.db import leases, limits
 from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
-from pipeline.intake import service as intake
-from pipeline.intake.models import Run, RunState
 from pipeline.ledger import provider_account
-from pipeline.speech.models import RunTake, Take
-from pipeline.speech.rules import IN_WINDOW, OPEN, TakeKind, TakeState
-from pipeline.speech.service.blocking import block
-from pipeline.speech.service.handing import hand_over
-from pipeline.voices.models import Voice
-from pipeline.voices.rules import VoiceKind, VoiceState
+from pipeline.speech.models import Take, Turn, Window
+from pipeline.speech.rules import IN_WINDOW, TakeState
+from pipeline.speech.service.turns import Next, next_takes
 
 WINDOW_PER_SLOT = 2
 """One take being spoken and one on its way for each slot, so that a free slot never waits for a message."""
+REFILLS_PER_SLOTS = 2
+"""A take that ends fills the window once half as many as there are slots are missing: looking costs a little."""
 
 
 def dispatch(session: Session, provider: str) -> int:
-    """Fill the window of a provider with takes that are due, and return how many were sent."""
-    if provider_account.is_blocked(session, provider):
-        return 0
-    taken = select(func.count()).where(Take.provider == provider, Take.state.in_(IN_WINDOW))
-    room = WINDOW_PER_SLOT * limits.concurrency(session, provider) - (session.scalar(taken) or 0)
-    if room <= 0:
-        return 0
-    due = (
-        select(Take.id)
-        .where(Take.provider == provider, Take.state == TakeState.READY, Take.not_before <= now_ms())
-        .order_by(Take.priority, Take.id)
-        .limit(room)
-        .with_for_update(skip_locked=True)
-        # As a plain subquery PostgreSQL may run it once a row, and then it locks and sends more than the limit.
-        .cte("due")
-    )
+    """Fill the window of a provider with takes that are due, in fair turns, and return how many were sent."""
+    return _fill(session, provider) or 0
+
+
+def refill(session: Session, provider: str) -> int | None:
+    """Send the next takes after one has ended; None where the window is full enough not to look for any."""
+    slots, taken = _window(session, provider)
+    if taken + max(slots // REFILLS_PER_SLOTS, 1) > WINDOW_PER_SLOT * slots:
+        return None
+    return _fill(session, provider)
+
+
+def send(session: Session, take_ids: Sequence[str]) -> frozenset[str]:
+    """Send these takes as far as they are ready and nobody is at them, and return which were sent."""
+    # Locked apart from the change: as a plain subquery PostgreSQL may run it once a row.
+    ready = select(Take.id).where(Take.id.in_(take_ids), Take.state == TakeState.READY)
+    free = ready.with_for_update(skip_locked=True).cte("free")
     sending = (
         update(Take)
-        .where(Take.id.in_(select(due.c.id)), Take.state == TakeState.READY)
+        .where(Take.id.in_(select(free.c.id)), Take.state == TakeState.READY)
         .values(state=TakeState.DISPATCHED, lease_until=now_ms() + leases.HINT_SECONDS * 1000)
-        .returning(Take.priority, Take.id)
+        .returning(Take.id)
         .execution_options(synchronize_session=False)
     )
-    sent = sorted(session.execute(sending).all())
-    for _, take_id in sent:
-        emit(session, "take.dispatched", take_id)
+    sent = frozenset(session.scalars(sending))
+    for take_id in take_ids:
+        if take_id in sent:
+            emit(session, "take.dispatched", take_id)
+    return sent
+
+
+def _fill(session: Session, provider: str) -> int | None:
+    if provider_account.is_blocked(session, provider):
+        return None
+    clock = _enter(session, provider)
+    if clock is None:
+        return None
+    in_flight = _in_flight(session, provider)
+    room = WINDOW_PER_SLOT * limits.concurrency(session, provider) - sum(in_flight.values())
+    chosen = next_takes(session, provider, clock=clock, in_flight=in_flight, room=room) if room > 0 else []
+    sent = send(session, [take.id for take in chosen]) if chosen else frozenset()
+    _charge(session, provider, [take for take in chosen if take.id in sent])
     return len(sent)
 
 
-def stop_run(session: Session, run_id: str) -> None:
-    """Block what a stopped run has not begun, unless another run wants it; what is being spoken is finished."""
-    run = session.get_one(Run, run_id)
-    if run.reason is None:
+def _enter(session: Session, provider: str) -> int | None:
+    """Lock the window and return its virtual time; None where somebody else is filling it."""
+    mine = select(Window.virtual_time).where(Window.provider == provider).with_for_update(skip_locked=True)
+    clock = session.scalar(mine)
+    if clock is None:
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        session.execute(insert(Window).values(provider=provider, virtual_time=0).on_conflict_do_nothing())
+        clock = session.scalar(mine)
+    return clock
+
+
+def _window(session: Session, provider: str) -> tuple[int, int]:
+    """Return how many slots a provider has, and how many takes are on their way to it."""
+    slots = select(func.count()).where(limits.Slot.name == provider).scalar_subquery()
+    taken = select(func.count()).where(Take.state.in_(IN_WINDOW), Take.provider == provider).scalar_subquery()
+    counted = session.execute(select(slots, taken)).one()
+    return counted[0], counted[1]
+
+
+def _in_flight(session: Session, provider: str) -> Mapping[str, int]:
+    counting = select(Take.account_id, func.count()).where(Take.state.in_(IN_WINDOW), Take.provider == provider)
+    return dict(session.execute(counting.group_by(Take.account_id)).all())
+
+
+def _charge(session: Session, provider: str, sent: Sequence[Next]) -> None:
+    """Move the accounts' virtual times on by what was sent, and the window's to the turn of the last of it."""
+    if not sent:
         return
-    block(session, Take.run_id == run_id, error_kind=run.reason, error=None)
-    hand_over(session, run)
-    close_runs(session)
-
-
-def close_runs(session: Session) -> None:
-    """End every run of which nothing can move any more; several may try at once, one succeeds."""
-    # What a stopped run has handed over is no longer its own; a run that goes on waits for what others pay as well.
-    mine = Run.reason.is_(None) | (Take.run_id == Run.id)
-    over = (
-        ~_has_take(Take.state.in_(OPEN) & mine),
-        ~exists().where(Voice.run_id == Run.id, is_under_way()).correlate(Run),
-    )
-    for run in session.scalars(select(Run).where(Run.state == RunState.RUNNING, *over)).all():
-        if run.reason is not None:
-            hand_over(session, run)
-        intake.close_run(session, run.id, _final_state(session, run))
-
-
-def is_under_way() -> ColumnElement[bool]:
-    """Say which voices still have a step before them: to be made, or to be heard for the first time."""
-    return Voice.state.in_((VoiceState.WANTED, VoiceState.MAKING)) | is_unheard()
-
-
-def is_unheard() -> ColumnElement[bool]:
-    """Say which voices were made and never asked for their first words."""
-    asked = exists().where(Take.voice_id == Voice.id, Take.kind == TakeKind.AUDITION).correlate(Voice)
-    return (Voice.state == VoiceState.READY) & (Voice.kind != VoiceKind.SYSTEM) & Voice.spoke_at.is_(None) & ~asked
-
-
-def _final_state(session: Session, run: Run) -> RunState:
-    if run.reason is not None:
-        return RunState.STOPPED
-    incomplete = session.scalar(select(_has_take(Take.state != TakeState.DONE)).where(Run.id == run.id))
-    return RunState.PARTIAL if incomplete else RunState.DONE
-
-
-def _has_take(which: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(RunTake.run_id == Run.id, RunTake.take_id == Take.id, which).correlate(Run)
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    turns = {take.account_id: take.start + take.cost for take in sent}
+    rows = [{"provider": provider, "account_id": account, "virtual_time": turn} for account, turn in turns.items()]
+    charging = insert(Turn).values(rows)
+    later = {"virtual_time": charging.excluded.virtual_time}
+    session.execute(charging.on_conflict_do_update(index_elements=["provider", "account_id"], set_=later))
+    session.execute(update(Window).where(Window.provider == provider).values(virtual_time=sent[-1].start))

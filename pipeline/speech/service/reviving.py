@@ -6,8 +6,8 @@ from sqlalchemy.orm import Session
 from pipeline.db.clock import now_ms
 from pipeline.intake.models import Run
 from pipeline.ledger.prices import load_prices
-from pipeline.speech.models import Take
-from pipeline.speech.rules import TakeKind, TakeState
+from pipeline.speech.models import Take, is_audition
+from pipeline.speech.rules import TakeState
 from pipeline.speech.service.handing import begin_anew
 from pipeline.speech.service.wanting import want_audition
 from pipeline.voices import service as voices
@@ -29,7 +29,7 @@ def keep_alive(session: Session) -> None:
 
 
 def _let_speak(session: Session, voice: Voice) -> None:
-    mine = (Take.voice_id == voice.id, Take.kind == TakeKind.AUDITION)
+    mine = (Take.voice_id == voice.id, is_audition())
     audition = session.scalar(select(Take).where(*mine).order_by(Take.id.desc()).limit(1))
     if audition is None:
         run = session.get_one(Run, voice.run_id)  # it pays, ended or not, as it has paid for the voice

@@ -21,7 +21,8 @@ from pipeline.speech.models import Take
 from pipeline.speech.rules import KEPT_ON_DISK, TakeKind, TakeState, Verdict, object_key, verdict
 from pipeline.speech.service.attempt import Claim, Job, Missed, Stored
 from pipeline.speech.service.blocking import close_doubts, pay
-from pipeline.speech.service.dispatching import close_runs, dispatch
+from pipeline.speech.service.closing import close_runs
+from pipeline.speech.service.dispatching import refill
 from pipeline.speech.service.storing import stored_as, told_cost
 from pipeline.speech.service.wasting import regain, waste
 from pipeline.storage.port import ObjectInfo
@@ -114,7 +115,7 @@ def settle(session: Session, job: Job, claim: Claim, outcome: Stored | Missed) -
 
 
 def _go_on(session: Session, provider: str) -> None:
-    if not dispatch(session, provider):
+    if refill(session, provider) == 0:
         close_runs(session)
 
 

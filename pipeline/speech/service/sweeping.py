@@ -3,12 +3,13 @@
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from pipeline.db import leases
+from pipeline.db import leases, limits
 from pipeline.db.events import emit
 from pipeline.intake.models import Run, RunState
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
-from pipeline.speech.service.dispatching import close_runs, dispatch, is_unheard
+from pipeline.speech.service.closing import close_runs, is_unheard
+from pipeline.speech.service.dispatching import dispatch
 from pipeline.speech.service.reviving import keep_alive
 from pipeline.speech.service.speaking import lapse
 from pipeline.voices.models import Voice
@@ -22,7 +23,7 @@ def sweep(session: Session) -> None:
     unheard = update(Take).where(Take.state == TakeState.DISPATCHED, leases.lapsed(Take))
     session.execute(unheard.values(state=TakeState.READY, lease_until=None, holder=None))
     keep_alive(session)
-    for provider in session.scalars(select(Take.provider).where(Take.state == TakeState.READY).distinct()).all():
+    for provider in limits.names(session):
         dispatch(session, provider)
     _tell_waiting(session)
     close_runs(session)

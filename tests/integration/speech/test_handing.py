@@ -10,7 +10,7 @@ from pipeline.provider.port import SpeechRequest, SpeechResult
 from pipeline.speech import service as speech
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
-from pipeline.speech.service import dispatching
+from pipeline.speech.service import closing
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceState
 from tests.support import factories
@@ -66,7 +66,7 @@ def test_a_line_of_a_stopped_run_goes_to_the_run_that_waits_for_it(stage: Stage)
 
 @on_sqlite
 def test_without_the_hand_over_the_second_run_gets_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatching, "hand_over", lambda *_: None)
+    monkeypatch.setattr(closing, "hand_over", lambda *_: None)
     first = start(stage)
     second = start(stage, after=first)
     stop(stage, first)
