@@ -8,6 +8,7 @@ SHELL := /bin/bash
 # A stamp is as new as the environment: it is laid anew only when what it rests on has changed.
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
+BENCH := $(VENV)/.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test sure lint types contracts up down status audit bench bench-voices chaos fuzz simulate listen docs lock wheel clean
@@ -45,7 +46,7 @@ status: $(RUN) ## Show how the newest run stands
 audit: $(RUN) ## Recompute every promise about money from the stack's rows; the last line sums it up
 	@$(BIN)/callsheet audit --all
 
-bench: $(DEV) ## Measure speed and size against others (ARGS=--full: what is published; ARGS="--only cap8")
+bench: $(BENCH) ## Measure speed and size against others (ARGS=--full: what is published; ARGS="--only cap8")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 bench-voices: $(DEV) ## Measure whether the sandbox's clones sound like their references (ARGS=--real: of people)
@@ -84,3 +85,8 @@ $(RUN): requirements/run.lock requirements/install.sh pyproject.toml
 $(DEV): requirements/dev.lock requirements/install.sh pyproject.toml
 	@bash requirements/install.sh $(PYTHON) $(VENV) requirements/dev.lock
 	@touch $(RUN) $@
+
+# bench.lock holds all of dev.lock.
+$(BENCH): requirements/bench.lock requirements/install.sh pyproject.toml
+	@bash requirements/install.sh $(PYTHON) $(VENV) requirements/bench.lock
+	@touch $(RUN) $(DEV) $@

@@ -23,3 +23,5 @@ compile() {
 compile --extra embedded --extra voice --extra postgres --output-file requirements/run.lock "$@"
 # The same and the checks' tools.
 compile --all-extras --group dev --constraint requirements/run.lock --output-file requirements/dev.lock "$@"
+# The same and the rivals of `make bench`.
+compile --all-extras --group dev --group bench --constraint requirements/dev.lock --output-file requirements/bench.lock "$@"

@@ -9,7 +9,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("run.lock", "dev.lock")
+GROUPS = {"run.lock": (), "dev.lock": ("dev",), "bench.lock": ("dev", "bench")}
+LOCKS = tuple(GROUPS)
 PIN = re.compile(r"^([a-z0-9-]+)==([^ ;]+)(?: ; ([^\\]+?))? \\$", re.MULTILINE)
 
 project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -28,8 +29,9 @@ def pins(lock: str) -> dict[str, str]:
 def asked(lock: str) -> Iterator[Requirement]:
     """What pyproject.toml asks of a lock."""
     names = [*project["project"]["dependencies"], *groups["build"]]
-    names += [need for extra in extras if extra != "qa" or lock == "dev.lock" for need in extras[extra]]
-    return map(Requirement, names + (groups["dev"] if lock == "dev.lock" else []))
+    names += [need for extra in extras if extra != "qa" or lock != "run.lock" for need in extras[extra]]
+    names += [need for group in GROUPS[lock] for need in groups[group]]
+    return map(Requirement, names)
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -49,7 +51,7 @@ def test_each_pin_has_hashes_and_nothing_names_an_address(lock: str) -> None:
 
 
 def test_the_checks_run_on_the_versions_the_product_runs_on() -> None:
-    assert pins("run.lock").items() <= pins("dev.lock").items()
+    assert pins("run.lock").items() <= pins("dev.lock").items() <= pins("bench.lock").items()
 
 
 def test_the_build_backend_is_locked_so_that_an_install_fetches_no_other() -> None:
