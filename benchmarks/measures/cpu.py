@@ -42,7 +42,7 @@ class CpuPerLine:
             running = {rival.name: opened.enter_context(rival.running(bench)) for rival in installed}
             stage.speak("warm", 40)
             ours, theirs = _measure(stage, running, size)
-        return _figures(ours, theirs, LINES[size])
+        return cpu_figures(ours, theirs, LINES[size])
 
 
 def _measure(stage: Product, running: Mapping[str, Running], size: Size) -> tuple[list[Cpu], dict[str, list[float]]]:
@@ -60,7 +60,9 @@ def _measure(stage: Product, running: Mapping[str, Running], size: Size) -> tupl
     return ours, theirs
 
 
-def _figures(ours: Sequence[Cpu], theirs: Mapping[str, Sequence[float]], lines: int) -> Sequence[Figure]:
+def cpu_figures(ours: Sequence[Cpu], theirs: Mapping[str, Sequence[float]], lines: int) -> Sequence[Figure]:
+    """Return what a line costs in milliseconds of CPU: ours from seconds a round, the rivals' from seconds a line."""
+
     def in_ms(seconds: Sequence[float]) -> float:
         return median(seconds) / lines * 1000
 

@@ -49,7 +49,7 @@ class LimitShare:
             stage.speak("lines", count)
             ours = stage.upstream.calls(self.terms)
             script = self._script(stage.upstream, min(count, int(self._per_second * SECONDS[size])))
-        return self._figures(ours, script)
+        return limit_figures(ours, script, reach=self.reach, paced=self.paced)
 
     @property
     def _per_second(self) -> float:
@@ -65,17 +65,19 @@ class LimitShare:
             subprocess.run(command, cwd=ROOT, check=True, timeout=900)
         return upstream.calls(self.terms)
 
-    def _figures(self, ours: Calls, script: Calls) -> Sequence[Figure]:
-        share, theirs = (calls.pace_share if self.paced else calls.share for calls in (ours, script))
-        return (
-            Figure("share", share, against="the limit itself", bar=at_least(self.reach)),
-            Figure("refused", ours.refused, "answers 429", bar=at_most(0)),
-            Figure("of_script", share / theirs, against="an asyncio and httpx script"),
-            Figure("script_share", theirs),
-            Figure("script_refused", script.refused, "answers 429"),
-            Figure("lines_per_second", ours.per_second, "1/s"),
-            Figure("provider_lateness", ours.lateness, against="its own latency"),
-        )
+
+def limit_figures(ours: Calls, script: Calls, *, reach: float, paced: bool) -> Sequence[Figure]:
+    """Return the share that was used, and that of the script."""
+    share, theirs = (calls.pace_share if paced else calls.share for calls in (ours, script))
+    return (
+        Figure("share", share, against="the limit itself", bar=at_least(reach)),
+        Figure("refused", ours.refused, "answers 429", bar=at_most(0)),
+        Figure("of_script", share / theirs, against="an asyncio and httpx script"),
+        Figure("script_share", theirs),
+        Figure("script_refused", script.refused, "answers 429"),
+        Figure("lines_per_second", ours.per_second, "1/s"),
+        Figure("provider_lateness", ours.lateness, against="its own latency"),
+    )
 
 
 LIMITS = (

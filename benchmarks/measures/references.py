@@ -51,10 +51,11 @@ class References:
                 costs["ours"].append(_prepared(folder)[1])
                 for tool, command in rivals.items():
                     costs[tool].append(_run(command))
-        return _figures(costs)
+        return cost_figures(costs)
 
 
-def _figures(costs: Mapping[str, Sequence[Cost]]) -> Sequence[Figure]:
+def cost_figures(costs: Mapping[str, Sequence[Cost]]) -> Sequence[Figure]:
+    """Return what preparing has cost with each tool, and ours in relation."""
     ours = costs["ours"]
     peak = max(cost.peak for cost in ours) / 1e6
     wall = {tool: median(cost.wall for cost in runs) for tool, runs in costs.items()}
