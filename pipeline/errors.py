@@ -5,8 +5,11 @@ CallsheetError
 │   ├── InvalidSheet      every problem of a submission at once
 │   └── NotFound
 ├── PartialError          some of the work could not be done               exit 3
-│   └── RunStopped
-│       └── WasteCapReached
+│   ├── RunStopped
+│   │   ├── Cancelled
+│   │   └── WasteCapReached
+│   └── RunPaused
+│       └── SystemicFailure
 ├── BudgetExceeded        a cap would be broken                            exit 4
 │   └── ProviderFundsMissing
 ├── NeedsReconcile        a paid call may have happened; a person decides  exit 5
@@ -117,6 +120,24 @@ class WasteCapReached(RunStopped):
     """Too many paid calls of the run brought nothing that could be kept; applying again goes on."""
 
     code = "waste_cap"
+
+
+class Cancelled(RunStopped):
+    """A person has cancelled the run, or the line; what was made is kept, and applying or retrying opens it again."""
+
+    code = "cancelled"
+
+
+class RunPaused(PartialError):
+    """The run starts nothing until it is resumed; what is under way is finished."""
+
+    code = "run_paused"
+
+
+class SystemicFailure(RunPaused):
+    """Several lines in a row could not be spoken for the same reason; the run is paused until a person resumes it."""
+
+    code = "systemic_failure"
 
 
 class BudgetExceeded(CallsheetError):

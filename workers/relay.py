@@ -34,7 +34,13 @@ LONGEST_WAIT_SECONDS = 2.0
 MUTE_SECONDS = 1.0
 """After a hint that could not be sent nobody tries again for this long: a commit never waits for the broker."""
 
-STAGES: tuple[Callable[[Session], None], ...] = (limits.sweep, references.sweep, voices.sweep, speech.sweep)
+STAGES: tuple[Callable[[Session], None], ...] = (
+    limits.sweep,
+    references.sweep,
+    voices.sweep,
+    speech.sweep,
+    speech.add_up,
+)
 
 log = structlog.get_logger()
 
@@ -183,8 +189,13 @@ def read_market(edge: Edge) -> None:
     read_account(edge)
 
 
-def run_sweeper(edge: Edge, stopped: Event, ready: Path | None = None) -> None:
-    """Sweep until told to stop; several sweepers may run at once. `ready` is written after the first round."""
+def run_sweeper(
+    edge: Edge, stopped: Event, ready: Path | None = None, after_round: Callable[[bool], None] = lambda _: None
+) -> None:
+    """Sweep until told to stop; several sweepers may run at once.
+
+    `ready` is written after the first round that went well; `after_round` is told after each whether it did.
+    """
     market_due = 0.0
     while not stopped.is_set():
         if time.monotonic() >= market_due:
@@ -192,8 +203,10 @@ def run_sweeper(edge: Edge, stopped: Event, ready: Path | None = None) -> None:
             market_due = time.monotonic() + (MARKET_SECONDS if is_read else SWEEP_SECONDS)
         _attempt("answers", record_kept_answers, edge)
         _attempt("audio", store_kept_audio, edge)
-        if sweep(edge) and ready is not None:
+        all_well = sweep(edge)
+        if all_well and ready is not None:
             ready.touch()
+        after_round(all_well)
         stopped.wait(SWEEP_SECONDS)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from pipeline.ledger.money import UNLIMITED, BudgetMode
+from pipeline.views import PAGE_LIMIT
 from pipeline.voices.service import Action
 
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
@@ -36,12 +37,16 @@ class UploadRequest(Body):
 
 
 class PlanRequest(Body):
-    """A project to be planned: its documents inline, its recordings by hash. Nothing is written."""
+    """A project to be planned: small documents inline, large ones and recordings by hash. Nothing is written."""
 
-    project: str = Field(description="Path of the project file among the documents.")
-    documents: dict[str, str] = Field(description="Each document's bytes in base64, by path.")
+    project: str = Field(description="Path of the project file among the documents or files.")
+    documents: dict[str, str] = Field(default_factory=dict, description="Each document's bytes in base64, by path.")
+    files: dict[str, Sha256] = Field(
+        default_factory=dict, description="SHA-256 of each document that was uploaded instead, by path."
+    )
     references: dict[str, Sha256] = Field(default_factory=dict, description="SHA-256 of each recording, by path.")
     budget_micros: Cap = Field(None, description="Cap of a run of it, in micro-dollars; without it, the project's own.")
+    limit: int = Field(PAGE_LIMIT, ge=0, le=PAGE_LIMIT, description="Most lines in the answer.")
 
     model_config = ConfigDict(
         extra="forbid",
@@ -81,6 +86,43 @@ class RunRequest(Body):
                 }
             ]
         },
+    )
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Names = Annotated[list[Name], Field(max_length=10_000)]
+
+
+class CancelRequest(Body):
+    """What of a run is cancelled: some of its lines, or, where both lists are empty, all of it."""
+
+    characters: Names = Field(default_factory=list, description="Characters all of whose lines are meant.")
+    lines: Names = Field(default_factory=list, description="Ids of lines.")
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"characters": ["MARA"], "lines": ["sm_020_mara_greet"]}]}
+    )
+
+
+class RetryChoice(Body):
+    """What of a run is retried: where both lists are empty, all that it has not brought but what was cancelled."""
+
+    causes: Names = Field(default_factory=list, description="Causes, as `failures` of the run names them.")
+    lines: Names = Field(default_factory=list, description="Ids of lines.")
+    budget_micros: Cap = Field(None, description="Cap of the run that retries, in micro-dollars.")
+
+
+class RetryRequest(RetryChoice):
+    """A retry that was looked at, and is wanted."""
+
+    agreed: Sha256 | None = Field(None, description="Digest of the retry that was agreed to.")
+    budget_mode: BudgetMode = Field(
+        BudgetMode.HARD,
+        description="`hard` refuses a retry that costs more than a cap has left; `soft` makes what it is enough for.",
+    )
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"causes": ["provider_failed"], "agreed": _HASH}]}
     )
 
 

@@ -26,6 +26,7 @@ class Finding:
     """What one check of an invariant has found."""
 
     invariant: str
+    """`I1` to `I10`; empty where the check is of no promise about money."""
     check: str
     rows: int
     """How many rows were looked at."""
@@ -60,7 +61,7 @@ class Report:
         """Return the report as the API shows it."""
         return {
             "ok": not self.failed,
-            "invariants": len({finding.invariant for finding in self.findings}),
+            "invariants": len({finding.invariant for finding in self.findings if finding.invariant}),
             "rows": sum(finding.rows for finding in self.findings),
             "failed": self.failed,
             "waiting": sum(len(finding.waiting) for finding in self.findings),

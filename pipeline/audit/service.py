@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pipeline.audit import attempts, books, outside
+from pipeline.audit import attempts, books, outside, tallies
 from pipeline.audit.report import Finding, Report, Scope
 from pipeline.ledger.models import Account
 
@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     attempts.moves_on,
     outside.nothing_dropped,
     outside.decisions_follow,
+    tallies.tallies_agree,
 )
 
 
@@ -37,7 +38,7 @@ def audit(
     doubt_seconds: float = DOUBT_SECONDS,
     leave_out: Collection[Check] = (),
 ) -> Report:
-    """Recompute I1 to I10 for one account, or for the whole database; reads only.
+    """Recompute I1 to I10, and the tallies, for one account or for the whole database; reads only.
 
     `doubt_seconds` is how long a doubt may take to find its end before it counts as forgotten.
     """

@@ -1,5 +1,6 @@
 """The commands' way to the API: JSON in, JSON out, and the API's errors as our own."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +12,10 @@ from pipeline.errors import CallsheetError, EnvironmentFault
 from pipeline.settings import Settings
 
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+LONG_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
+"""For what the API does step by step, however large the run."""
+EVENTS_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+"""Three times as long as the API is ever silent while somebody watches a run."""
 Json = dict[str, Any]
 
 
@@ -31,13 +36,42 @@ class Client:
         given = {name: str(value) for name, value in params.items() if value is not None}
         return self._send("GET", path, params=given)
 
-    def post(self, path: str, body: Mapping[str, object]) -> Json:
+    def post(self, path: str, body: Mapping[str, object], *, takes_long: bool = False) -> Json:
         """Send."""
-        return self._send("POST", path, json=dict(body))
+        return self._send("POST", path, json=dict(body), timeout=LONG_TIMEOUT if takes_long else TIMEOUT)
+
+    def rows(self, path: str, body: Mapping[str, object]) -> Iterator[Json]:
+        """Send, and yield the answer's rows of JSON as they come."""
+        try:
+            with self._http.stream("POST", f"/v1{path}", json=dict(body), timeout=LONG_TIMEOUT) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _error(answer, _body(answer) or {})
+                for row in answer.iter_lines():
+                    yield json.loads(row)
+        except (httpx.RequestError, ValueError) as error:
+            raise _no_answer(str(self._http.base_url), error) from error
 
     def put(self, path: str, body: Mapping[str, object]) -> Json:
         """Set."""
         return self._send("PUT", path, json=dict(body))
+
+    def events(self, path: str) -> Iterator[Json]:
+        """Listen to server-sent events, each with JSON for its data, until the API ends them."""
+        told: list[str] = []
+        try:
+            with self._http.stream("GET", f"/v1{path}", timeout=EVENTS_TIMEOUT) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _error(answer, _body(answer) or {})
+                for line in answer.iter_lines():
+                    if line.startswith("data:"):
+                        told.append(line.removeprefix("data:").strip())
+                    elif not line and told:
+                        yield json.loads("\n".join(told))
+                        told.clear()
+        except (httpx.RequestError, ValueError) as error:
+            raise _no_answer(str(self._http.base_url), error) from error
 
     def pages(self, path: str, cursor: str, **params: object) -> Iterator[Json]:
         """Read a list to its end; `cursor` names the field the next page starts after."""
@@ -78,10 +112,14 @@ class Client:
         try:
             return http.request(method, url, **content)
         except httpx.RequestError as error:
-            raise EnvironmentFault(
-                f"{http.base_url if http is self._http else 'The bucket'} does not answer: {type(error).__name__}.",
-                hint="Is the stack running? `callsheet doctor` tells, `callsheet up` starts it.",
-            ) from error
+            raise _no_answer(str(http.base_url) if http is self._http else "The bucket", error) from error
+
+
+def _no_answer(who: str, error: Exception) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"{who} does not answer: {type(error).__name__}.",
+        hint="Is the stack running? `callsheet doctor` tells, `callsheet up` starts it.",
+    )
 
 
 def segment(name: str) -> str:

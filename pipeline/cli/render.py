@@ -13,6 +13,8 @@ from pipeline.ledger.money import dollars
 
 Json = dict[str, Any]
 SHOWN_LINES = 12
+MOST_LINES = 2_000
+"""Lines that `plan --all` shows: nobody reads more, and a table is held whole."""
 MADE = ("new", "text", "voice", "delivery", "missing", "failed")
 STYLES = {
     "new": "green",
@@ -30,14 +32,18 @@ def plan_view(plan: Json, *, every_line: bool) -> Group:
     parts: list[Table | Text] = [_voices_table(plan["voices"]), Text()]
     lines = plan["lines"] if every_line else [line for line in plan["lines"] if line["reason"] in MADE]
     if lines:
-        parts += [_lines_table(lines, len(lines) if every_line else SHOWN_LINES), Text()]
+        total = plan["totals"]["lines" if every_line else "lines_to_speak"]
+        parts += [
+            _lines_table(lines[: MOST_LINES if every_line else SHOWN_LINES], total, every_line=every_line),
+            Text(),
+        ]
     parts.append(Text.from_markup(plan_summary(plan)))
     return Group(*parts)
 
 
 def plan_summary(plan: Json) -> str:
     """Sum a plan up in two sentences."""
-    totals, gone, over = plan["totals"], len(plan["removed"]), plan["over_budget"]
+    totals, gone, over = plan["totals"], plan["totals"]["lines_removed"], plan["over_budget"]
     removed = f" {gone} lines are no longer on the sheet; their takes are kept." if gone else ""
     return (
         f"[bold]{totals['voices_to_make']}[/] voices to make, [bold]{totals['lines_to_speak']}[/] lines to speak"
@@ -51,15 +57,18 @@ def plan_summary(plan: Json) -> str:
 
 def run_view(status: Json) -> Group:
     """Show how a run stands."""
-    lines = [_headline(status), _counts(status["takes"]), _money(status), f"time   {status['elapsed_seconds']:.1f} s"]
+    lines = [_headline(status), _counts(status["takes"]), _money(status), _time(status)]
     if status.get("paused"):
         lines.insert(1, f"[yellow]paused[/] {escape(status['paused']['message'])}")
+        lines.insert(2, f"       {escape(status['paused']['hint'])}")
     lines += [
         f"[red]voice {escape(v['label'])}[/] {v['state']}: {escape(v['problem'])}"
         for v in status["voices"]
         if v["problem"]
     ]
-    lines += [f"[red]{f['count']} lines[/] {f['cause']}: {escape(f['message'] or '')}" for f in status["failures"]]
+    for failure in status["failures"]:
+        lines.append(f"[red]{failure['count']} lines[/] {failure['cause']}: {escape(failure['message'] or '')}")
+        lines.append(f"       [dim]{escape(failure['next'])}[/]")
     return Group(*(Text.from_markup(line) for line in lines))
 
 
@@ -71,6 +80,49 @@ def left_over(status: Json) -> str:
         f" {takes['total'] - takes['done']} lines and {len(voices)} voices are left; what is made is kept.\n"
         "      callsheet plan says what the rest costs; callsheet apply --budget AMOUNT goes on."
     )
+
+
+def kept(status: Json) -> str:
+    """Say what a run that was cancelled has made, and how to go on."""
+    takes = status["takes"]
+    return (
+        f"[bold]Next[/]  {takes['done']} of {takes['total']} lines are spoken and kept, for"
+        f" {dollars(status['spent_micros'])}; nothing more is spent.\n"
+        f"      callsheet retry {status['id']} --cause cancelled goes on with the rest."
+    )
+
+
+def cancelled(answer: Json) -> str:
+    """Say what was cancelled, what is kept, and what it has cost."""
+    takes, some = answer["takes"], answer["cancelled"]
+    speaking = some["speaking"] if some else takes["speaking"]
+    what = f"{some['takes']} lines of {answer['id']} are cancelled" if some else f"{answer['id']} is cancelled"
+    finished = f" {speaking} calls under way are finished." if speaking else ""
+    spent = dollars(answer["spent_micros"])
+    return f"{what}.{finished} {takes['done']} of {takes['total']} lines are spoken and kept, for {spent} so far."
+
+
+def retry_view(retry: Json) -> Text:
+    """Show what a retry would make, why and for how much."""
+    causes = ", ".join(f"{count} {escape(cause)}" for cause, count in retry["causes"].items())
+    left = ", ".join(f"{count} {escape(cause)}" for cause, count in retry["left"].items())
+    over = retry["over_budget"]
+    told = (
+        f"[bold]{retry['voices']}[/] voices to make, [bold]{retry['lines']}[/] lines to speak"
+        f" ({retry['chars']:,} characters){': ' + causes if causes else ''}.\n"
+        f"Cost: [bold]{dollars(retry['total_micros'])}[/] (voices {dollars(retry['voices_micros'])},"
+        f" lines {dollars(retry['lines_micros'])}) at {escape(retry['provider'])}."
+        + (f"\n[yellow]left out[/]  {left}: callsheet status {retry['run']} says what to do." if left else "")
+        + (f"\n[bold red]Over budget[/]  {escape(over['message'])}" if over else "")
+    )
+    return Text.from_markup(told)
+
+
+def _time(status: Json) -> str:
+    rate, eta = status["takes_per_second"], status["eta_seconds"]
+    pace = f", {rate:.1f} lines a second" if rate else ""
+    left = f", about {eta:.0f} s left" if eta is not None else ""
+    return f"time   {status['elapsed_seconds']:.1f} s{pace}{left}"
 
 
 def _headline(status: Json) -> str:
@@ -149,14 +201,14 @@ def _voices_table(voices: Iterable[Json]) -> Table:
     return made
 
 
-def _lines_table(lines: list[Json], shown: int) -> Table:
+def _lines_table(lines: list[Json], total: int, *, every_line: bool) -> Table:
     made = table("Lines", "line", "character", "why", "characters", "price", right=frozenset({"characters", "price"}))
-    for line in lines[:shown]:
+    for line in lines:
         why = _reason(line["reason"]) + (f" with {escape(line['shares_with'])}" if line["shares_with"] else "")
         price = dollars(line["price"]) if line["price"] else ""
         made.add_row(escape(line["line_id"]), escape(line["character"]), why, str(line["chars"]), price)
-    if len(lines) > shown:
-        made.add_row(f"[dim]and {len(lines) - shown} more (--all lists them)[/]")
+    if total > len(lines):
+        made.add_row(f"[dim]and {total - len(lines)} more ({'--json' if every_line else '--all'} lists them)[/]")
     return made
 
 

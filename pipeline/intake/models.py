@@ -75,6 +75,10 @@ class Run(Base):
     closed_at: Mapped[Millis | None]
     paused_at: Mapped[Millis | None]
     """Since when a person lets it start nothing more until it is resumed."""
+    resumed_at: Mapped[Millis | None]
+    """When it was last resumed: its pace is measured from then on."""
     streak: Mapped[int] = mapped_column(default=0)
     """How many takes in a row have failed for the same reason."""
     streak_cause: Mapped[str | None] = mapped_column(String(40))
+    streak_message: Mapped[str | None] = mapped_column(String(500))
+    """What was said of the last of them."""

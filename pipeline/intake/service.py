@@ -1,20 +1,26 @@
 """Productions and runs: what was declared, and how each run of it stands."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, Update, bindparam, case, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
 from pipeline.db.ids import new_id
 from pipeline.db.leases import rowcount
-from pipeline.errors import RunStopped
+from pipeline.errors import Cancelled, Conflict, RunStopped
 from pipeline.intake.models import Line, Production, Run, RunState
-from pipeline.intake.rules import Project
+from pipeline.intake.rules import Project, pages
 
 BATCH = 1_000
 """Rows a statement: bounded by SQLite's 32,766 variables."""
+PREPARING = "preparing"
+"""Why a run is stopped that has not started: its lines and takes are being written down."""
+PREPARING_MS = 60_000
+"""For how long after its last step a run that is being written down keeps others of its account from starting."""
+_LINE_COLUMNS = [column for column in Line.__table__.columns if column.name != "production_id"]
 
 
 def find_production(session: Session, account_id: str, name: str) -> Production | None:
@@ -34,12 +40,29 @@ def declare_production(session: Session, account_id: str, project: Project) -> P
     return production
 
 
-def declare_lines(session: Session, production_id: str, lines: Iterable[Mapping[str, object]]) -> None:
-    """Make the production's lines exactly these; takes of lines that are gone stay."""
-    session.execute(delete(Line).where(Line.production_id == production_id))
-    rows = [{"production_id": production_id, **line} for line in lines]
-    for start in range(0, len(rows), BATCH):
-        session.execute(insert(Line), rows[start : start + BATCH])
+def declare_lines(session: Session, production_id: str, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Bring lines of the production up to date; those that are as they were are not touched."""
+    for page in pages(lines, BATCH):
+        mine = select(*_LINE_COLUMNS).where(Line.production_id == production_id)
+        found = session.execute(mine.where(Line.line_id.in_([line["line_id"] for line in page])))
+        known = {row.line_id: row._asdict() for row in found}
+        new = [{"production_id": production_id, **line} for line in page if line["line_id"] not in known]
+        if new:
+            session.execute(insert(Line), new)
+        changed = [dict(line) for line in page if known.get(line["line_id"], line) != line]
+        if changed:
+            _rewrite(session, production_id, changed)
+
+
+def _rewrite(session: Session, production_id: str, lines: Iterable[dict[str, Any]]) -> None:
+    one = update(Line).where(Line.production_id == production_id, Line.line_id == bindparam("known_id"))
+    session.connection().execute(one, [{"known_id": line.pop("line_id"), **line} for line in lines])
+
+
+def drop_lines(session: Session, production_id: str, line_ids: Iterable[str]) -> None:
+    """Take lines off the production; their takes stay."""
+    for page in pages(line_ids, BATCH):
+        session.execute(delete(Line).where(Line.production_id == production_id, Line.line_id.in_(page)))
 
 
 def open_run(session: Session, production: Production, *, plan_digest: str, estimate: int) -> Run:
@@ -62,17 +85,58 @@ def is_stopped(session: Session, run_id: str) -> bool:
     return run is None or run.reason is not None or run.state is not RunState.RUNNING
 
 
+def is_paused(session: Session, run_id: str) -> bool:
+    """Tell whether a run starts nothing until it is resumed."""
+    run = session.get(Run, run_id)
+    return run is not None and run.paused_at is not None
+
+
+def is_held_up(session: Session, run_id: str) -> bool:
+    """Tell whether a run may start nothing now: it was stopped, or it is paused."""
+    return is_stopped(session, run_id) or is_paused(session, run_id)
+
+
 def require_running(session: Session, run_id: str) -> None:
-    """Raise `RunStopped` where a run may start nothing more."""
+    """Raise `RunStopped`, or `Cancelled`, where a run may start nothing more."""
     if is_stopped(session, run_id):
+        run = session.get(Run, run_id)
+        if run is not None and run.reason == Cancelled.code:
+            raise Cancelled("The run has been cancelled.", hint="Apply again to go on.")
         raise RunStopped("The run has been stopped.", hint="Apply again to go on.")
 
 
-def stop_run(session: Session, run_id: str, reason: str) -> None:
-    """Let a run start nothing more; `reason` is the error code. What is under way is finished."""
+def stop_run(session: Session, run_id: str, reason: str) -> bool:
+    """Let a run start nothing more; `reason` is the error code. What is under way is finished. False where it was."""
     stopping = update(Run).where(Run.id == run_id, Run.state == RunState.RUNNING, Run.reason.is_(None))
-    if rowcount(session, stopping.values(reason=reason)):
-        emit(session, "run.stopped", run_id)
+    if not rowcount(session, stopping.values(reason=reason, paused_at=None)):
+        return False
+    emit(session, "run.stopped", run_id)
+    return True
+
+
+def pause_run(session: Session, run_id: str) -> bool:
+    """Let a run start nothing until it is resumed; False where it is over, stopped or paused already."""
+    return rowcount(session, _going_on(run_id).values(paused_at=now_ms())) == 1
+
+
+def resume_run(session: Session, run_id: str) -> bool:
+    """Let a paused run go on, with nothing counted against it; False where it was not paused."""
+    paused = update(Run).where(Run.id == run_id, Run.state == RunState.RUNNING, Run.paused_at.is_not(None))
+    anew = {"streak": 0, "streak_cause": None, "streak_message": None}
+    return rowcount(session, paused.values(paused_at=None, resumed_at=now_ms(), **anew)) == 1
+
+
+def count_failure(session: Session, run_id: str, cause: str, message: str) -> int:
+    """Count a take of a run that failed, and return how many in a row have failed for the same cause."""
+    again = case((Run.streak_cause == cause, Run.streak + 1), else_=1)
+    counting = _going_on(run_id).values(streak=again, streak_cause=cause, streak_message=message)
+    return session.scalar(counting.returning(Run.streak).execution_options(synchronize_session=False)) or 0
+
+
+def end_streak(session: Session, run_id: str) -> None:
+    """Note that a take of a run was spoken; writes only where failures were counted before it."""
+    counted = _going_on(run_id).where(Run.streak > 0)
+    session.execute(counted.values(streak=0, streak_cause=None, streak_message=None))
 
 
 def count_waste(session: Session, run_id: str, calls: int) -> int:
@@ -88,3 +152,55 @@ def close_run(session: Session, run_id: str, state: RunState) -> bool:
     """End a run; False where it has ended already."""
     closing = update(Run).where(Run.id == run_id, Run.state == RunState.RUNNING)
     return rowcount(session, closing.values(state=state, closed_at=now_ms())) == 1
+
+
+def _going_on(run_id: str) -> Update:
+    is_running = (Run.state == RunState.RUNNING, Run.reason.is_(None), Run.paused_at.is_(None))
+    return update(Run).where(Run.id == run_id, *is_running)
+
+
+def prepare_run(session: Session, production: Production, *, plan_digest: str, estimate: int) -> Run:
+    """Open a run that does not start before `start_prepared`: it is written down in several transactions."""
+    run = open_run(session, production, plan_digest=plan_digest, estimate=estimate)
+    run.state, run.reason = RunState.STOPPED, PREPARING
+    session.flush()
+    keep_preparing(session, run.id)
+    return run
+
+
+def keep_preparing(session: Session, run_id: str) -> None:
+    """Say that a run is still being written down: no other of its account may start meanwhile."""
+    session.execute(_prepared(run_id).values(closed_at=now_ms() + PREPARING_MS))
+
+
+def give_up_preparing(session: Session, run_id: str) -> None:
+    """Say that a run will not be started; one that has been stays as it is."""
+    session.execute(_prepared(run_id).values(closed_at=now_ms()))
+
+
+def start_prepared(session: Session, run_id: str) -> None:
+    """Start a run that has been written down; raises `Conflict` where its writer was taken for dead."""
+    live = _prepared(run_id).where(Run.closed_at > now_ms())
+    if not rowcount(session, live.values(state=RunState.RUNNING, reason=None, closed_at=None)):
+        raise Conflict("Writing the run down took too long; nothing was started.", hint="Plan again, then apply.")
+
+
+def require_none_preparing(session: Session, account_id: str) -> None:
+    """Raise `Conflict` while another run of the account is being written down."""
+    busy = select(Run.id).where(Run.account_id == account_id, Run.id.in_(unstarted()), Run.closed_at > now_ms())
+    if session.scalar(busy.limit(1)) is not None:
+        raise Conflict("Another run of this account is about to start.", hint="Wait for it, plan again, then apply.")
+
+
+def is_preparing(run: Run) -> bool:
+    """Tell whether a run is still being written down, or was when its writer died: nothing of it has started."""
+    return run.state is RunState.STOPPED and run.reason == PREPARING
+
+
+def unstarted() -> Select[str]:
+    """Select the runs that are still being written down, or were when their writer died."""
+    return select(Run.id).where(Run.state == RunState.STOPPED, Run.reason == PREPARING)
+
+
+def _prepared(run_id: str) -> Update:
+    return update(Run).where(Run.id == run_id, Run.state == RunState.STOPPED, Run.reason == PREPARING)

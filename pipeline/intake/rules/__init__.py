@@ -1,6 +1,8 @@
 """What a submission is and whether it is right, as pure functions of its bytes."""
 
 from pipeline.intake.rules.csv_sheet import EXPORT_MARK, guard, unguard
+from pipeline.intake.rules.first_met import FirstMet
+from pipeline.intake.rules.long_list import LongList, pages
 from pipeline.intake.rules.problems import Problem, Refusal
 from pipeline.intake.rules.project import (
     Character,
@@ -13,21 +15,25 @@ from pipeline.intake.rules.project import (
     VoiceSource,
 )
 from pipeline.intake.rules.readers import SHEET_READERS
-from pipeline.intake.rules.reading import read_project
+from pipeline.intake.rules.reading import SHEET_BYTES, Read, read_project
 from pipeline.intake.rules.scaffold import scaffold
 from pipeline.intake.rules.speech_text import split_text, spoken_text
 from pipeline.intake.rules.talents import Consent, Scope, Talent, missing_consent
 
 __all__ = [
     "EXPORT_MARK",
+    "SHEET_BYTES",
     "SHEET_READERS",
     "Character",
     "ClonedFrom",
     "Consent",
     "Designed",
+    "FirstMet",
     "Line",
+    "LongList",
     "Problem",
     "Project",
+    "Read",
     "Refusal",
     "Scope",
     "Settings",
@@ -36,6 +42,7 @@ __all__ = [
     "VoiceSource",
     "guard",
     "missing_consent",
+    "pages",
     "read_project",
     "scaffold",
     "split_text",

@@ -1,15 +1,21 @@
 """Speech: takes are wanted, dispatched inside a window, spoken by one paid call and stored before they are settled."""
 
+from pipeline.speech.rules import STREAK_TO_PAUSE
+from pipeline.speech.service.asking import WantedTake, want
 from pipeline.speech.service.attempt import Claim, Job, Missed, Spoken, Stored, TakeMissed
 from pipeline.speech.service.calling import call
 from pipeline.speech.service.closing import close_runs, stop_run
 from pipeline.speech.service.dispatching import dispatch
+from pipeline.speech.service.handing import cancel, still_speaking, wanted_takes
 from pipeline.speech.service.speaking import adopt, begin, job, put_back, settle
 from pipeline.speech.service.storing import Keeper, restore
 from pipeline.speech.service.sweeping import sweep
-from pipeline.speech.service.wanting import WantedTake, block_voice, open_voice, want
+from pipeline.speech.service.tallying import OPEN_TALLY, add_up, tallied, tallies
+from pipeline.speech.service.wanting import block_voice, open_voice
 
 __all__ = [
+    "OPEN_TALLY",
+    "STREAK_TO_PAUSE",
     "Claim",
     "Job",
     "Keeper",
@@ -18,10 +24,12 @@ __all__ = [
     "Stored",
     "TakeMissed",
     "WantedTake",
+    "add_up",
     "adopt",
     "begin",
     "block_voice",
     "call",
+    "cancel",
     "close_runs",
     "dispatch",
     "job",
@@ -29,7 +37,11 @@ __all__ = [
     "put_back",
     "restore",
     "settle",
+    "still_speaking",
     "stop_run",
     "sweep",
+    "tallied",
+    "tallies",
     "want",
+    "wanted_takes",
 ]

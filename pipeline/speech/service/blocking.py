@@ -1,6 +1,6 @@
 """Takes that cannot go on, and the money of attempts that may have been charged."""
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.ledger import service as ledger
@@ -8,14 +8,35 @@ from pipeline.ledger.models import TransferKind
 from pipeline.speech.models import Take
 from pipeline.speech.rules import UNBEGUN, TakeState
 
+STEP = 10_000
+"""Takes that are blocked at a time where there may be a million."""
+_TURN = case((Take.state == TakeState.DISPATCHED, 0), (Take.state == TakeState.READY, 1), else_=2)
 
-def block(session: Session, which: ColumnElement[bool], *, error_kind: str | None, error: str | None) -> None:
-    """Block the takes that nobody is speaking, and book what earlier attempts at them may have cost."""
-    blocking = update(Take).where(which, Take.state.in_(UNBEGUN)).returning(Take.id, Take.provider, Take.attempt)
+
+def block(
+    session: Session,
+    which: ColumnElement[bool],
+    *,
+    error_kind: str | None,
+    error: str | None,
+    most: int | None = None,
+) -> int:
+    """Block the takes that nobody is speaking, and book what earlier attempts at them may have cost.
+
+    With `most`, so many of them at a time, those first that would be spoken first. Returns how many it were.
+    """
+    blocking = update(Take).where(which, Take.state.in_(UNBEGUN))
+    if most is not None:
+        # In the order in which they are sent: what could start next is blocked first.
+        next_ones = select(Take.id).where(which, Take.state.in_(UNBEGUN)).order_by(_TURN, Take.priority, Take.id)
+        blocking = blocking.where(Take.id.in_(next_ones.limit(most)))
     values = {"state": TakeState.BLOCKED, "lease_until": None, "error_kind": error_kind, "error": error}
-    for take_id, provider, attempts in session.execute(blocking.values(**values)).all():
+    returning = blocking.values(**values).returning(Take.id, Take.provider, Take.attempt)
+    blocked = session.execute(returning.execution_options(synchronize_session=False)).all()
+    for take_id, provider, attempts in blocked:
         if attempts:
             close_doubts(session, take_id, provider)
+    return len(blocked)
 
 
 def close_doubts(session: Session, take_id: str, provider: str) -> None:

@@ -7,7 +7,7 @@ from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.speech.models import RunTake, Take, is_audition
 from pipeline.speech.rules import OPEN, TakeState
-from pipeline.speech.service.blocking import block
+from pipeline.speech.service.blocking import STEP, block
 from pipeline.speech.service.handing import hand_over
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceKind, VoiceState
@@ -16,13 +16,16 @@ MISSED = tuple(state for state in TakeState if state.is_final() and state is not
 
 
 def stop_run(session: Session, run_id: str) -> None:
-    """Block what a stopped run has not begun, unless another run wants it; what is being spoken is finished."""
+    """Block what a stopped run has not begun, unless another run wants it; what is being spoken is finished.
+
+    One step of it, where it is much: the sweeper asks for the next, and until then none of it is sent.
+    """
     run = session.get_one(Run, run_id)
     if run.reason is None:
         return
-    block(session, Take.run_id == run_id, error_kind=run.reason, error=None)
-    hand_over(session, run)
-    close_runs(session)
+    if block(session, Take.run_id == run_id, error_kind=run.reason, error=None, most=STEP) < STEP:
+        hand_over(session, run)
+        close_runs(session)
 
 
 def close_runs(session: Session) -> None:

@@ -23,7 +23,9 @@ from pipeline.speech.service.attempt import Claim, Job, Missed, Stored
 from pipeline.speech.service.blocking import close_doubts, pay
 from pipeline.speech.service.closing import close_runs
 from pipeline.speech.service.dispatching import refill
+from pipeline.speech.service.handing import require_wanted
 from pipeline.speech.service.storing import stored_as, told_cost
+from pipeline.speech.service.streaks import note_failure, note_success
 from pipeline.speech.service.wasting import regain, waste
 from pipeline.storage.port import ObjectInfo
 from pipeline.voices import service as voices
@@ -129,6 +131,8 @@ def _require_leave(session: Session, take: Take, claim: Claim) -> None:
     # First words cost next to nothing and keep a voice that was paid for: a run that has ended still owes them.
     if take.kind is not TakeKind.AUDITION:
         intake.require_running(session, take.run_id)
+        if claim.fence > 1:  # else nothing of it was under way when its line was cancelled
+            require_wanted(session, take)
     if take.consent_id and take.production_name:
         today = datetime.now(UTC).date()
         references.require_consent(session, take.consent_id, take.production_name, take.language, today)
@@ -164,6 +168,7 @@ def _settle_done(session: Session, job: Job, claim: Claim, stored: Stored) -> No
     if settled:
         close_doubts(session, job.id, job.provider)
         _note_voice_spoke(session, job.voice_id)
+        note_success(session, job.id)
 
 
 def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: Missed) -> None:
@@ -193,6 +198,8 @@ def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: M
     _settle_missed_money(session, take, claim, missed, judged)
     if settled and judged.wasted:
         waste(session, take.run_id)
+    if settled:
+        note_failure(session, take, missed.kind, missed.message[:MESSAGE_LIMIT], judged.state)
     if settled and judged.state.is_final():
         close_doubts(session, take.id, take.provider)
     if judged.loses_voice:

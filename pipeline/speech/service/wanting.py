@@ -1,53 +1,20 @@
 """Which takes a run asks for, and what holds them up."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from pipeline.db.ids import new_id
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.provider.port import Prices
 from pipeline.speech.models import RunTake, Take
-from pipeline.speech.rules import OPEN, UNBEGUN, Sound, TakeKind, TakeState
+from pipeline.speech.rules import Sound, TakeKind, TakeState
+from pipeline.speech.service.asking import WantedTake, want
 from pipeline.speech.service.blocking import block
 from pipeline.speech.service.dispatching import dispatch
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import ACTIVATION_LINE, GONE, VoiceKind, VoiceState
 
-LOOKUP_BATCH = 1_000
 AUDITION_FORMAT = "mp3"
-
-
-@dataclass(frozen=True)
-class WantedTake:
-    """A take a run needs: how it sounds, with which voice, why, and what it is expected to cost."""
-
-    sound: Sound
-    voice: Voice
-    reason: str
-    estimate: int
-    language: str
-    production_name: str
-    kind: TakeKind = TakeKind.LINE
-    priority: int = 1
-
-
-def want(session: Session, run: Run, wanted: Iterable[WantedTake]) -> None:
-    """Ask for takes on a run's money: new ones are made, failed and blocked ones are opened again."""
-    by_fingerprint = {take.sound.fingerprint(): take for take in wanted}
-    known = _find(session, run.account_id, list(by_fingerprint))
-    asked = []
-    for fingerprint, take in by_fingerprint.items():
-        row = known.get(fingerprint) or _new_take(session, run, fingerprint, take)
-        if row.state is not TakeState.DONE:
-            _open(session, row, run, take)
-            asked.append(RunTake(run_id=run.id, take_id=row.id, reason=take.reason))
-    session.flush()  # the takes first: nothing but this order tells SQLAlchemy of the foreign key
-    session.add_all(asked)
-    session.flush()
 
 
 def open_voice(session: Session, voice_id: str, *, prices: Prices) -> None:
@@ -57,8 +24,8 @@ def open_voice(session: Session, voice_id: str, *, prices: Prices) -> None:
         return
     if voice.kind is not VoiceKind.SYSTEM and voice.spoke_at is None:
         _want_audition(session, voice, prices)
-    waiting = update(Take).where(Take.voice_id == voice_id, Take.state == TakeState.WAITING)
-    session.execute(waiting.values(state=TakeState.READY))
+    waiting = (Take.voice_id == voice_id, Take.state == TakeState.WAITING, Take.run_id.not_in(intake.unstarted()))
+    session.execute(update(Take).where(*waiting).values(state=TakeState.READY))
     dispatch(session, voice.provider)
 
 
@@ -68,60 +35,6 @@ def block_voice(session: Session, voice_id: str) -> None:
     if voice.state in {VoiceState.FAILED, VoiceState.UNCLEAR} or voice.problem == GONE:
         # Else it is wanted once more by now, and this message is from before.
         block(session, Take.voice_id == voice_id, error_kind=voice.problem, error=voice.message)
-
-
-def _find(session: Session, account_id: str, fingerprints: list[str]) -> dict[str, Take]:
-    found: dict[str, Take] = {}
-    for start in range(0, len(fingerprints), LOOKUP_BATCH):
-        batch = fingerprints[start : start + LOOKUP_BATCH]
-        query = select(Take).where(Take.account_id == account_id, Take.fingerprint.in_(batch))
-        found.update((take.fingerprint, take) for take in session.scalars(query))
-    return found
-
-
-def _new_take(session: Session, run: Run, fingerprint: str, wanted: WantedTake) -> Take:
-    sound = wanted.sound
-    take = Take(
-        id=new_id("take"),
-        account_id=run.account_id,
-        fingerprint=fingerprint,
-        kind=wanted.kind,
-        voice_id=wanted.voice.id,
-        provider=sound.provider,
-        model=sound.model,
-        text=sound.text,
-        format=sound.format,
-        speed=sound.speed,
-        priority=wanted.priority,
-        state=TakeState.BLOCKED,
-    )
-    session.add(take)
-    return take
-
-
-def _open(session: Session, take: Take, run: Run, wanted: WantedTake) -> None:
-    if take.state in OPEN:
-        if intake.is_stopped(session, take.run_id):
-            _take_over(session, take, run)
-        return  # another run is at it and pays
-    voice = wanted.voice
-    take.run_id, take.estimate = run.id, wanted.estimate
-    take.consent_id, take.language, take.production_name = voice.consent_id, wanted.language, wanted.production_name
-    take.attempt, take.claims, take.not_before = 0, 0, 0
-    take.error_kind, take.error = None, None
-    match voice.state:
-        case VoiceState.READY:
-            take.state = TakeState.READY
-        case VoiceState.WANTED | VoiceState.MAKING:
-            take.state = TakeState.WAITING
-        case VoiceState.FAILED | VoiceState.UNCLEAR:
-            take.state, take.error_kind, take.error = TakeState.BLOCKED, voice.problem, voice.message
-
-
-def _take_over(session: Session, take: Take, run: Run) -> None:
-    # What is being spoken right now is finished at the expense of the run that began it.
-    unbegun = update(Take).where(Take.id == take.id, Take.state.in_(UNBEGUN))
-    session.execute(unbegun.values(run_id=run.id))
 
 
 def _want_audition(session: Session, voice: Voice, prices: Prices) -> None:

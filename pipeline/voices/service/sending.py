@@ -117,12 +117,12 @@ def read_before(session: Session, provider: str) -> Before:
 def begin(session: Session, job: Job, *, holder: str, timeout: float, before: Before) -> Claim | None:
     """Claim a reserved attempt: once this is committed, and not before, the request may be sent.
 
-    None where the attempt is not to be sent now: a twin has it, its run was stopped, `before` is too old, or another
-    attempt is under way with a provider whose balance is the evidence.
+    None where the attempt is not to be sent now: a twin has it, its run was stopped or is paused, `before` is too old,
+    or another attempt is under way with a provider whose balance is the evidence.
     """
     send_by = time.monotonic() + LEASE_MARGIN_SECONDS
     attempt = session.get_one(Attempt, job.id)
-    if intake.is_stopped(session, attempt.run_id) or _must_wait(session, attempt) or _is_old(session, before):
+    if intake.is_held_up(session, attempt.run_id) or _must_wait(session, attempt) or _is_old(session, before):
         return None
     crash.here("before_sending_commit")
     states = (AttemptState.RESERVED, AttemptState.SENDING)

@@ -86,7 +86,7 @@ def reserve(session: Session, voice_id: str, *, prices: Prices, capabilities: Ca
     voice = session.get(Voice, voice_id)
     if voice is None or voice.state is not VoiceState.WANTED or not _has_payer(session, voice):
         return
-    if provider_account.is_blocked(session, voice.provider):
+    if provider_account.is_blocked(session, voice.provider) or intake.is_paused(session, voice.run_id or ""):
         return  # the sweeper asks again
     reference = session.get(Reference, voice.reference_id) if voice.reference_id else None
     if reference is not None and reference.state is ReferenceState.REFUSED:

@@ -58,6 +58,7 @@ PROVIDER_BOOK = "the provider's own book equals ours"
 MOVING = "what is unclear moves on, or waits for a person"
 LATE = "late answers are kept"
 DECIDED = "decisions are as they were"
+TALLIED = "tallies are the numbers of takes"
 
 BREAKS = {
     "I1: a second live attempt": Break(
@@ -205,6 +206,10 @@ BREAKS = {
         "DELETE FROM decisions WHERE reason = 'reason 1'",
         "(SELECT id FROM decisions WHERE reason = 'reason 2')",
     ),
+    ": a tally that counts a take too many": Break(
+        TALLIED, "UPDATE tallies SET takes = takes + 1 WHERE state = 'done'", "(SELECT max(run_id) FROM tallies)"
+    ),
+    ": a take that no tally counts": Break(TALLIED, "DELETE FROM tallies", "(SELECT max(run_id) FROM run_takes)"),
 }
 
 
@@ -248,7 +253,7 @@ def test_a_studio_that_has_lived_keeps_every_promise(session: Session) -> None:
     report = audit(session)
     assert_no_faults(report)
     assert report.as_dict()["invariants"] == 10
-    assert len(report.findings) == len(CHECKS) == 13
+    assert len(report.findings) == len(CHECKS) == 14
     assert all(found.rows for found in report.findings if found.check != MOVING)
 
 

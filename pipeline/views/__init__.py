@@ -1,0 +1,20 @@
+"""Read-only questions that cross the stages: how a run stands, what a production has, which voices there are."""
+
+from pipeline.views.productions import PAGE_LIMIT, line_takes, productions, unclear_attempts, voices
+from pipeline.views.runs import IS_PAUSED, IS_RUNNING, LATEST, find_run, runs
+from pipeline.views.standing import is_running, run_status
+
+__all__ = [
+    "IS_PAUSED",
+    "IS_RUNNING",
+    "LATEST",
+    "PAGE_LIMIT",
+    "find_run",
+    "is_running",
+    "line_takes",
+    "productions",
+    "run_status",
+    "runs",
+    "unclear_attempts",
+    "voices",
+]

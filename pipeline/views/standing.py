@@ -1,0 +1,155 @@
+"""How a run stands: asked again and again while it runs, so that nothing here is counted row by row."""
+
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from pipeline.db.clock import iso, now_ms
+from pipeline.errors import CallsheetError, RunPaused, SystemicFailure
+from pipeline.intake.models import Production, Run, RunState
+from pipeline.ledger import provider_account
+from pipeline.ledger.models import Budget, ProviderAccount
+from pipeline.ledger.money import UNLIMITED
+from pipeline.speech import service as speech
+from pipeline.speech.models import RunTake, RunVoice, Take
+from pipeline.speech.rules import IN_WINDOW, TakeState
+from pipeline.views.causes import next_step
+from pipeline.voices.models import Attempt, Voice
+from pipeline.voices.rules import AttemptState
+
+PACE_MS = 30_000
+"""The last while, whose pace tells how long the rest will take."""
+BAD = (TakeState.FAILED, TakeState.BLOCKED)
+Tallies = dict[tuple[str, str], int]
+
+
+def run_status(session: Session, run: Run) -> dict[str, Any]:
+    """Tell how a run stands: counts, money in micro-dollars, pace, voices, and failures grouped by their cause."""
+    production = session.get_one(Production, run.production_id)
+    budget = session.get_one(Budget, run.id)
+    tallies = speech.tallies(session, run.id)
+    takes = _take_counts(session, run.id, tallies)
+    now = session.scalar(select(now_ms())) or 0
+    return {
+        "id": run.id,
+        "production": production.name,
+        "state": run.state,
+        "reason": run.reason,
+        "paused": _paused(session, run, takes["open"]),
+        "takes": takes,
+        "voices": _run_voices(session, run.id),
+        "failures": _failures(session, run.id, tallies),
+        "unclear_attempts": _unclear(session, run.id),
+        "wasted_calls": run.wasted,
+        "estimate_micros": run.estimate,
+        "spent_micros": budget.spent + budget.overrun,
+        "held_micros": budget.held,
+        "cap_micros": None if budget.cap == UNLIMITED else budget.cap,
+        "started_at": iso(run.created_at),
+        "closed_at": iso(run.closed_at),
+        "elapsed_seconds": ((run.closed_at or now) - run.created_at) / 1000,
+        **_pace(session, run, takes["open"], now),
+    }
+
+
+def is_running(status: dict[str, Any]) -> bool:
+    """Tell whether a run's status can still change."""
+    return bool(status["state"] == RunState.RUNNING)
+
+
+def _take_counts(session: Session, run_id: str, tallies: Tallies) -> dict[str, int]:
+    """Count takes by state. What is open is on its way, or is in nobody's hands yet."""
+    # The takes on their way are a window's full, however large the run.
+    near = select(Take.state, func.count()).join(RunTake, (RunTake.take_id == Take.id) & (RunTake.run_id == run_id))
+    moving = dict(session.execute(near.where(Take.state.in_(IN_WINDOW)).group_by(Take.state)).all())
+    ended = {state: sum(takes for key, takes in tallies.items() if key[0] == state) for state in (TakeState.DONE, *BAD)}
+    still_open = tallies.get((speech.OPEN_TALLY, ""), 0)
+    return {
+        "total": sum(tallies.values()),
+        "open": still_open,
+        **{state.value: moving.get(state, 0) for state in IN_WINDOW},
+        **{state.value: takes for state, takes in ended.items()},
+    }
+
+
+def _paused(session: Session, run: Run, still_open: int) -> dict[str, Any] | None:
+    """Tell what holds a running run up, since when, and what to do about it."""
+    if run.state is not RunState.RUNNING:
+        return None
+    if run.paused_at is not None:
+        return {**_pause(run).as_dict(), "since": iso(run.paused_at)}
+    asked = select(Voice.provider).where(Voice.id.in_(_cast(run.id)))
+    blocked = select(ProviderAccount).where(ProviderAccount.blocked_at.is_not(None))
+    account = session.scalar(blocked.where(ProviderAccount.provider.in_(asked))) if still_open else None
+    fault = provider_account.fault(session, account.provider) if account else None
+    if account is None or fault is None:
+        return None
+    return {**fault.as_dict(), "provider": account.provider, "since": iso(account.blocked_at)}
+
+
+def _pause(run: Run) -> CallsheetError:
+    if run.streak_cause is None or run.streak < speech.STREAK_TO_PAUSE:
+        return RunPaused("The run is paused; it starts nothing.", hint=f"callsheet resume {run.id}")
+    said = (run.streak_message or "").rstrip(".")
+    told = f"{run.streak} lines in a row were not spoken for the same reason, {run.streak_cause}"
+    hint = f"Mend what is named there, then: callsheet resume {run.id}"
+    return SystemicFailure(f"{told} ({said})." if said else f"{told}.", hint=hint, cause=run.streak_cause)
+
+
+def _run_voices(session: Session, run_id: str) -> list[dict[str, Any]]:
+    rows = session.scalars(select(Voice).where(Voice.id.in_(_cast(run_id))).order_by(Voice.id))
+    return [
+        {"label": voice.label, "kind": voice.kind, "state": voice.state, "problem": voice.problem} for voice in rows
+    ]
+
+
+def _cast(run_id: str) -> Select[str]:
+    return select(RunVoice.voice_id).where(RunVoice.run_id == run_id)
+
+
+def _failures(session: Session, run_id: str, tallies: Tallies) -> list[dict[str, Any]]:
+    counts: dict[str, int] = {}
+    for (state, cause), takes in tallies.items():
+        if state in BAD:
+            counts[cause] = counts.get(cause, 0) + takes
+    return [
+        {
+            "cause": cause,
+            "message": _said(session, run_id, cause),
+            "count": count,
+            "next": next_step(cause, run_id),
+        }
+        for cause, count in sorted(counts.items(), key=lambda counted: (-counted[1], counted[0]))
+    ]
+
+
+def _said(session: Session, run_id: str, cause: str) -> str | None:
+    """Return what was said of one of the takes that a cause has kept from being spoken."""
+    bad = select(Take.error).where(Take.state.in_(BAD), Take.error_kind == cause)
+    mine = session.scalar(bad.where(Take.run_id == run_id).limit(1))
+    if mine is not None:
+        return mine
+    return session.scalar(bad.join(RunTake, RunTake.take_id == Take.id).where(RunTake.run_id == run_id).limit(1))
+
+
+def _unclear(session: Session, run_id: str) -> int:
+    states = [state for state in AttemptState if state.is_unclear()]
+    query = select(func.count()).where(Attempt.voice_id.in_(_cast(run_id)), Attempt.state.in_(states))
+    return session.scalar(query) or 0
+
+
+def _pace(session: Session, run: Run, still_open: int, now: int) -> dict[str, float | None]:
+    """Tell takes a second of the last while, and the seconds that the rest takes at that pace.
+
+    A while begins when the run was last resumed: what it stood still is in neither.
+    """
+    if run.state is not RunState.RUNNING or run.paused_at is not None:
+        return {"takes_per_second": None, "eta_seconds": None}
+    since = max(now - PACE_MS, run.created_at, run.resumed_at or 0)
+    lately = select(func.count()).select_from(Take).join(RunTake, RunTake.take_id == Take.id)
+    spoken = session.scalar(lately.where(RunTake.run_id == run.id, Take.done_at > since)) or 0
+    if not spoken:
+        return {"takes_per_second": 0.0, "eta_seconds": None}
+    rate = spoken / (max(now - since, 1) / 1000)
+    return {"takes_per_second": rate, "eta_seconds": still_open / rate}
