@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import redis
 
@@ -47,7 +48,7 @@ class Breaker:
             case Kind.WORKER_KILLED:
                 self._kill_worker(fault.chance)
             case Kind.BROKER_KILLED:
-                self.bench.stack.kill("valkey")
+                _kill("valkey", self.bench.stack.home / "run" / "parts.json")
             case Kind.BROKER_EMPTIED:
                 self._tell_broker("FLUSHALL")
             case Kind.BROKER_CONNECTIONS_CUT:
@@ -75,11 +76,7 @@ class Breaker:
 
     def _kill_worker(self, chance: float) -> None:
         records = sorted(self.bench.stack.home.glob("**/run/parts.json"))
-        record = json.loads(records[int(chance * len(records))].read_text())
-        pid = record["worker"]["pid"]
-        if pid is not None:  # else it is being started at this moment
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill("worker", records[int(chance * len(records))])
 
     def _tell_broker(self, *words: str) -> None:
         path = self.bench.stack.facts()["broker_url"].removeprefix("redis+socket://")
@@ -98,6 +95,13 @@ class Breaker:
         for rule in self.bench.stack.sandbox("faults")["faults"]:
             if rule["route"] == "speech" and rule["point"].partition(":")[0] in CHARGED:
                 self.lost_answers += rule["fired"]
+
+
+def _kill(part: str, record: Path) -> None:
+    pid = json.loads(record.read_text())[part]["pid"]
+    if pid is not None:  # else it is being started at this moment
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _detail(fault: Fault) -> str:
