@@ -1,10 +1,10 @@
-"""How large the body of a request may be: projects and sheets come in one, recordings go to the bucket."""
+"""How large the body of a request may be: small sheets come in one, large ones and recordings go to the bucket."""
 
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST_BODY = 64 << 20
-"""Bytes. A sheet of 100,000 lines takes about a third of it."""
+LARGEST_BODY = 16 << 20
+"""Bytes. A sheet of 50,000 lines takes about half of it; the commands upload what is larger than a megabyte."""
 TOO_LARGE = 413
 
 

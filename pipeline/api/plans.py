@@ -1,67 +1,91 @@
 """Plans: what a run would do, why, and at what price."""
 
-import base64
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
 
 from pipeline.api.deps import AccountId, TheEdge, TheMarket
 from pipeline.api.faults import SCOPED, refusals
 from pipeline.api.schemas import PlanRequest
+from pipeline.api.submissions import read_submitted
+from pipeline.edge import Edge
 from pipeline.errors import ConsentRequired, InvalidSheet, UsageError
-from pipeline.intake.rules import read_project
+from pipeline.intake.rules import pages
 from pipeline.planning import service as planning
 from pipeline.planning.budget import refusal, run_cap
-from pipeline.planning.rules import Plan
+from pipeline.planning.market import Market
+from pipeline.planning.rules import Plan, PlannedLine, Reason
 
-router = APIRouter(tags=["plans"], responses=SCOPED)
+NDJSON = "application/x-ndjson"
+router = APIRouter(tags=["plans"], responses=SCOPED | refusals(UsageError, ConsentRequired, InvalidSheet))
 
 
-@router.post(
-    "/plans",
-    summary="What a run of this project would do",
-    responses=refusals(UsageError, ConsentRequired, InvalidSheet),
-)
+@router.post("/plans", summary="What a run of this project would do")
 def plan(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> dict[str, Any]:
     """Compare the project with what exists. Nothing is written and the provider is not asked.
 
-    `over_budget` is the error that a run of it would be refused with, or null where every cap has room for it.
+    `lines` are the first `limit` of those that are not reused, and `has_more` says whether there are others;
+    `POST /v1/plans/lines` gives every line. `by_reason` counts all of them. `over_budget` is the error that a run of
+    it would be refused with, or null where every cap has room for it.
     """
-    documents = _decoded(body.documents)
-    project = read_project(body.project, lambda path: _document(documents, path))
+    drawn, facts = _drawn(body, edge, account_id, market)
+    changes = (line for line in drawn.lines if line.reason is not Reason.REUSED)
+    shown = list(islice(changes, body.limit + 1))
+    removed = list(islice(drawn.removed, body.limit))
+    lines = [_told(line) for line in shown[: body.limit]]
+    return {**facts, "lines": lines, "has_more": len(shown) > body.limit, "removed": removed}
+
+
+@router.post(
+    "/plans/lines", summary="The same with every line, one JSON object a row", response_class=StreamingResponse
+)
+def plan_lines(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> StreamingResponse:
+    """Answer with rows of JSON: first the plan without its lines, then each line in the order of the sheet.
+
+    Lines that have left the sheet follow at the end, as `{"removed": id}`.
+    """
+    drawn, facts = _drawn(body, edge, account_id, market)
+    return StreamingResponse(_rows(drawn, facts), media_type=NDJSON)
+
+
+def _drawn(body: PlanRequest, edge: Edge, account_id: str, market: Market) -> tuple[Plan, dict[str, Any]]:
+    """Draw the plan up; returns it with what is said of it as a whole."""
+    project = read_submitted(edge, account_id, body.project, inline=body.documents, files=body.files)
     with edge.read() as session:
         drawn = planning.draw_up(session, account_id, planning.Submission(project, body.references), market)
         refused = refusal(session, account_id, drawn, run_cap(project, body.budget_micros))
-        return {**describe(drawn), "over_budget": refused.as_dict() if refused else None}
-
-
-def describe(plan: Plan) -> dict[str, Any]:
-    """Return a plan as the API shows it."""
-    return {
-        "digest": plan.digest(),
-        "production": plan.production,
-        "provider": plan.provider,
-        "totals": plan.totals(),
-        "voices": [asdict(voice) for voice in plan.voices],
-        "lines": [asdict(line) for line in plan.lines],
-        "removed": list(plan.removed),
+    facts = {
+        "digest": drawn.digest(),
+        "production": drawn.production,
+        "provider": drawn.provider,
+        "totals": drawn.totals(),
+        "by_reason": dict(drawn.by_reason),
+        "voices": [asdict(voice) for voice in drawn.voices],
+        "over_budget": refused.as_dict() if refused else None,
     }
+    return drawn, facts
 
 
-def _decoded(documents: Mapping[str, str]) -> dict[str, bytes]:
-    return {path: _bytes(path, body) for path, body in documents.items()}
+def _rows(drawn: Plan, facts: dict[str, Any]) -> Iterator[bytes]:
+    yield json.dumps(facts).encode() + b"\n"
+    for page in pages(drawn.lines):
+        yield "".join(f"{json.dumps(_told(line))}\n" for line in page).encode()
+    for gone in pages(drawn.removed):
+        yield "".join(f"{json.dumps({'removed': line_id})}\n" for line_id in gone).encode()
 
 
-def _bytes(path: str, body: str) -> bytes:
-    try:
-        return base64.b64decode(body, validate=True)
-    except ValueError:  # binascii.Error is one; characters beyond ASCII raise the plain one
-        raise UsageError(f"{path} is not base64.", hint="Encode each document's bytes in base64.") from None
-
-
-def _document(documents: Mapping[str, bytes], path: str) -> bytes:
-    if path not in documents:
-        raise FileNotFoundError(path)
-    return documents[path]
+def _told(line: PlannedLine) -> dict[str, Any]:
+    return {
+        "line_id": line.line_id,
+        "character": line.character,
+        "reason": line.reason,
+        "price": line.price,
+        "chars": line.chars,
+        "fingerprint": line.fingerprint,
+        "shares_with": line.shares_with,
+    }

@@ -1,6 +1,5 @@
 """Runs: start one, and see how it stands."""
 
-import hashlib
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,12 +9,12 @@ from pipeline.api.deps import AccountId, TheEdge, TheMarket
 from pipeline.api.faults import SCOPED, refusals
 from pipeline.api.paging import AfterId, Limit, Text, page
 from pipeline.api.schemas import RunRequest
+from pipeline.api.submissions import read_submitted
 from pipeline.edge import Edge
 from pipeline.errors import BudgetExceeded, Conflict, ConsentRequired, InvalidSheet, NotFound, UsageError
-from pipeline.intake.rules import Project, read_project
+from pipeline.intake.rules import Project
 from pipeline.planning import service as planning
 from pipeline.references.rules import upload_key
-from pipeline.storage.port import ObjectMissing
 
 router = APIRouter(tags=["runs"], responses=SCOPED)
 
@@ -28,19 +27,17 @@ router = APIRouter(tags=["runs"], responses=SCOPED)
 )
 def start_run(body: RunRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> dict[str, Any]:
     """Start a run. Refused with 409 where the plan is no longer the one agreed to, with 402 where a cap is too low."""
-    project = read_project(body.project, lambda path: _uploaded(edge, account_id, body, path))
+    project = read_submitted(edge, account_id, body.project, inline={}, files=body.files)
     recordings = _uploaded_recordings(edge, account_id, body, project)
-    with edge.write() as session:
-        run = planning.apply(
-            session,
-            account_id,
-            planning.Submission(project, recordings),
-            market,
-            agreed=body.agreed,
-            budget=body.budget_micros,
-            mode=body.budget_mode,
-        )
-        run_id = run.id
+    run_id = planning.start(
+        edge,
+        account_id,
+        planning.Submission(project, recordings),
+        market,
+        agreed=body.agreed,
+        budget=body.budget_micros,
+        mode=body.budget_mode,
+    )
     with edge.read() as session:
         return views.run_status(session, views.find_run(session, account_id, run_id))
 
@@ -56,23 +53,8 @@ def list_runs(edge: TheEdge, account_id: AccountId, after: AfterId = None, limit
 def run_status(run_id: Text, edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
     """Tell counts, money, voices and failures by cause."""
     with edge.read() as session:
-        run = views.find_run(session, account_id, None if run_id == "latest" else run_id)
+        run = views.find_run(session, account_id, run_id)
         return views.run_status(session, run)
-
-
-def _uploaded(edge: Edge, account_id: str, body: RunRequest, path: str) -> bytes:
-    if path not in body.files:
-        raise FileNotFoundError(path)
-    key = upload_key(account_id, body.files[path])
-    try:
-        content = edge.store.get(key)
-    except ObjectMissing:
-        raise FileNotFoundError(path) from None
-    if hashlib.sha256(content).hexdigest() != body.files[path]:
-        # While it lies there, POST /v1/uploads says that the file is present and gives no form for the right one.
-        edge.store.delete(key)
-        raise UsageError(f"{path} is not the file that was submitted.", hint="Upload it again.")
-    return content
 
 
 def _uploaded_recordings(edge: Edge, account_id: str, body: RunRequest, project: Project) -> dict[str, str]:

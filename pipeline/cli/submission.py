@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from pipeline.cli.client import Client
 from pipeline.errors import UsageError
 from pipeline.intake.rules import Project, read_project
 
+INLINE_BYTES = 1_000_000
+"""Of all documents together, up to which they are part of a request."""
 PROJECT_NAMES = ("cast.yaml", "episode.yaml", "project.yaml")
 
 
@@ -29,8 +31,8 @@ class LocalProject:
         path = _project_path(given)
         folder = path.parent
 
-        def read(name: str) -> bytes:
-            return (folder / name).read_bytes()
+        def read(name: str) -> Path:
+            return folder / name
 
         project = read_project(path.name, read, exists=lambda name: (folder / name).is_file())
         return cls(folder, path.name, project, {name: _sha256(folder / name) for name in project.files})
@@ -39,23 +41,30 @@ class LocalProject:
         """Return the SHA-256 of each reference recording, by path."""
         return {talent.reference: self.hashes[talent.reference] for talent in self.project.talents.values()}
 
-    def plan_body(self) -> dict[str, Any]:
-        """Return what the API plans from: documents whole, recordings by hash."""
+    def plan_body(self, client: Client) -> dict[str, Any]:
+        """Return what the API plans from; documents of more than a megabyte together are uploaded for it."""
         recordings = self.recordings()
         attachments = {talent.consent.evidence for talent in self.project.talents.values() if talent.consent}
         documents = [name for name in self.project.files if name not in recordings and name not in attachments]
+        body: dict[str, Any] = {"project": self.name, "references": recordings}
+        if sum((self.folder / name).stat().st_size for name in documents) > INLINE_BYTES:
+            self._send(client, documents)
+            return {**body, "files": {name: self.hashes[name] for name in documents}}
         encoded = {name: base64.b64encode((self.folder / name).read_bytes()).decode() for name in documents}
-        return {"project": self.name, "documents": encoded, "references": recordings}
+        return {**body, "documents": encoded}
 
     def upload(self, client: Client, report: Callable[[str, int], None]) -> None:
         """Send to the bucket what it does not have; `report` gets each file and its bytes."""
-        by_hash = {sha256: self.folder / name for name, sha256 in self.hashes.items()}
+        for path in self._send(client, self.hashes):
+            report(path.name, path.stat().st_size)
+
+    def _send(self, client: Client, names: Iterable[str]) -> list[Path]:
+        by_hash = {self.hashes[name]: self.folder / name for name in names}
         wanted = [{"sha256": sha256, "bytes": path.stat().st_size} for sha256, path in by_hash.items()]
-        for file in client.post("/uploads", {"files": wanted})["files"]:
-            path = by_hash[file["sha256"]]
-            if not file["present"]:
-                client.upload(file["form"], path)
-                report(path.name, path.stat().st_size)
+        missing = [file for file in client.post("/uploads", {"files": wanted})["files"] if not file["present"]]
+        for file in missing:
+            client.upload(file["form"], by_hash[file["sha256"]])
+        return [by_hash[file["sha256"]] for file in missing]
 
 
 def _project_path(given: Path) -> Path:

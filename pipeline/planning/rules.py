@@ -2,11 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
+from pipeline.intake.rules import FirstMet, pages
 from pipeline.speech.rules import TakeState
 from pipeline.voices.rules import VoiceKind, VoiceState
 
@@ -38,10 +41,16 @@ class Reason(StrEnum):
 
     def is_work(self) -> bool:
         """Tell whether something is made because of it."""
-        return self in {self.NEW, self.TEXT, self.VOICE, self.DELIVERY, self.MISSING, self.FAILED, self.LAPSED}
+        return self in _WORK
 
 
-@dataclass(frozen=True)
+_WORK = frozenset(
+    (Reason.NEW, Reason.TEXT, Reason.VOICE, Reason.DELIVERY, Reason.MISSING, Reason.FAILED, Reason.LAPSED)
+)
+SHA256_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
 class KnownLine:
     """A line as it was last applied."""
 
@@ -50,7 +59,7 @@ class KnownLine:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WantedLine:
     """A line as the sheet has it now; `price` in micro-dollars is what speaking it once would cost."""
 
@@ -84,7 +93,7 @@ class WantedVoice:
     audition_price: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedLine:
     """What happens to one line, and what it costs."""
 
@@ -112,7 +121,7 @@ class PlannedVoice:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run would do, and nothing else."""
+    """Everything a run would do, and nothing else. Lines and removed ones may be longer than memory is large."""
 
     production: str
     provider: str
@@ -124,72 +133,120 @@ class Plan:
     @property
     def price(self) -> int:
         """Return what the run is expected to cost, in micro-dollars."""
-        return sum(voice.price for voice in self.voices) + sum(line.price for line in self.lines)
+        total: int = self.totals()["total_micros"]
+        return total
 
     @property
     def has_work(self) -> bool:
         """Tell whether a run would make anything."""
-        return bool(self._made()) or any(line.reason.is_work() for line in self.lines)
+        return bool(self._made() or self.totals()["lines_to_speak"])
+
+    @property
+    def by_reason(self) -> Mapping[Reason, int]:
+        """Return how many lines have each reason."""
+        return self._summary.by_reason
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what would be done: two plans of equal digest do and cost the same."""
+        return self._summary.digest
+
+    def totals(self) -> dict[str, Any]:
+        """Count what the plan holds; amounts in micro-dollars."""
+        summary = self._summary
+        voices_micros = sum(voice.price for voice in self.voices)
+        return {
+            "voices_to_make": len(self._made()),
+            "lines_to_speak": sum(count for reason, count in summary.by_reason.items() if reason.is_work()),
+            "lines_shared": summary.by_reason[Reason.SHARED],
+            "lines_reused": summary.by_reason[Reason.REUSED],
+            "lines_removed": len(self.removed),
+            "lines": len(self.lines),
+            "chars_to_speak": summary.chars,
+            "voices_micros": voices_micros,
+            "lines_micros": summary.micros,
+            "total_micros": voices_micros + summary.micros,
+        }
 
     def _made(self) -> list[PlannedVoice]:
         return [voice for voice in self.voices if voice.reason.is_work() and voice.kind is not VoiceKind.SYSTEM]
 
-    def digest(self) -> str:
-        """Return the SHA-256 of what would be done: two plans of equal digest do and cost the same."""
-        work = [
-            self.production,
-            self.provider,
-            [[voice.key, voice.reason, voice.price] for voice in self.voices],
-            [[line.line_id, line.fingerprint, line.reason, line.price] for line in self.lines],
-            list(self.removed),
-        ]
-        return hashlib.sha256(json.dumps(work, ensure_ascii=False).encode()).hexdigest()
-
-    def totals(self) -> dict[str, Any]:
-        """Count what the plan holds; amounts in micro-dollars."""
-        work = [line for line in self.lines if line.reason.is_work()]
-        return {
-            "voices_to_make": len(self._made()),
-            "lines_to_speak": len(work),
-            "lines_shared": sum(line.reason is Reason.SHARED for line in self.lines),
-            "lines_reused": sum(line.reason is Reason.REUSED for line in self.lines),
-            "lines": len(self.lines),
-            "chars_to_speak": sum(line.chars for line in work),
-            "voices_micros": sum(voice.price for voice in self.voices),
-            "lines_micros": sum(line.price for line in self.lines),
-            "total_micros": self.price,
-        }
+    @cached_property
+    def _summary(self) -> "_Summary":
+        """Read the lines once for all that has to be known of them together."""
+        voices = [[voice.key, voice.reason, voice.price] for voice in self.voices]
+        digest = _Digest([self.production, self.provider, voices])
+        by_reason: Counter[Reason] = Counter()
+        chars = micros = 0
+        for page in pages(self.lines):
+            digest.add([[line.line_id, line.fingerprint, line.reason, line.price] for line in page])
+            by_reason.update(line.reason for line in page)
+            chars += sum(line.chars for line in page if line.reason.is_work())
+            micros += sum(line.price for line in page)
+        for removed in pages(self.removed):
+            digest.add(removed)
+        return _Summary(digest.sha256.hexdigest(), by_reason, chars, micros)
 
 
-def plan_lines(
-    wanted: Iterable[WantedLine],
-    known: Mapping[str, KnownLine],
-    takes: Mapping[str, TakeState],
-    unclear: Collection[str] = (),
-) -> list[PlannedLine]:
-    """Compare each line with what was applied last and with the takes that exist.
+@dataclass(frozen=True)
+class _Summary:
+    digest: str
+    by_reason: Counter[Reason]
+    chars: int
+    """To be spoken."""
+    micros: int
+
+
+class _Digest:
+    """One hash over JSON values that come one after the other."""
+
+    def __init__(self, head: object) -> None:
+        self.sha256 = hashlib.sha256()
+        self.add(head)
+
+    def add(self, value: object) -> None:
+        self.sha256.update(_CANONICAL(value).encode() + b"\n")
+
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class LinePlanner:
+    """Compares lines with what was applied last and with the takes that exist, page by page.
 
     `unclear` holds the keys of voices that a person has to decide about: nothing is spoken with them.
     """
-    first: dict[str, str] = {}
-    planned = []
-    for line in wanted:
-        twin = first.setdefault(line.fingerprint, line.line_id)
-        reason = _line_reason(line, known.get(line.line_id), takes.get(line.fingerprint))
-        reason = Reason.UNCLEAR if reason.is_work() and line.voice_key in unclear else reason
-        shared = twin != line.line_id and reason.is_work()
-        planned.append(
-            PlannedLine(
-                line_id=line.line_id,
-                character=line.character,
-                reason=Reason.SHARED if shared else reason,
-                price=line.price if reason.is_work() and not shared else 0,
-                chars=len(line.text),
-                fingerprint=line.fingerprint,
-                shares_with=twin if shared else None,
+
+    def __init__(self, unclear: Collection[str] = ()) -> None:
+        self._unclear = unclear
+        # Thirty-two bytes of the fingerprint, then the id of the line.
+        self._sounds = FirstMet(lambda text: text[:SHA256_BYTES])
+
+    def plan(
+        self, wanted: Iterable[WantedLine], known: Mapping[str, KnownLine], takes: Mapping[str, TakeState]
+    ) -> Iterator[PlannedLine]:
+        """Yield what happens to each line; `known` and `takes` hold what is known of these."""
+        for line in wanted:
+            twin = self._twin(line)
+            reason = _line_reason(line, known.get(line.line_id), takes.get(line.fingerprint))
+            is_work = reason.is_work()
+            if is_work and line.voice_key in self._unclear:
+                reason, is_work = Reason.UNCLEAR, False
+            is_shared = is_work and twin is not None
+            yield PlannedLine(
+                line.line_id,
+                line.character,
+                Reason.SHARED if is_shared else reason,
+                line.price if is_work and not is_shared else 0,
+                len(line.text),
+                line.fingerprint,
+                twin if is_shared else None,
             )
-        )
-    return planned
+
+    def _twin(self, line: WantedLine) -> str | None:
+        """Return the first line of this sound, None where this is it."""
+        sounds = self._sounds
+        first = sounds.meet(bytes.fromhex(line.fingerprint) + line.line_id.encode())
+        return None if first == len(sounds) - 1 else sounds[first][SHA256_BYTES:].decode()
 
 
 def plan_voices(

@@ -1,122 +1,120 @@
 """Plan and apply: what would be cloned, what would be spoken, why, at what price; and then exactly that."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import Any, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.errors import Conflict, ConsentRequired, UsageError
+from pipeline.db.events import emit
+from pipeline.errors import Conflict
 from pipeline.intake import service as intake
-from pipeline.intake.models import Line as LineRow
-from pipeline.intake.models import Run
-from pipeline.intake.rules import (
-    Character,
-    ClonedFrom,
-    Designed,
-    Line,
-    Project,
-    SystemVoice,
-    Talent,
-    missing_consent,
-    spoken_text,
-)
+from pipeline.intake.models import Production, Run
+from pipeline.intake.rules import Line, pages
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import Account
 from pipeline.ledger.money import BudgetMode
 from pipeline.planning.budget import refusal, run_cap
+from pipeline.planning.casting import want_voices
+from pipeline.planning.drawing import Sounds, Submission, draw_up, require_consents
 from pipeline.planning.market import Market
-from pipeline.planning.rules import (
-    KnownLine,
-    KnownVoice,
-    Plan,
-    PlannedLine,
-    Reason,
-    WantedLine,
-    WantedVoice,
-    plan_lines,
-    plan_voices,
-)
-from pipeline.references import service as references
-from pipeline.references.rules import upload_key
+from pipeline.planning.rules import Plan, PlannedLine, Reason
 from pipeline.speech import service as speech
-from pipeline.speech.models import Take
-from pipeline.speech.rules import Sound, TakeState
-from pipeline.voices import service as voices
 from pipeline.voices.models import Voice
-from pipeline.voices.rules import ACTIVATION_LINE, GONE, VoiceKind, VoiceState, cloned_key, designed_key, system_key
+from pipeline.voices.rules import VoiceState
 
-LOOKUP_BATCH = 1_000
+__all__ = ["Submission", "Transactions", "apply", "draw_up", "require_consents", "start"]
+
+AT_ONCE = 10_000
+"""Lines of a sheet up to which a run is written down in one transaction; it takes SQLite's lock for a second or two."""
+STEP = 2_000
+"""Lines of a longer sheet that are written down in one transaction."""
+
+Pair = tuple[Line, PlannedLine]
+
+
+class Transactions(Protocol):
+    """Where transactions begin and end."""
+
+    def read(self) -> AbstractContextManager[Session]:
+        """Run a transaction that only reads."""
+
+    def write(self) -> AbstractContextManager[Session]:
+        """Run a transaction."""
 
 
 @dataclass(frozen=True)
-class Submission:
-    """A project and the SHA-256 of each of its reference recordings, by path."""
+class _Order:
+    """What is to be applied, for whom, and on which terms."""
 
-    project: Project
-    references: Mapping[str, str]
+    account_id: str
+    submission: Submission
+    market: Market
+    agreed: str | None
+    budget: int | None
+    mode: BudgetMode
 
-    def reference_sha256(self, talent: Talent) -> str:
-        """Return the hash of a talent's recording; raises `UsageError` where the submission lacks it."""
-        found = self.references.get(talent.reference)
-        if found is None:
-            raise UsageError(
-                f"The submission does not hold {talent.reference}, the reference of {talent.name}.",
-                hint="Submit the file with the project.",
+
+@dataclass(frozen=True)
+class _Start:
+    """A run that is being started."""
+
+    order: _Order
+    plan: Plan
+    production: Production
+    run: Run
+    cast: Mapping[str, Voice]
+
+    def pairs(self) -> Iterator[Pair]:
+        """Yield each line of the sheet with what happens to it."""
+        return zip(self.order.submission.project.lines, self.plan.lines, strict=True)
+
+    def write(self, session: Session, pairs: Iterable[Pair], *, position: int) -> None:
+        """Write some of the lines and takes down; `position` is that of the first of them on the sheet."""
+        some = list(pairs)
+        sounds = Sounds(self.order.submission.project, self.order.market, {k: v.key for k, v in self.cast.items()})
+        rows = (_row(sounds, number, pair) for number, pair in enumerate(some, position))
+        intake.declare_lines(session, self.production.id, rows)
+        speech.want(session, self.run, self._takes(sounds, some))
+
+    def _takes(self, sounds: Sounds, pairs: Iterable[Pair]) -> Iterator[speech.WantedTake]:
+        project = sounds.project
+        for line, planned in pairs:
+            if planned.reason in {Reason.REUSED, Reason.SHARED}:
+                continue
+            sound = sounds.sound(line)
+            yield speech.WantedTake(
+                sound=sound,
+                voice=self.cast[line.character],
+                reason=planned.reason,
+                estimate=sounds.price(sound),
+                language=project.language,
+                production_name=project.production,
+                fingerprint=planned.fingerprint,
             )
-        return found
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A line of the sheet with the sound it asks for."""
+def start(
+    transactions: Transactions,
+    account_id: str,
+    submission: Submission,
+    market: Market,
+    *,
+    agreed: str | None,
+    budget: int | None,
+    mode: BudgetMode = BudgetMode.HARD,
+) -> str:
+    """Start a run as `apply` does, in as many transactions as its sheet is long, and return its id.
 
-    line: Line
-    sound: Sound
-    fingerprint: str
-    price: int
-
-
-def draw_up(session: Session, account_id: str, submission: Submission, market: Market) -> Plan:
-    """Return the plan. Reads the database, writes nothing and calls nobody."""
-    project = submission.project
-    market.check(project)
-    require_consents(project)
-    voice_keys = {key: _voice_key(submission, character) for key, character in project.characters.items()}
-    parts = _parts(project, market, voice_keys)
-    production = intake.find_production(session, account_id, project.production)
-    known = _known_lines(session, production.id) if production else {}
-    takes = _take_states(session, account_id, {part.fingerprint for part in parts})
-    cast = _known_voices(session, account_id, market.provider)
-    unclear = {key for key, voice in cast.items() if voice.state is VoiceState.UNCLEAR}
-    lines = plan_lines((_wanted_line(part) for part in parts), known, takes, unclear)
-    here = {part.line.id for part in parts}
-    return Plan(
-        production=project.production,
-        provider=market.provider,
-        voices=plan_voices(_wanted_voices(submission, market, voice_keys), cast, _with_work(parts, lines)),
-        lines=lines,
-        removed=[line_id for line_id in known if line_id not in here],
-    )
-
-
-def require_consents(project: Project) -> None:
-    """Raise `ConsentRequired` naming every talent that is cast without leave, and the field that is missing."""
-    today = datetime.now(UTC).date()
-    gaps = {}
-    for character in project.characters.values():
-        if isinstance(character.voice, ClonedFrom):
-            talent = project.talents[character.voice.talent]
-            field = missing_consent(talent, project.production, project.language, today, character=character.key)
-            if field:
-                gaps[talent.key] = f"talents.{talent.key}.{field}"
-    if gaps:
-        raise ConsentRequired(
-            f"No voice is cloned without consent; missing or not covering this production: {', '.join(gaps.values())}.",
-            hint="Fill in what the talent has agreed to; a made-up voice has `synthetic: true` and a statement.",
-            fields=list(gaps.values()),
-        )
+    The run starts in the last of them, whole, or not at all. Raises what `apply` raises.
+    """
+    order = _Order(account_id, submission, market, agreed, budget, mode)
+    if len(submission.project.lines) <= AT_ONCE:
+        with transactions.write() as session:
+            return _apply(session, order).id
+    return _start_in_steps(transactions, order)
 
 
 def apply(
@@ -134,210 +132,101 @@ def apply(
     `agreed` is the digest of the plan the caller has seen, `budget` the cap in micro-dollars. Raises `BudgetExceeded`
     where a cap has less left than the plan costs and `mode` is hard.
     """
-    session.get_one(Account, account_id, with_for_update=True)  # two runs of an account are planned one after the other
-    plan = draw_up(session, account_id, submission, market)
+    return _apply(session, _Order(account_id, submission, market, agreed, budget, mode))
+
+
+def _apply(session: Session, order: _Order) -> Run:
+    plan = _lock_and_plan(session, order)
+    started = _begin(session, order, plan, intake.open_run)
+    started.write(session, started.pairs(), position=0)
+    intake.drop_lines(session, started.production.id, plan.removed)
+    speech.dispatch(session, order.market.provider)
+    speech.close_runs(session)
+    return started.run
+
+
+def _lock_and_plan(session: Session, order: _Order) -> Plan:
+    # Two runs of an account are planned one after the other.
+    session.get_one(Account, order.account_id, with_for_update=True)
+    return draw_up(session, order.account_id, order.submission, order.market)
+
+
+def _begin(session: Session, order: _Order, plan: Plan, open_run: Callable[..., Run]) -> _Start:
+    """Open the run and cast its voices, where the plan is the one agreed to and there is money for it."""
+    _require_agreed(plan, order.agreed)
+    intake.require_none_preparing(session, order.account_id)
+    project = order.submission.project
+    cap = run_cap(project, order.budget)
+    refused = refusal(session, order.account_id, plan, cap) if order.mode is BudgetMode.HARD else None
+    if refused is not None:
+        raise refused
+    production = intake.declare_production(session, order.account_id, project)
+    run = open_run(session, production, plan_digest=plan.digest(), estimate=plan.price)
+    ledger.open_budget(session, run.id, order.account_id, cap)
+    cast = want_voices(session, run, order.submission, order.market, plan)
+    return _Start(order, plan, production, run, cast)
+
+
+def _require_agreed(plan: Plan, agreed: str | None) -> None:
     if agreed is not None and agreed != plan.digest():
         raise Conflict(
             "The sheet or what exists has changed since this plan was made.",
             hint="Plan again, then apply.",
         )
-    project = submission.project
-    cap = run_cap(project, budget)
-    refused = refusal(session, account_id, plan, cap) if mode is BudgetMode.HARD else None
-    if refused is not None:
-        raise refused
-    production = intake.declare_production(session, account_id, project)
-    run = intake.open_run(session, production, plan_digest=plan.digest(), estimate=plan.price)
-    ledger.open_budget(session, run.id, account_id, cap)
-    reused = {voice.key for voice in plan.voices if voice.reason is Reason.REUSED}
-    cast = {
-        key: _want_voice(session, run, submission, market, character, reused)
-        for key, character in project.characters.items()
-    }
-    parts = _parts(project, market, {key: voice.key for key, voice in cast.items()})
-    intake.declare_lines(session, production.id, (_line_row(number, part) for number, part in enumerate(parts)))
-    speech.want(session, run, _wanted_takes(project, plan.lines, parts, cast))
-    speech.dispatch(session, market.provider)
+
+
+def _start_in_steps(transactions: Transactions, order: _Order) -> str:
+    """Write a run down step by step and then start it: SQLite's one lock is never held for long.
+
+    Until then it is a run that has not started: nothing of it is dispatched, and a plan counts its takes as not
+    made. One whose writer has died stays so; whoever applies again makes its takes their own.
+    """
+    with transactions.read() as session:
+        plan = draw_up(session, order.account_id, order.submission, order.market)
+    with transactions.write() as session:
+        session.get_one(Account, order.account_id, with_for_update=True)
+        started = _begin(session, order, plan, intake.prepare_run)
+    run_id = started.run.id
+    try:
+        for number, pairs in enumerate(pages(started.pairs(), STEP)):
+            with transactions.write() as session:
+                intake.keep_preparing(session, run_id)
+                started.write(session, pairs, position=number * STEP)
+        for gone in pages(plan.removed, STEP):
+            with transactions.write() as session:
+                intake.keep_preparing(session, run_id)
+                intake.drop_lines(session, started.production.id, gone)
+        with transactions.write() as session:
+            _open(session, started)
+    except BaseException:
+        with transactions.write() as session:
+            intake.give_up_preparing(session, run_id)
+        raise
+    return run_id
+
+
+def _open(session: Session, started: _Start) -> None:
+    """Let a run that is written down begin: from this commit on it is whole."""
+    intake.start_prepared(session, started.run.id)
+    ids = {voice.id for voice in started.cast.values()}
+    for voice in session.scalars(select(Voice).where(Voice.id.in_(ids)).order_by(Voice.id)):
+        if voice.state is VoiceState.READY:
+            emit(session, "voice.ready", voice.id)
+        if voice.state is VoiceState.WANTED:
+            emit(session, "voice.wanted", voice.id)
+    session.expire_all()
     speech.close_runs(session)
-    return run
 
 
-def _parts(project: Project, market: Market, voice_keys: Mapping[str, str]) -> list[_Part]:
-    return [_part(project, market, voice_keys[line.character], line) for line in project.lines]
-
-
-def _part(project: Project, market: Market, voice_key: str, line: Line) -> _Part:
-    delivery = project.delivery(line)
-    sound = Sound(
-        provider=market.provider,
-        model=delivery.model,
-        voice_key=voice_key,
-        text=spoken_text(line.text),
-        format=delivery.format,
-        speed=delivery.speed,
-    )
-    return _Part(line, sound, sound.fingerprint(), market.prices.speech(sound.model, len(sound.text)))
-
-
-def _wanted_line(part: _Part) -> WantedLine:
-    return WantedLine(
-        line_id=part.line.id,
-        character=part.line.character,
-        text=part.sound.text,
-        fingerprint=part.fingerprint,
-        voice_key=part.sound.voice_key,
-        price=part.price,
-    )
-
-
-def _line_row(position: int, part: _Part) -> dict[str, object]:
+def _row(sounds: Sounds, position: int, pair: Pair) -> dict[str, Any]:
+    line, planned = pair
     return {
-        "line_id": part.line.id,
+        "line_id": line.id,
         "position": position,
-        "character": part.line.character,
-        "text": part.line.text,
-        "direction": part.line.direction,
-        "extras": dict(part.line.extras),
-        "fingerprint": part.fingerprint,
-        "voice_key": part.sound.voice_key,
+        "character": line.character,
+        "text": line.text,
+        "direction": line.direction,
+        "extras": dict(line.extras),
+        "fingerprint": planned.fingerprint,
+        "voice_key": sounds.voice_keys[line.character],
     }
-
-
-def _known_lines(session: Session, production_id: str) -> dict[str, KnownLine]:
-    query = select(LineRow.line_id, LineRow.fingerprint, LineRow.voice_key, LineRow.text)
-    rows = session.execute(query.where(LineRow.production_id == production_id))
-    return {row.line_id: KnownLine(row.fingerprint, row.voice_key, spoken_text(row.text)) for row in rows}
-
-
-def _take_states(session: Session, account_id: str, fingerprints: Iterable[str]) -> dict[str, TakeState]:
-    wanted = list(fingerprints)
-    states: dict[str, TakeState] = {}
-    for start in range(0, len(wanted), LOOKUP_BATCH):
-        batch = wanted[start : start + LOOKUP_BATCH]
-        query = select(Take.fingerprint, Take.state).where(Take.account_id == account_id, Take.fingerprint.in_(batch))
-        states.update({row.fingerprint: row.state for row in session.execute(query)})
-    return states
-
-
-def _known_voices(session: Session, account_id: str, provider: str) -> dict[str, KnownVoice]:
-    query = select(Voice.key, Voice.kind, Voice.state, Voice.problem, Voice.message)
-    rows = session.execute(query.where(Voice.account_id == account_id, Voice.provider == provider))
-    return {
-        # A system voice cannot be made again; whether it is back shows when it is asked to speak.
-        row.key: KnownVoice(row.state, row.message, row.problem == GONE and row.kind is not VoiceKind.SYSTEM)
-        for row in rows
-    }
-
-
-def _with_work(parts: Iterable[_Part], planned: Iterable[PlannedLine]) -> set[str]:
-    """Return the keys of the voices that something is to be spoken with."""
-    return {part.sound.voice_key for part, line in zip(parts, planned, strict=True) if line.reason is not Reason.REUSED}
-
-
-def _voice_key(submission: Submission, character: Character) -> str:
-    match character.voice:
-        case ClonedFrom(talent=key):
-            return cloned_key(submission.reference_sha256(submission.project.talents[key]))
-        case Designed(description=description, gender=gender, age_group=age_group):
-            return designed_key(description, gender, age_group)
-        case SystemVoice(id=voice_id):
-            return system_key(voice_id)
-
-
-def _wanted_voices(submission: Submission, market: Market, keys: Mapping[str, str]) -> list[WantedVoice]:
-    cast: dict[str, list[Character]] = {}
-    for key, character in submission.project.characters.items():
-        cast.setdefault(keys[key], []).append(character)
-    return [_wanted_voice(submission.project, market, key, roles) for key, roles in cast.items()]
-
-
-def _wanted_voice(project: Project, market: Market, key: str, roles: Sequence[Character]) -> WantedVoice:
-    prices = market.prices
-    kind, source, price = _describe(project, roles[0], market)
-    model = roles[0].model or project.settings.model
-    return WantedVoice(
-        key=key,
-        kind=kind,
-        characters=[role.key for role in roles],
-        source=source,
-        price=price,
-        audition_price=prices.speech(model, len(ACTIVATION_LINE)) if kind is not VoiceKind.SYSTEM else 0,
-    )
-
-
-def _describe(project: Project, character: Character, market: Market) -> tuple[VoiceKind, str, int]:
-    match character.voice:
-        case ClonedFrom(talent=key):
-            return VoiceKind.CLONED, project.talents[key].reference, market.prices.clone_micros
-        case Designed(description=description):
-            return VoiceKind.DESIGNED, description, market.prices.design_micros
-        case SystemVoice(id=voice_id):
-            return VoiceKind.SYSTEM, voice_id, 0
-
-
-def _want_voice(
-    session: Session,
-    run: Run,
-    submission: Submission,
-    market: Market,
-    character: Character,
-    reused: Collection[str],
-) -> Voice:
-    wanted = _voice_wish(session, run.account_id, submission, market, character)
-    found = voices.find(session, run.account_id, market.provider, wanted.key) if wanted.key in reused else None
-    # One that the provider no longer has and that has nothing more to say would be made again by asking for it.
-    return found or voices.want(
-        session, account_id=run.account_id, provider=market.provider, run_id=run.id, wanted=wanted
-    )
-
-
-def _voice_wish(
-    session: Session, account_id: str, submission: Submission, market: Market, character: Character
-) -> voices.WantedVoice:
-    key = _voice_key(submission, character)
-    match character.voice:
-        case ClonedFrom(talent=talent_key):
-            talent = submission.project.talents[talent_key]
-            sha256 = submission.reference_sha256(talent)
-            reference = references.declare(
-                session,
-                account_id=account_id,
-                sha256=sha256,
-                filename=talent.reference,
-                object_key=upload_key(account_id, sha256),
-            )
-            return voices.WantedVoice(
-                key=key,
-                kind=VoiceKind.CLONED,
-                label=talent.key,
-                model=market.capabilities.clone_model,
-                reference_id=reference.id,
-                consent_id=references.declare_consent(session, account_id, talent).id,
-            )
-        case Designed(description=description, gender=gender, age_group=age_group):
-            return voices.WantedVoice(
-                key=key,
-                kind=VoiceKind.DESIGNED,
-                label=character.key,
-                model=market.capabilities.design_model,
-                description=description,
-                gender=gender,
-                age_group=age_group,
-            )
-        case SystemVoice(id=voice_id):
-            return voices.WantedVoice(key=key, kind=VoiceKind.SYSTEM, label=voice_id, provider_voice_id=voice_id)
-
-
-def _wanted_takes(
-    project: Project, planned: Iterable[PlannedLine], parts: Iterable[_Part], cast: Mapping[str, Voice]
-) -> Iterable[speech.WantedTake]:
-    for line, part in zip(planned, parts, strict=True):
-        if line.reason not in {Reason.REUSED, Reason.SHARED}:
-            yield speech.WantedTake(
-                sound=part.sound,
-                voice=cast[part.line.character],
-                reason=line.reason,
-                estimate=part.price,
-                language=project.language,
-                production_name=project.production,
-            )

@@ -1,37 +1,27 @@
 """init, check, plan, apply: from a folder to a run."""
 
-import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from pipeline.cli import follow, render
+from pipeline.cli import outcome, render
 from pipeline.cli.client import Client
-from pipeline.cli.console import data, say, show_json, talk
+from pipeline.cli.console import data, say, show_json, stream_json, talk
 from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson, ProjectPath
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.submission import LocalProject
-from pipeline.errors import (
-    BudgetExceeded,
-    ConsentRequired,
-    ExitCode,
-    ProviderFundsMissing,
-    ProviderKeyRefused,
-    UsageError,
-    WasteCapReached,
-)
+from pipeline.errors import UsageError
 from pipeline.intake.rules import missing_consent, scaffold
-from pipeline.ledger.money import BudgetMode, dollars, parse_dollars
+from pipeline.ledger.money import BudgetMode
 
 Json = dict[str, Any]
-EXITS = {
-    fault.code: fault.exit_code for fault in (BudgetExceeded, ConsentRequired, ProviderFundsMissing, ProviderKeyRefused)
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -87,13 +77,17 @@ def plan(
     every_line: Annotated[bool, typer.Option("--all", help="List every line, the reused ones too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what would be made, why, and what it costs. Nothing is written and the provider is not asked."""
+    """Show what would be made, why, and what it costs. Nothing is made or spent; large sheets are uploaded for it."""
     local = LocalProject.read(project)
-    drawn = context.client().post("/plans", local.plan_body())
+    client = context.client()
+    body = local.plan_body(client)
     if as_json:
-        show_json(drawn)
-    else:
-        data.print(render.plan_view(drawn, every_line=every_line))
+        _stream_plan(client.rows("/plans/lines", body))
+        return
+    drawn = client.post("/plans", body, takes_long=True)
+    if every_line:
+        drawn["lines"] = _some_lines(client.rows("/plans/lines", body))
+    data.print(render.plan_view(drawn, every_line=every_line))
 
 
 def apply(
@@ -115,92 +109,46 @@ def apply(
 ) -> None:
     """Make exactly what the plan says, and watch it. Ctrl-C stops watching, not the run."""
     local = LocalProject.read(project)
-    cap = _cap(budget)
+    cap = outcome.cap(budget)
     client = context.client()
-    drawn = client.post("/plans", {**local.plan_body(), "budget_micros": cap})
+    drawn = client.post("/plans", {**local.plan_body(client), "budget_micros": cap}, takes_long=True)
     talk.print(render.plan_view(drawn, every_line=False))
-    _heed(drawn["over_budget"], budget_mode)
+    outcome.heed(drawn["over_budget"], budget_mode)
     if not yes and drawn["totals"]["total_micros"]:
-        _ask(drawn)
+        outcome.ask(drawn["totals"]["total_micros"])
     run = _start(client, local, drawn, {"budget_micros": cap, "budget_mode": budget_mode})
     if not detach:
-        run = _watch(client, run)
+        run = outcome.watch(client, run)
     if as_json:
         show_json(run)
-    raise typer.Exit(_report(run))
+    raise typer.Exit(outcome.report(run))
 
 
 def _start(client: Client, local: LocalProject, drawn: Json, bounds: Json) -> Json:
     local.upload(client, lambda name, size: say(f"uploaded {escape(name)} ({size / 1e6:.1f} MB)"))
     body = {"project": local.name, "files": local.hashes, "agreed": drawn["digest"], **bounds}
-    return client.post("/runs", body)
+    return client.post("/runs", body, takes_long=True)
 
 
-def _heed(over_budget: Json | None, mode: BudgetMode) -> None:
-    """Refuse a plan that a cap has no room for, before anything is uploaded; or say that it will not get to its end."""
-    if over_budget is None:
-        return
-    told = {name: value for name, value in over_budget.items() if name != "code"}
-    refused = BudgetExceeded(told.pop("message"), hint=told.pop("hint"), **told)
-    if mode is BudgetMode.HARD:
-        raise refused
-    say("[yellow]budget[/]  The money is not enough for all of this; the run stops at the cap and keeps what it has.")
+def _stream_plan(rows: Iterator[Json]) -> None:
+    """Write a plan with every line; it is never whole in memory but for what has left the sheet."""
+    facts: Json = {**next(rows), "removed": []}
+
+    def lines() -> Iterator[Json]:
+        for row in rows:
+            if "removed" in row:
+                facts["removed"].append(row["removed"])
+            else:
+                yield row
+
+    stream_json("lines", lines(), **facts)
 
 
-def _watch(client: Client, run: Json) -> Json:
-    try:
-        return follow.follow(client, run["id"])
-    except KeyboardInterrupt:
-        say(f"\nStopped watching; the run goes on. [bold]callsheet status {run['id']} --watch[/] comes back to it.")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-
-
-def _report(run: Json) -> ExitCode:
-    """Say how a run ended and return the exit code that says the same."""
-    talk.print(render.run_view(run))
-    if run["state"] == "running":
-        return _report_running(run)
-    if run["unclear_attempts"]:
-        say("[bold]Next[/]  callsheet reconcile   shows the paid calls whose outcome is unclear; none is repeated.")
-        return ExitCode.RECONCILE
-    if run["state"] == "done":
-        say(f"[bold]Next[/]  callsheet pull {escape(run['production'])}")
-        return ExitCode.OK
-    if run["reason"] == BudgetExceeded.code:
-        say(render.left_over(run))
-    if run["reason"] == WasteCapReached.code:
-        say(f"[bold]Next[/]  {run['wasted_calls']} paid calls brought nothing; once that is mended, callsheet apply.")
-    if run["reason"]:
-        return EXITS.get(run["reason"], ExitCode.PARTIAL)
-    return _exit_of_failures(run)
-
-
-def _report_running(run: Json) -> ExitCode:
-    """Say where a run that goes on is seen; where it waits for a person the exit code says for what."""
-    paused = run.get("paused")
-    todo = f"{escape(paused['hint'])} Then the run goes on by itself:\n      " if paused else ""
-    say(f"[bold]Next[/]  {todo}callsheet status {run['id']} --watch")
-    return EXITS.get(paused["code"], ExitCode.OK) if paused else ExitCode.OK
-
-
-def _exit_of_failures(run: Json) -> ExitCode:
-    causes = {failure["cause"] for failure in run["failures"]}
-    return EXITS["consent_required"] if causes == {"consent_required"} else ExitCode.PARTIAL
-
-
-def _ask(drawn: Json) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError("Nobody is here to agree to the price.", hint="Add --yes to apply without being asked.")
-    if not typer.confirm(f"Spend up to {dollars(drawn['totals']['total_micros'])}?", err=True):
-        say("Nothing was started.")
-        raise typer.Exit(ExitCode.INTERRUPTED)
-
-
-def _cap(budget: str | None) -> int | None:
-    try:
-        return None if budget is None else parse_dollars(budget)
-    except ValueError as error:
-        raise UsageError(f"--budget: {error}.", hint="Write dollars, such as --budget 25.") from None
+def _some_lines(rows: Iterator[Json]) -> list[Json]:
+    """Return the plan's lines as far as a person would read them."""
+    next(rows)
+    lines = (row for row in rows if "removed" not in row)
+    return list(islice(lines, render.MOST_LINES))
 
 
 def _facts(local: LocalProject) -> Json:

@@ -61,22 +61,23 @@ def _header(records: Iterator[Record | BrokenRecord]) -> Record | None:
 
 
 def _records(file: io.TextIOWrapper) -> Iterator[Record | BrokenRecord]:
-    head = file.read(HEAD)
-    declared = _DECLARED_DELIMITER.match(head)
-    start, skipped = (declared.end(), 1) if declared else (0, 0)
-    delimiter = _fit(declared[1]) if declared else _delimiter(head)
-    # Strict, because the lenient reader drops quotes and lets an unclosed one swallow the rest of the sheet.
-    reader = csv.reader(_rows(file, head[start:]), delimiter=delimiter, strict=True)
-    for row in itertools.count(1):
-        line = reader.line_num + skipped + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as wrong:
-            yield _broken(row, line, str(wrong))
-        else:
-            yield Record(row, line, cells)
+    with file:
+        head = file.read(HEAD)
+        declared = _DECLARED_DELIMITER.match(head)
+        start, skipped = (declared.end(), 1) if declared else (0, 0)
+        delimiter = _fit(declared[1]) if declared else _delimiter(head)
+        # Strict, because the lenient reader drops quotes and lets an unclosed one swallow the rest of the sheet.
+        reader = csv.reader(_rows(file, head[start:]), delimiter=delimiter, strict=True)
+        for row in itertools.count(1):
+            line = reader.line_num + skipped + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as wrong:
+                yield _broken(row, line, str(wrong))
+            else:
+                yield Record(row, line, cells)
 
 
 def _rows(file: io.TextIOWrapper, head: str) -> Iterator[str]:

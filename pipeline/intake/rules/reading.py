@@ -21,8 +21,8 @@ Read = Callable[[str], bytes | Path]
 
 PROJECT_BYTES = 1_000_000
 """Of a project file; thousands of characters have that much. Its parser reads 300 kB a second."""
-SHEET_BYTES = 512_000_000
-"""Of a sheet; a million lines of dialogue take a fifth of it."""
+SHEET_BYTES = 200_000_000
+"""Of a sheet, as of any upload; a million lines of dialogue take half of it."""
 
 
 def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = None) -> Project:

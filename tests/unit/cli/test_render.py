@@ -1,4 +1,5 @@
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -29,11 +30,13 @@ def voice(reason: str = "new", **change: object) -> Json:
     return {"characters": ["MARA"], "kind": "cloned", "source": "mara.mp3", "reason": reason, "price": 0, **change}
 
 
-def plan(*, voices: object = (), lines: object = (), removed: object = (), over_budget: object = None) -> Json:
-    numbers = ("voices_to_make", "lines_to_speak", "lines_shared", "lines_reused", "chars_to_speak")
+def plan(*, voices: object = (), lines: Sequence[Json] = (), removed: int = 0, over_budget: object = None) -> Json:
+    numbers = ("voices_to_make", "lines_shared", "lines_reused", "chars_to_speak")
     micros = {"total_micros": 2_100_700, "voices_micros": 2_100_000, "lines_micros": 700}
-    totals = dict.fromkeys(numbers, 1) | micros
-    drawn = {"provider": "stage", "voices": voices, "lines": lines, "removed": removed, "totals": totals}
+    made = sum(line["reason"] in render.MADE for line in lines)
+    counts = {"lines": len(lines), "lines_to_speak": made, "lines_removed": removed}
+    totals = dict.fromkeys(numbers, 1) | micros | counts
+    drawn = {"provider": "stage", "voices": voices, "lines": list(lines), "totals": totals}
     return drawn | {"over_budget": over_budget}
 
 
@@ -73,9 +76,16 @@ def test_a_plan_lists_the_work_and_counts_the_rest() -> None:
     assert "more (" not in everything
 
 
+def test_a_plan_of_more_lines_than_anybody_reads_says_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(render, "MOST_LINES", 3)
+    text = shown(render.plan_view(plan(lines=[line(line_id=f"new_{n}") for n in range(5)]), every_line=True))
+    assert "new_2" in text
+    assert "and 2 more (--json lists them)" in text
+
+
 def test_a_plan_names_the_twin_of_a_shared_line_and_what_has_gone() -> None:
     shared = line("shared", shares_with="a_0")
-    text = shown(render.plan_view(plan(lines=[shared], removed=["x", "y"]), every_line=True))
+    text = shown(render.plan_view(plan(lines=[shared], removed=2), every_line=True))
     assert "shared with a_0" in text
     assert "2 lines are no longer on the sheet" in text
     assert "Cost: $2.100700 (voices $2.10, lines $0.000700) at stage." in text

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from pipeline.db.engine import Database
 from pipeline.db.events import emitted
@@ -44,15 +44,42 @@ def test_a_production_is_declared_once_and_kept_up_to_date(sqlite_database: Data
         assert intake.find_production(session, "acct_other", "game") is None
 
 
+def stored(database: Database) -> dict[str, Line]:
+    with database.read() as session:
+        return {line.line_id: line for line in session.scalars(select(Line).order_by(Line.position))}
+
+
 @pytest.mark.parametrize("count", [0, 1, BATCH, BATCH + 1])
-def test_the_lines_are_exactly_those_declared(sqlite_database: Database, started: Run, count: int) -> None:
-    for declared in (rows(3), rows(count)):
+def test_lines_are_declared_in_their_order(sqlite_database: Database, started: Run, count: int) -> None:
+    for declared in (rows(3)[:count], rows(count)):
         with sqlite_database.write() as session:
             intake.declare_lines(session, started.production_id, declared)
-    with sqlite_database.read() as session:
-        lines = session.scalars(select(Line).order_by(Line.position)).all()
-    assert [line.line_id for line in lines] == [f"line_{number}" for number in range(count)]
-    assert [line.extras for line in lines] == [{"scene": str(number)} for number in range(count)]
+    lines = stored(sqlite_database)
+    assert list(lines) == [f"line_{number}" for number in range(count)]
+    assert [line.extras for line in lines.values()] == [{"scene": str(number)} for number in range(count)]
+
+
+def test_only_what_has_changed_is_written(sqlite_database: Database, started: Run) -> None:
+    declared = rows(BATCH + 2)
+    with sqlite_database.write() as session:
+        intake.declare_lines(session, started.production_id, declared)
+        session.execute(text("CREATE TEMP TABLE touched AS SELECT line_id FROM lines WHERE 0"))
+        session.execute(
+            text("CREATE TEMP TRIGGER t AFTER UPDATE ON lines BEGIN INSERT INTO touched VALUES (OLD.line_id); END")
+        )
+        declared[BATCH + 1] |= {"text": "Otherwise.", "extras": {"scene": "last"}}
+        declared[1] |= {"position": 7}
+        intake.declare_lines(session, started.production_id, [*declared, *rows(BATCH + 3)[-1:]])
+        assert session.scalars(text("SELECT line_id FROM touched")).all() == ["line_1", f"line_{BATCH + 1}"]
+    lines = stored(sqlite_database)
+    assert (lines[f"line_{BATCH + 1}"].text, lines["line_1"].position, len(lines)) == ("Otherwise.", 7, BATCH + 3)
+
+
+def test_lines_are_dropped_by_name(sqlite_database: Database, started: Run) -> None:
+    with sqlite_database.write() as session:
+        intake.declare_lines(session, started.production_id, rows(BATCH + 2))
+        intake.drop_lines(session, started.production_id, [f"line_{number}" for number in range(1, BATCH + 2)])
+    assert list(stored(sqlite_database)) == ["line_0"]
 
 
 def test_a_stopped_run_may_start_nothing_more(sqlite_database: Database, started: Run) -> None:

@@ -1,5 +1,6 @@
 """The plan as a pure difference: a reason and a price for each line and voice."""
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -9,26 +10,37 @@ from hypothesis import strategies as st
 from pipeline.planning.rules import (
     KnownLine,
     KnownVoice,
+    LinePlanner,
     Plan,
     PlannedLine,
     PlannedVoice,
     Reason,
     WantedLine,
     WantedVoice,
-    plan_lines,
     plan_voices,
 )
 from pipeline.speech.rules import TakeState
 from pipeline.voices.rules import VoiceKind, VoiceState
+from tests.support.factories import sha256
 
-NOW = WantedLine("line_1", "mara", "Halt!", fingerprint="now", voice_key="clone:1", price=500)
-BEFORE = KnownLine(fingerprint="now", voice_key="clone:1", text="Halt!")
+NOW = WantedLine("line_1", "mara", "Halt!", fingerprint=sha256("now"), voice_key="clone:1", price=500)
+BEFORE = KnownLine(fingerprint=sha256("now"), voice_key="clone:1", text="Halt!")
 VOICE = WantedVoice("clone:1", VoiceKind.CLONED, ["mara"], "mara.wav", price=2_100_000, audition_price=2_000)
+
+
+def plan_lines(
+    lines: Iterable[WantedLine],
+    known: Mapping[str, KnownLine],
+    takes: Mapping[str, TakeState],
+    unclear: Collection[str] = (),
+) -> list[PlannedLine]:
+    """Plan some lines in one page."""
+    return list(LinePlanner(unclear).plan(lines, known, takes))
 
 
 def plan_one(known: KnownLine | None, take: TakeState | None) -> PlannedLine:
     """Plan the one line."""
-    (planned,) = plan_lines([NOW], {"line_1": known} if known else {}, {"now": take} if take else {})
+    (planned,) = plan_lines([NOW], {"line_1": known} if known else {}, {sha256("now"): take} if take else {})
     return planned
 
 
@@ -36,10 +48,10 @@ def plan_one(known: KnownLine | None, take: TakeState | None) -> PlannedLine:
     ("known", "take", "reason"),
     [
         (None, None, Reason.NEW),
-        (replace(BEFORE, fingerprint="then", text="Stop!"), None, Reason.TEXT),
-        (replace(BEFORE, fingerprint="then", voice_key="clone:2"), None, Reason.VOICE),
-        (replace(BEFORE, fingerprint="then", voice_key="clone:2", text="Stop!"), None, Reason.VOICE),
-        (replace(BEFORE, fingerprint="then"), None, Reason.DELIVERY),
+        (replace(BEFORE, fingerprint=sha256("then"), text="Stop!"), None, Reason.TEXT),
+        (replace(BEFORE, fingerprint=sha256("then"), voice_key="clone:2"), None, Reason.VOICE),
+        (replace(BEFORE, fingerprint=sha256("then"), voice_key="clone:2", text="Stop!"), None, Reason.VOICE),
+        (replace(BEFORE, fingerprint=sha256("then")), None, Reason.DELIVERY),
         (BEFORE, None, Reason.MISSING),
         (BEFORE, TakeState.FAILED, Reason.FAILED),
         (BEFORE, TakeState.BLOCKED, Reason.FAILED),
@@ -64,7 +76,7 @@ def test_lines_that_sound_the_same_are_priced_once() -> None:
 
 @pytest.mark.parametrize("take", [TakeState.DONE, TakeState.SPEAKING])
 def test_lines_that_need_no_work_share_none(take: TakeState) -> None:
-    planned = plan_lines([NOW, replace(NOW, line_id="line_2")], {}, {"now": take})
+    planned = plan_lines([NOW, replace(NOW, line_id="line_2")], {}, {sha256("now"): take})
     assert [line.shares_with for line in planned] == [None, None]
     assert sum(line.price for line in planned) == 0
 
@@ -72,7 +84,7 @@ def test_lines_that_need_no_work_share_none(take: TakeState) -> None:
 def test_lines_of_an_unclear_voice_cost_nothing_yet() -> None:
     (planned,) = plan_lines([NOW], {}, {}, unclear={"clone:1"})
     assert (planned.reason, planned.price) == (Reason.UNCLEAR, 0)
-    (spoken,) = plan_lines([NOW], {}, {"now": TakeState.DONE}, unclear={"clone:1"})
+    (spoken,) = plan_lines([NOW], {}, {sha256("now"): TakeState.DONE}, unclear={"clone:1"})
     assert spoken.reason is Reason.REUSED
 
 
@@ -118,6 +130,7 @@ def test_the_totals_are_those_of_the_rows() -> None:
         "lines_to_speak": 1,
         "lines_shared": 1,
         "lines_reused": 0,
+        "lines_removed": 1,
         "lines": 2,
         "chars_to_speak": 5,
         "voices_micros": 2_102_000,
@@ -126,6 +139,13 @@ def test_the_totals_are_those_of_the_rows() -> None:
     }
     assert a_plan().price == 2_102_500
     assert a_plan().has_work
+
+
+def test_lines_that_are_planned_page_by_page_share_what_an_earlier_page_has() -> None:
+    planner = LinePlanner()
+    (first,) = planner.plan([NOW], {}, {})
+    (second,) = planner.plan([replace(NOW, line_id="line_2")], {}, {})
+    assert (first.shares_with, second.shares_with, second.price) == (None, "line_1", 0)
 
 
 def test_equal_plans_have_equal_digests() -> None:
@@ -145,7 +165,7 @@ READY: list[PlannedVoice] = plan_voices([VOICE], {"clone:1": KnownVoice(VoiceSta
         {"voices": READY},
         {"lines": []},
         {"lines": CHEAPER},
-        {"lines": plan_lines([replace(NOW, fingerprint="else"), replace(NOW, line_id="line_2")], {}, {})},
+        {"lines": plan_lines([replace(NOW, fingerprint=sha256("else")), replace(NOW, line_id="line_2")], {}, {})},
         {"removed": []},
     ],
 )
@@ -158,8 +178,11 @@ def test_what_is_only_said_does_not_change_the_digest() -> None:
     assert a_plan(voices=told).digest() == a_plan().digest()
 
 
+SOUNDS = [sha256(name) for name in "abc"]
+
+
 @given(
-    st.lists(st.sampled_from("abc"), max_size=12), st.dictionaries(st.sampled_from("abc"), st.sampled_from(TakeState))
+    st.lists(st.sampled_from(SOUNDS), max_size=12), st.dictionaries(st.sampled_from(SOUNDS), st.sampled_from(TakeState))
 )
 def test_each_sound_is_paid_for_at_most_once(sounds: list[str], takes: dict[str, TakeState]) -> None:
     lines = [replace(NOW, line_id=f"line_{number}", fingerprint=sound) for number, sound in enumerate(sounds)]

@@ -1,0 +1,270 @@
+"""Drawing a plan up: the sheet and the database are read side by side, a page at a time."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from pipeline.errors import ConsentRequired, UsageError
+from pipeline.intake import service as intake
+from pipeline.intake.models import Line as LineRow
+from pipeline.intake.rules import (
+    Character,
+    ClonedFrom,
+    Designed,
+    FirstMet,
+    Line,
+    LongList,
+    Project,
+    SystemVoice,
+    Talent,
+    missing_consent,
+    pages,
+    spoken_text,
+)
+from pipeline.planning.market import Market
+from pipeline.planning.rules import (
+    KnownLine,
+    KnownVoice,
+    LinePlanner,
+    Plan,
+    PlannedLine,
+    Reason,
+    WantedLine,
+    WantedVoice,
+    plan_voices,
+)
+from pipeline.speech.models import Take
+from pipeline.speech.rules import OPEN, Sound, TakeState
+from pipeline.voices.models import Voice
+from pipeline.voices.rules import ACTIVATION_LINE, GONE, VoiceKind, VoiceState, cloned_key, designed_key, system_key
+
+PAGE = 1_000
+"""Lines that are looked up in one statement: bounded by SQLite's 32,766 variables."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A project and the SHA-256 of each of its reference recordings, by path."""
+
+    project: Project
+    references: Mapping[str, str]
+
+    def reference_sha256(self, talent: Talent) -> str:
+        """Return the hash of a talent's recording; raises `UsageError` where the submission lacks it."""
+        found = self.references.get(talent.reference)
+        if found is None:
+            raise UsageError(
+                f"The submission does not hold {talent.reference}, the reference of {talent.name}.",
+                hint="Submit the file with the project.",
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """Tells of each line of a submission how it is to sound."""
+
+    project: Project
+    market: Market
+    voice_keys: Mapping[str, str]
+    """By character."""
+
+    @classmethod
+    def of(cls, submission: Submission, market: Market) -> "Sounds":
+        """Return what tells it of a submission; raises `UsageError` where a recording is missing."""
+        characters = submission.project.characters
+        keys = {key: voice_key(submission, character) for key, character in characters.items()}
+        return cls(submission.project, market, keys)
+
+    def sound(self, line: Line) -> Sound:
+        """Return everything that shapes the sound of a line."""
+        delivery = self.project.delivery(line)
+        return Sound(
+            provider=self.market.provider,
+            model=delivery.model,
+            voice_key=self.voice_keys[line.character],
+            text=spoken_text(line.text),
+            format=delivery.format,
+            speed=delivery.speed,
+        )
+
+    def price(self, sound: Sound) -> int:
+        """Return what speaking it once is expected to cost, in micro-dollars."""
+        return self.market.prices.speech(sound.model, len(sound.text))
+
+    def wanted(self, line: Line) -> WantedLine:
+        """Return a line as the plan compares it."""
+        sound = self.sound(line)
+        price = self.price(sound)
+        return WantedLine(line.id, line.character, sound.text, sound.fingerprint(), sound.voice_key, price)
+
+
+def draw_up(session: Session, account_id: str, submission: Submission, market: Market) -> Plan:
+    """Return the plan. Reads the database, writes nothing and calls nobody."""
+    project = submission.project
+    market.check(project)
+    require_consents(project)
+    sounds = Sounds.of(submission, market)
+    cast = _known_voices(session, account_id, market.provider)
+    drawing = _Drawing(session, account_id, sounds, cast)
+    lines = LongList(drawing.lines(), _pack, _unpack)
+    wanted_voices = _wanted_voices(submission, market, sounds.voice_keys)
+    return Plan(
+        production=project.production,
+        provider=market.provider,
+        voices=plan_voices(wanted_voices, cast, drawing.with_work),
+        lines=lines,
+        removed=drawing.removed(),
+    )
+
+
+class _Drawing:
+    """Goes through a sheet once, and learns on the way what has to be known of all lines together."""
+
+    def __init__(self, session: Session, account_id: str, sounds: Sounds, cast: Mapping[str, KnownVoice]) -> None:
+        self._session = session
+        self._account_id = account_id
+        self._sounds = sounds
+        self._unclear = {key for key, voice in cast.items() if voice.state is VoiceState.UNCLEAR}
+        production = intake.find_production(session, account_id, sounds.project.production)
+        self._production_id = production.id if production else None
+        self._met = 0
+        """Lines of the sheet that the production has already."""
+        self.with_work: set[str] = set()
+        """Keys of the voices that something is to be spoken with."""
+
+    def lines(self) -> Iterator[PlannedLine]:
+        """Yield what happens to each line of the sheet."""
+        planner = LinePlanner(self._unclear)
+        for page in pages(self._sounds.project.lines, PAGE):
+            wanted = [self._sounds.wanted(line) for line in page]
+            known = self._known_lines([line.line_id for line in wanted])
+            takes = _take_states(self._session, self._account_id, {line.fingerprint for line in wanted})
+            self._met += len(known)
+            for line, planned in zip(wanted, planner.plan(wanted, known, takes), strict=True):
+                if planned.reason is not Reason.REUSED:
+                    self.with_work.add(line.voice_key)
+                yield planned
+
+    def removed(self) -> Sequence[str]:
+        """Return the lines that the production has and the sheet has no more; asked for after `lines`."""
+        mine = LineRow.production_id == self._production_id
+        total = (
+            self._session.scalar(select(func.count()).select_from(LineRow).where(mine)) if self._production_id else 0
+        )
+        if total == self._met:
+            return []
+        here = FirstMet()
+        for line in self._sounds.project.lines:
+            here.meet(line.id.encode())
+        query = select(LineRow.line_id).where(mine).order_by(LineRow.position).execution_options(yield_per=PAGE)
+        gone = (line_id for line_id in self._session.scalars(query) if line_id.encode() not in here)
+        return LongList(gone, lambda line_id: (line_id,), str)
+
+    def _known_lines(self, line_ids: Sequence[str]) -> dict[str, KnownLine]:
+        if self._production_id is None:
+            return {}
+        query = select(LineRow.line_id, LineRow.fingerprint, LineRow.voice_key, LineRow.text)
+        mine = query.where(LineRow.production_id == self._production_id, LineRow.line_id.in_(line_ids))
+        rows = self._session.execute(mine)
+        return {line_id: KnownLine(sha, key, spoken_text(text)) for line_id, sha, key, text in rows}
+
+
+def require_consents(project: Project) -> None:
+    """Raise `ConsentRequired` naming every talent that is cast without leave, and the field that is missing."""
+    today = datetime.now(UTC).date()
+    gaps = {}
+    for character in project.characters.values():
+        if isinstance(character.voice, ClonedFrom):
+            talent = project.talents[character.voice.talent]
+            field = missing_consent(talent, project.production, project.language, today, character=character.key)
+            if field:
+                gaps[talent.key] = f"talents.{talent.key}.{field}"
+    if gaps:
+        raise ConsentRequired(
+            f"No voice is cloned without consent; missing or not covering this production: {', '.join(gaps.values())}.",
+            hint="Fill in what the talent has agreed to; a made-up voice has `synthetic: true` and a statement.",
+            fields=list(gaps.values()),
+        )
+
+
+def voice_key(submission: Submission, character: Character) -> str:
+    """Return the key of a character's voice: what it is made of."""
+    match character.voice:
+        case ClonedFrom(talent=key):
+            return cloned_key(submission.reference_sha256(submission.project.talents[key]))
+        case Designed(description=description, gender=gender, age_group=age_group):
+            return designed_key(description, gender, age_group)
+        case SystemVoice(id=voice_id):
+            return system_key(voice_id)
+
+
+def _pack(line: PlannedLine) -> tuple[object, ...]:
+    sha = bytes.fromhex(line.fingerprint)
+    return line.line_id, line.character, str(line.reason), line.price, line.chars, sha, line.shares_with
+
+
+def _unpack(
+    line_id: str, character: str, reason: str, price: int, chars: int, sha: bytes, shares_with: str | None
+) -> PlannedLine:
+    return PlannedLine(line_id, character, _REASONS[reason], price, chars, sha.hex(), shares_with)
+
+
+_REASONS = {reason.value: reason for reason in Reason}
+
+
+def _take_states(session: Session, account_id: str, fingerprints: Iterable[str]) -> dict[str, TakeState]:
+    query = select(Take.fingerprint, Take.state, Take.run_id)
+    rows = session.execute(query.where(Take.account_id == account_id, Take.fingerprint.in_(fingerprints))).all()
+    unstarted = set(session.scalars(intake.unstarted())) if any(row.state in OPEN for row in rows) else set()
+    # What a run was to make whose start was never finished stands still and is paid for by nobody.
+    return {sha: TakeState.BLOCKED if state in OPEN and run in unstarted else state for sha, state, run in rows}
+
+
+def _known_voices(session: Session, account_id: str, provider: str) -> dict[str, KnownVoice]:
+    query = select(Voice.key, Voice.kind, Voice.state, Voice.problem, Voice.message, Voice.run_id)
+    rows = session.execute(query.where(Voice.account_id == account_id, Voice.provider == provider)).all()
+    unstarted = set(session.scalars(intake.unstarted()))
+    return {
+        # A system voice cannot be made again; whether it is back shows when it is asked to speak.
+        row.key: KnownVoice(
+            VoiceState.FAILED if row.state is VoiceState.WANTED and row.run_id in unstarted else row.state,
+            row.message,
+            row.problem == GONE and row.kind is not VoiceKind.SYSTEM,
+        )
+        for row in rows
+    }
+
+
+def _wanted_voices(submission: Submission, market: Market, keys: Mapping[str, str]) -> list[WantedVoice]:
+    cast: dict[str, list[Character]] = {}
+    for key, character in submission.project.characters.items():
+        cast.setdefault(keys[key], []).append(character)
+    return [_wanted_voice(submission.project, market, key, roles) for key, roles in cast.items()]
+
+
+def _wanted_voice(project: Project, market: Market, key: str, roles: Sequence[Character]) -> WantedVoice:
+    prices = market.prices
+    kind, source, price = _describe(project, roles[0], market)
+    model = roles[0].model or project.settings.model
+    return WantedVoice(
+        key=key,
+        kind=kind,
+        characters=[role.key for role in roles],
+        source=source,
+        price=price,
+        audition_price=prices.speech(model, len(ACTIVATION_LINE)) if kind is not VoiceKind.SYSTEM else 0,
+    )
+
+
+def _describe(project: Project, character: Character, market: Market) -> tuple[VoiceKind, str, int]:
+    match character.voice:
+        case ClonedFrom(talent=key):
+            return VoiceKind.CLONED, project.talents[key].reference, market.prices.clone_micros
+        case Designed(description=description):
+            return VoiceKind.DESIGNED, description, market.prices.design_micros
+        case SystemVoice(id=voice_id):
+            return VoiceKind.SYSTEM, voice_id, 0
