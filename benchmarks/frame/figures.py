@@ -83,7 +83,7 @@ class Measure(Protocol):
 
     @property
     def seconds(self) -> float:
-        """Return how long the quick size may take before it is given up; the full size may take ten times that."""
+        """Return about how long the quick size takes; what takes many times as long is given up."""
 
     def run(self, size: Size, /) -> Sequence[Figure]:
         """Measure, and leave nothing behind, also where it fails."""

@@ -11,8 +11,8 @@ from types import FrameType
 
 from benchmarks.frame.figures import Figure, Measure, Outcome, Size
 
-FULL_FACTOR = 10.0
-"""How much longer the full size of a measure may take."""
+PATIENCE = {Size.QUICK: 3.0, Size.FULL: 15.0}
+"""A measure that takes so many times as long as its quick size on an idle machine is given up."""
 
 
 class TookTooLongError(Exception):
@@ -35,7 +35,7 @@ def run_one(measure: Measure, size: Size) -> Outcome:
     figures: Sequence[Figure] = ()
     error = None
     try:
-        with _ending_after(measure.seconds * (FULL_FACTOR if size is Size.FULL else 1.0)):
+        with _ending_after(measure.seconds * PATIENCE[size]):
             figures = measure.run(size)
     except Exception as stumbled:  # noqa: BLE001 - the other measures are worth having
         error = f"{type(stumbled).__name__}: {stumbled}\n{_where(stumbled)}"

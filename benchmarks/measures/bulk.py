@@ -22,7 +22,7 @@ class Bulk:
 
     name: str = "bulk"
     about: str = "plan of 100,000 lines with 1 % changed, import of up to 1,000,000"
-    seconds: float = 240.0
+    seconds: float = 90.0
 
     def run(self, size: Size) -> Sequence[Figure]:
         """Measure, unless there is nothing to measure with."""

@@ -25,7 +25,7 @@ class CpuPerLine:
     name: str
     database: str
     rivals: Sequence[Rival]
-    seconds: float = 300.0
+    seconds: float = 90.0
 
     @property
     def about(self) -> str:

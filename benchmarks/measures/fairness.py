@@ -22,7 +22,7 @@ class Fairness:
 
     name: str = "fairness"
     about: str = "5 lines of account B behind many of A, against the order of their ids"
-    seconds: float = 180.0
+    seconds: float = 60.0
 
     def run(self, size: Size) -> Sequence[Figure]:
         """Order both ways."""

@@ -20,7 +20,7 @@ class FirstTake:
 
     name: str = "first_take"
     about: str = "one new line of a known voice: from the request to apply until it is stored and settled"
-    seconds: float = 90.0
+    seconds: float = 30.0
 
     def run(self, size: Size) -> Sequence[Figure]:
         """Apply one line after the other."""

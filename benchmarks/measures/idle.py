@@ -25,7 +25,7 @@ class Idle:
 
     name: str = "idle"
     about: str = "the idle stack, all its servers included; and a start of it, its files being in the page cache"
-    seconds: float = 180.0
+    seconds: float = 60.0
 
     def run(self, size: Size) -> Sequence[Figure]:
         """Start it some times, and watch it rest."""

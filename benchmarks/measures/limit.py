@@ -28,7 +28,7 @@ class LimitShare:
     paced: bool = False
     lines: int | None = None
     """A fixed number of lines, for the full size alone."""
-    seconds: float = 150.0
+    seconds: float = 45.0
 
     @property
     def about(self) -> str:
@@ -85,5 +85,5 @@ LIMITS = (
     LimitShare("cap8", Terms(0.3, 8), 0.99),
     LimitShare("cap64", Terms(1.5, 64), 0.99),
     LimitShare("rpm600", Terms(0.3, 64, 600), 0.94, paced=True),
-    LimitShare("cap64_10k", Terms(1.5, 64), 0.99, lines=10_000),
+    LimitShare("cap64_10k", Terms(1.5, 64), 0.99, lines=10_000, seconds=60.0),
 )

@@ -35,7 +35,7 @@ class Recovery:
 
     name: str = "recovery"
     about: str = "kill -9 of the only worker: until work goes on, against kombu's redelivery of late-acked messages"
-    seconds: float = 150.0
+    seconds: float = 60.0
 
     def run(self, size: Size) -> Sequence[Figure]:
         """Kill ours; kill bare Celery's in the full size, which takes minutes to notice."""

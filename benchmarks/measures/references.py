@@ -37,7 +37,7 @@ class References:
 
     name: str = "references"
     about: str = "preparing a 5 min, 48 kHz, 24 bit, stereo master, against tools that bring it to the same loudness"
-    seconds: float = 180.0
+    seconds: float = 60.0
 
     def run(self, size: Size) -> Sequence[Figure]:
         """Prepare it with each in turn."""

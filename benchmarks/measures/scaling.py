@@ -21,7 +21,7 @@ class Scaling:
 
     name: str = "scaling"
     about: str = f"{WORKERS} workers of {THREADS} threads on PostgreSQL against one, the provider taking 1 s a call"
-    seconds: float = 180.0
+    seconds: float = 70.0
 
     def run(self, size: Size) -> Sequence[Figure]:
         """Let one work, then all."""

@@ -39,7 +39,7 @@ def test_a_measure_that_fails_does_not_end_the_rest() -> None:
 
 
 def test_a_measure_that_hangs_is_given_up_and_tidies_up() -> None:
-    hanging = Counted("hanging", waits=30.0, seconds=0.05)
+    hanging = Counted("hanging", waits=30.0, seconds=0.02)
     started = time.monotonic()
     outcome = run_one(hanging, Size.QUICK)
     assert time.monotonic() - started < 10
