@@ -15,11 +15,9 @@ KEPT_ON_DISK = "storage_failed"
 LEAST_WASTE = 20
 WASTE_PER_CENT = 2
 STREAK_TO_PAUSE = 3
-"""Failures in a row for one cause that pause a run."""
+"""Lines in a row that failed for one cause, each after its own tries, that pause a run."""
 OF_THE_LINE = frozenset({"refused", "content_blocked", "voice_gone", "account_blocked"})
-"""Misses that say something of one line, of its voice, or of the account, which has a breaker."""
-OF_EVERY_ANSWER = frozenset({"audio_rejected", "audio_lost"})
-"""Misses that are paid for each time and that no breaker holds up: nobody waits until a line has used its tries up."""
+"""Misses that tell of one line, of its voice, or of the account, which has a breaker of its own."""
 BACKOFF_BASE_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 60.0
 EXTENSIONS = {"mp3": "mp3", "wav": "wav", "pcm": "pcm", "ulaw": "ulaw", "flac": "flac", "opus": "opus"}
@@ -132,12 +130,9 @@ def may_have_cost(error_kind: str) -> bool:
     return verdict(error_kind, paid=0, claims=0, retry_after=None, chance=0.0).paid
 
 
-def is_systemic(error_kind: str, *, is_over: bool) -> bool:
-    """Tell whether a miss speaks of more than its own line; `is_over` where the line has used up its tries.
-
-    Until then the account's breaker and the pauses between tries look after what passes.
-    """
-    return error_kind in OF_EVERY_ANSWER or (is_over and error_kind not in OF_THE_LINE)
+def is_systemic(error_kind: str) -> bool:
+    """Tell whether a line that has used up its tries speaks of more than itself."""
+    return error_kind not in OF_THE_LINE
 
 
 def waste_cap(lines: int) -> int:

@@ -79,6 +79,9 @@ def begin(session: Session, job: Job, *, holder: str, timeout: float) -> Claim |
     if claim is None:
         return None
     take = session.get_one(Take, job.id)
+    if intake.is_paused(session, take.run_id):
+        leases.settle(session, Take, job.id, claim.fence, state=TakeState.READY)
+        return None
     if take.error_kind == KEPT_ON_DISK:  # on the disk of another worker's machine, or it would be in the bucket by now
         waste(session, take.run_id)
     try:
@@ -198,8 +201,8 @@ def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: M
     _settle_missed_money(session, take, claim, missed, judged)
     if settled and judged.wasted:
         waste(session, take.run_id)
-    if settled:
-        note_failure(session, take, missed.kind, missed.message[:MESSAGE_LIMIT], judged.state)
+    if settled and judged.state is TakeState.FAILED:
+        note_failure(session, take.run_id, missed.kind, missed.message[:MESSAGE_LIMIT])
     if settled and judged.state.is_final():
         close_doubts(session, take.id, take.provider)
     if judged.loses_voice:

@@ -11,18 +11,16 @@ from sqlalchemy.orm import Session
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run
 from pipeline.speech.models import Take
-from pipeline.speech.rules import STREAK_TO_PAUSE, TakeState, is_systemic
+from pipeline.speech.rules import STREAK_TO_PAUSE, is_systemic
 
 log = structlog.get_logger()
 
 
-def note_failure(session: Session, take: Take, kind: str, message: str, state: TakeState) -> None:
-    """Count a miss of a take that is now in `state`, and pause its run where too many in a row had the same cause."""
-    if not is_systemic(kind, is_over=state is TakeState.FAILED):
-        return
-    if intake.count_failure(session, take.run_id, kind, message) >= STREAK_TO_PAUSE:
-        intake.pause_run(session, take.run_id)
-        log.error("run_paused", run=take.run_id, cause=kind)
+def note_failure(session: Session, run_id: str, kind: str, message: str) -> None:
+    """Count a take that has failed for good, and pause its run where too many in a row had the same cause."""
+    if is_systemic(kind) and intake.count_failure(session, run_id, kind, message) >= STREAK_TO_PAUSE:
+        intake.pause_run(session, run_id)
+        log.error("run_paused", run=run_id, cause=kind)
 
 
 def note_success(session: Session, take_id: str) -> None:
