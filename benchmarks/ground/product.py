@@ -66,7 +66,7 @@ class Customer:
     def submit(self, name: str, count: int) -> Callable[[], str]:
         """Plan and upload so many new lines; what is returned applies the plan, and returns the run's id."""
         local = LocalProject.read(write_lines(self.folder, name, count))
-        drawn = self.client.post("/plans", local.plan_body())
+        drawn = self.client.post("/plans", local.plan_body(self.client))
         local.upload(self.client, lambda _name, _size: None)
         body = {"project": local.name, "files": local.hashes, "agreed": drawn["digest"]}
         return lambda: str(self.client.post("/runs", body)["id"])
