@@ -14,7 +14,7 @@ from typing import TypeAlias
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from pipeline.db import leases
+from pipeline.db import leases, limits
 from pipeline.db.clock import now_ms
 from pipeline.db.limits import Pace, Slot
 from pipeline.intake.models import Run, RunState
@@ -146,7 +146,7 @@ def _money(amount: SQLColumnExpression[int]) -> Callable[[Session], Iterator[Sam
     """Read one amount of each provider's budget, which bounds all accounts together."""
 
     def read(session: Session) -> Iterator[Sample]:
-        for provider in _providers(session):
+        for provider in limits.names(session):
             owned = select(amount).where(Budget.owner == provider_owner(provider))
             yield (provider,), _dollars(session.scalar(owned) or 0)
 
@@ -156,10 +156,6 @@ def _money(amount: SQLColumnExpression[int]) -> Callable[[Session], Iterator[Sam
 def _dollars(micros: int) -> float:
     # Prometheus knows floating point alone; nothing is ever computed with this figure.
     return micros / 1_000_000
-
-
-def _providers(session: Session) -> Sequence[str]:
-    return session.scalars(select(ProviderAccount.provider).order_by(ProviderAccount.provider)).all()
 
 
 def _balance(session: Session) -> Iterator[Sample]:
@@ -189,7 +185,7 @@ def _slots(session: Session) -> Iterator[Sample]:
 def _slots_taken(session: Session) -> Iterator[Sample]:
     taken = select(Slot.name, func.count()).where(Slot.lease_until >= now_ms()).group_by(Slot.name)
     found = dict(session.execute(taken).all())
-    for name in session.scalars(select(Pace.name)):
+    for name in limits.names(session):
         yield (name,), found.get(name, 0)
 
 
