@@ -16,7 +16,7 @@ from workers.stack.files import private_folder, write_private_json
 # between the two where a stack looks for the storage's admin port and for its twin 10,000 above.
 LOWEST, HIGHEST = 23_000, 30_000
 STACK_PORTS = (
-    *("api", "flower", "sandbox"),
+    *("api", "flower", "sandbox", "worker.metrics", "sweeper.metrics"),
     *(f"storage.{server}{protocol}" for server in ("master", "volume", "filer", "s3") for protocol in ("", ".grpc")),
 )
 
