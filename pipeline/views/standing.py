@@ -126,11 +126,11 @@ def _failures(session: Session, run_id: str, tallies: Tallies) -> list[dict[str,
 
 def _said(session: Session, run_id: str, cause: str) -> str | None:
     """Return what was said of one of the takes that a cause has kept from being spoken."""
-    bad = select(Take.error).where(Take.state.in_(BAD), Take.error_kind == cause)
-    mine = session.scalar(bad.where(Take.run_id == run_id).limit(1))
-    if mine is not None:
-        return mine
-    return session.scalar(bad.join(RunTake, RunTake.take_id == Take.id).where(RunTake.run_id == run_id).limit(1))
+    bad = select(Take.error).where(Take.state.in_(BAD), Take.error_kind == cause).limit(1)
+    mine = session.execute(bad.where(Take.run_id == run_id)).first()
+    if mine is None:  # another run has tried to pay for them
+        mine = session.execute(bad.join(RunTake, RunTake.take_id == Take.id).where(RunTake.run_id == run_id)).first()
+    return mine[0] if mine else None
 
 
 def _unclear(session: Session, run_id: str) -> int:

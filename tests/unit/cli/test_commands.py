@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from pipeline.cli.commands.project import _cap
+from pipeline.cli import outcome
 from pipeline.cli.context import context
 from pipeline.errors import EnvironmentFault, ExitCode, UsageError
 from workers import cli, local
@@ -123,11 +123,11 @@ def test_ctrl_c_has_an_exit_code_of_its_own(run: Run, monkeypatch: pytest.Monkey
     ("given", "micros"), [(None, None), ("25", 25_000_000), ("$2.10", 2_100_000), ("1,250", 1_250_000_000), ("0", 0)]
 )
 def test_a_budget_is_read_as_dollars(given: str | None, micros: int | None) -> None:
-    assert _cap(given) == micros
+    assert outcome.cap(given) == micros
 
 
 @pytest.mark.parametrize("given", ["", "-1", "2,10", "ten", "1e3", "NaN", "0.0000001", "$", "9" * 40])
 def test_a_budget_that_is_no_amount_is_refused_with_what_one_looks_like(given: str) -> None:
     with pytest.raises(UsageError, match="--budget") as raised:
-        _cap(given)
+        outcome.cap(given)
     assert "--budget 25" in raised.value.hint

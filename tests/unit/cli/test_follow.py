@@ -1,60 +1,58 @@
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from pipeline.cli import follow
-from pipeline.errors import EnvironmentFault
+from pipeline.errors import EnvironmentFault, NotFound
 
 Json = dict[str, Any]
 
 
-def status(done: int = 0, total: int = 10, *, state: str = "running", seconds: float = 10.0, **takes: int) -> Json:
+def status(
+    done: int = 0, total: int = 10, *, state: str = "running", rate: float = 0.0, eta: float | None = None, **takes: int
+) -> Json:
     return {
         "state": state,
-        "elapsed_seconds": seconds,
+        "elapsed_seconds": 10.0,
+        "takes_per_second": rate,
+        "eta_seconds": eta,
         "spent_micros": 2_100_000,
-        "takes": {"done": done, "total": total, "failed": 0, "blocked": 0, **takes},
+        "takes": {"done": done, "total": total, "failed": 0, "blocked": 0, "speaking": 0, **takes},
         "voices": [{"state": "ready"}, {"state": "making"}],
     }
 
 
-def told(status: Any) -> str:
-    return follow.line(status, follow.eta_seconds(status))
-
-
-@pytest.mark.parametrize(
-    ("given", "seconds"),
-    [
-        (status(0), None),
-        (status(5), 10.0),
-        (status(5, failed=2, blocked=1), 4.0),
-        (status(10), 0.0),
-        (status(0, total=0), None),
-        (status(1, total=100_000, seconds=0.5), 49_999.5),
-    ],
-)
-def test_the_time_left_goes_by_the_pace_of_the_takes_so_far(given: Json, seconds: float | None) -> None:
-    assert follow.eta_seconds(given) == seconds
-
-
-def test_a_line_tells_voices_takes_money_and_the_time_left() -> None:
-    assert told(status(5)) == "voices 1/2, takes 5/10, spent $2.10, about 10 s left"
-    assert told(status(1, total=100)).endswith("about 16 min left")
-    assert "not spoken 3" in told(status(5, failed=2, blocked=1))
-    assert "left" not in told(status(0))
-    assert "left" not in told(status(5, state="done"))
-    assert told(status(9, seconds=0.1)).endswith("about 1 s left")
+def test_a_line_tells_voices_takes_money_pace_and_the_time_left() -> None:
+    moving = follow.line(status(5, rate=2.5, eta=10.2))
+    assert moving == "voices 1/2, takes 5/10, spent $2.10, 2.5 a second, about 10 s left"
+    assert follow.line(status(1, rate=0.05, eta=960.0)).endswith("3.0 a minute, about 16 min left")
+    assert "not spoken 3" in follow.line(status(5, failed=2, blocked=1))
+    assert "left" not in follow.line(status(0))
+    assert "left" not in follow.line(status(5, state="done", rate=1.0, eta=1.0))
+    assert follow.line(status(9, rate=9.0, eta=0.1)).endswith("about 1 s left")
 
 
 class Api:
-    """Answers with one status after the other; an exception is raised."""
+    """Tells one status after the other; an exception is raised. Without events it answers when it is asked."""
 
-    def __init__(self, *answers: Json | Exception) -> None:
+    def __init__(self, *answers: Json | Exception, has_events: bool = True) -> None:
         self.answers = list(answers)
+        self.has_events = has_events
         self.asked: list[str] = []
+
+    def events(self, path: str) -> Iterator[Json]:
+        self.asked.append(path)
+        if not self.has_events:
+            raise NotFound("no such place")
+        while self.answers:
+            yield self.next()
 
     def get(self, path: str) -> Json:
         self.asked.append(path)
+        return self.next()
+
+    def next(self) -> Json:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -95,15 +93,27 @@ def test_an_api_that_is_away_for_a_moment_is_waited_for() -> None:
 def test_an_api_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "PATIENCE_SECONDS", -1.0)
     with pytest.raises(EnvironmentFault, match="away"):
-        follow.follow(Api(EnvironmentFault("away")), "run_1")  # type: ignore[arg-type] # all it asks of the API
+        follow.follow(Api(EnvironmentFault("away"), EnvironmentFault("away")), "run_1")  # type: ignore[arg-type] # all it asks of the API
 
 
-def test_the_estimate_follows_the_pace_of_the_last_while() -> None:
-    eta = follow.Eta()
-    slow = [eta.seconds(status(done, total=100, seconds=seconds)) for done, seconds in ((1, 100.0), (1, 110.0))]
-    assert slow == [9900.0, None]  # at first all there is to go by; then nothing has moved
-    fast = [eta.seconds(status(done, total=100, seconds=seconds)) for done, seconds in ((11, 120.0), (21, 130.0))]
-    assert fast[-1] == pytest.approx(20.0 / 20 * 79)
+def test_where_no_events_get_through_the_run_is_asked_for_again_and_again() -> None:
+    api = Api(status(0), status(3), status(10, state="done"), has_events=False)
+    assert follow.follow(api, "run_1")["state"] == "done"  # type: ignore[arg-type] # all it asks of the API
+    assert api.asked == ["/runs/run_1/events", "/runs/run_1"] * 3
+
+
+def test_events_that_break_off_are_listened_to_again() -> None:
+    api = Api(status(0), EnvironmentFault("away"), status(10, state="done"))
+    assert follow.follow(api, "run_1")["state"] == "done"  # type: ignore[arg-type] # all it asks of the API
+    assert api.asked == ["/runs/run_1/events"] * 2
+
+
+@pytest.mark.parametrize("code", ["run_paused", "systemic_failure"])
+def test_watching_a_run_that_a_person_has_to_resume_ends_when_its_calls_have(code: str) -> None:
+    paused = {"code": code, "message": "It is paused.", "hint": "callsheet resume run_1"}
+    busy, quiet = ({**status(3, speaking=speaking), "paused": paused} for speaking in (2, 0))
+    api = Api(busy, quiet, status(10, state="done"))
+    assert follow.follow(api, "run_1") == quiet  # type: ignore[arg-type] # all it asks of the API
 
 
 REFUSED = {"code": "provider_funds", "message": "stage refuses the account (402): top it up; it goes on by itself."}

@@ -41,7 +41,7 @@ def plan(*, voices: object = (), lines: Sequence[Json] = (), removed: int = 0, o
 
 
 def status(**change: object) -> Json:
-    states = ("total", "waiting", "dispatched", "speaking", "done", "failed", "blocked")
+    states = ("total", "open", "dispatched", "speaking", "done", "failed", "blocked")
     return {
         "id": "run_1",
         "production": "game",
@@ -55,6 +55,8 @@ def status(**change: object) -> Json:
         "held_micros": 0,
         "cap_micros": None,
         "elapsed_seconds": 1.25,
+        "takes_per_second": None,
+        "eta_seconds": None,
         **change,
     }
 
@@ -113,7 +115,9 @@ def test_a_run_shows_its_state_its_counts_and_its_money(state: RunState) -> None
 
 def test_a_run_that_waits_for_its_account_says_so() -> None:
     text = shown(
-        render.run_view(status(paused={"code": "provider_funds", "message": "stage refuses [b]the account[/]"}))
+        render.run_view(
+            status(paused={"code": "provider_funds", "message": "stage refuses [b]the account[/]", "hint": "Top up."})
+        )
     )
     assert "paused stage refuses [b]the account[/]" in text
 
@@ -130,7 +134,7 @@ def test_the_voices_show_every_state(state: VoiceState) -> None:
 
 
 def every_view() -> dict[str, RenderableType]:
-    failure = {"count": 1, "cause": "refused", "message": MARKUP}
+    failure = {"count": 1, "cause": "refused", "message": MARKUP, "next": MARKUP}
     bad_voice = {"label": MARKUP, "state": "failed", "problem": MARKUP}
     run = {"id": "run_1", "production": MARKUP, "state": "done", "estimate_micros": 0, "started_at": "2026"}
     production = {"name": MARKUP, "title": MARKUP, "language": "en", "lines": 3, "spoken": 1}
@@ -164,3 +168,51 @@ def test_a_name_that_looks_like_markup_is_shown_as_it_is(view: str) -> None:
 @pytest.mark.parametrize("view", every_view())
 def test_a_view_keeps_to_the_width_of_the_terminal(view: str, width: int) -> None:
     assert all(len(row) <= width for row in shown(every_view()[view], width).splitlines())
+
+
+def test_a_run_shows_why_lines_failed_and_the_next_step_for_each_cause() -> None:
+    failure = {"cause": "refused", "message": "not [this]", "count": 3, "next": "Change the lines."}
+    text = shown(render.run_view(status(failures=[failure])))
+    assert "3 lines refused: not [this]" in text
+    assert "Change the lines." in text
+
+
+def test_a_run_that_moves_shows_its_pace_and_the_time_left() -> None:
+    assert "2.5 lines a second, about 40 s left" in shown(
+        render.run_view(status(takes_per_second=2.5, eta_seconds=40.2))
+    )
+
+
+def test_a_paused_run_shows_the_command_that_resumes_it() -> None:
+    paused = {"code": "run_paused", "message": "The run is paused.", "hint": "callsheet resume run_1"}
+    assert "callsheet resume run_1" in shown(render.run_view(status(paused=paused)))
+
+
+@pytest.mark.parametrize(
+    ("some", "told"),
+    [
+        (None, "run_1 is cancelled. 2 calls under way are finished. 2 of 2 lines are spoken and kept, for $0.001260"),
+        ({"takes": 4, "speaking": 0}, "4 lines of run_1 are cancelled. 2 of 2 lines are spoken and kept"),
+    ],
+)
+def test_a_cancellation_says_what_is_kept_and_what_it_has_cost(some: Json | None, told: str) -> None:
+    assert render.cancelled(status(cancelled=some)).startswith(told)
+
+
+def test_a_retry_shows_what_it_makes_what_it_leaves_out_and_its_price() -> None:
+    retry = {
+        "run": "run_1",
+        "provider": "stage",
+        "voices": 1,
+        "lines": 3,
+        "chars": 1_200,
+        "causes": {"provider_failed": 3},
+        "left": {"reference_refused": 2},
+        "total_micros": 2_100_700,
+        "voices_micros": 2_100_000,
+        "lines_micros": 700,
+        "over_budget": {"message": "Too much."},
+    }
+    text = shown(render.retry_view(retry))
+    for told in ("1 voices", "3 lines", "1,200", "3 provider_failed", "2 reference_refused", "$2.100700", "Too much."):
+        assert told in text
