@@ -14,7 +14,7 @@ from pipeline import metrics
 from pipeline.edge import Edge
 from pipeline.errors import Unauthorised
 
-KEPT_SECONDS = 5.0
+KEPT_SECONDS = 10.0
 """Several that ask at about the same time are told the same."""
 REACHABLE = "callsheet_database_up"
 

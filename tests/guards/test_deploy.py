@@ -93,3 +93,12 @@ def test_the_image_installs_by_hash_and_builds_nothing_of_others(dockerfile: lis
 def test_the_image_runs_as_a_user_without_rights(dockerfile: list[list[str]]) -> None:
     users = [line[1] for line in dockerfile if line[0] == "USER"]
     assert users == ["callsheet"]
+
+
+def test_no_two_pages_of_metrics_share_a_port(compose: dict[str, Any]) -> None:
+    given = [service.get("environment", {}) for service in ours(compose).values()]
+    ports = {
+        name: value for environment in given for name, value in environment.items() if name.endswith("METRICS_PORT")
+    }
+    assert set(ports) == {"CALLSHEET_WORKER_METRICS_PORT", "CALLSHEET_SWEEPER_METRICS_PORT"}
+    assert len(set(ports.values())) == len(ports)
