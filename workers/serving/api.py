@@ -12,6 +12,9 @@ from workers.serving.ground import open_edge, told
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients keep idle connections: after 5 s, the default, a request may meet a socket being closed."""
 
+LAST_WORDS_SECONDS = 5
+"""How long a stop waits for answers that are under way: whoever watches a run would hold it up until the run ends."""
+
 
 def run(settings: Settings, port: int) -> None:
     """Serve until told to stop."""
@@ -22,6 +25,7 @@ def run(settings: Settings, port: int) -> None:
         host=settings.listen_address,
         port=port,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=LAST_WORDS_SECONDS,
         log_config=None,  # ours
         log_level="warning",
         access_log=False,
