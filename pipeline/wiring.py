@@ -9,7 +9,8 @@ from pipeline.errors import EnvironmentFault
 from pipeline.flow import Publisher
 from pipeline.provider.exchange import Timeouts
 from pipeline.provider.kyma import Kyma
-from pipeline.provider.measured import MeasuredProvider, Meter
+from pipeline.provider.measured import MeasuredProvider
+from pipeline.provider.meter import Meter
 from pipeline.provider.minimax import MiniMax
 from pipeline.provider.port import Capabilities, Limits, VoiceProvider
 from pipeline.settings import PREFIX, Settings

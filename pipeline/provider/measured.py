@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pipeline.provider.errors import ProviderError
+from pipeline.provider.meter import Meter
 from pipeline.provider.port import (
     AccountState,
     Capabilities,
@@ -25,16 +26,6 @@ T = TypeVar("T")
 ANSWERED = "answered"
 BROKEN = "broken"
 """The outcome of a call that ended in an error which is not the port's: a fault of ours."""
-
-
-class Meter(Protocol):
-    """What is told of each call."""
-
-    def begins(self, call: str) -> None:
-        """Note that a call is under way."""
-
-    def ends(self, call: str, outcome: str, seconds: float) -> None:
-        """Note how it ended: `answered`, the kind of the port's error, or `broken`."""
 
 
 class MeasuredProvider:

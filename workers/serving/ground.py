@@ -13,7 +13,7 @@ from pipeline import crash, wiring
 from pipeline.db.migrate import is_current
 from pipeline.edge import Edge
 from pipeline.errors import CallsheetError, EnvironmentFault
-from pipeline.provider.measured import Meter
+from pipeline.provider.meter import Meter
 from pipeline.settings import Settings
 from pipeline.storage.port import ObjectStore, StorageError
 from workers.app import app

@@ -24,7 +24,7 @@ OTHER = "other"
 
 
 class ProcessMetrics:
-    """The metrics of this process; it is told of every call to the provider (`pipeline.provider.measured.Meter`)."""
+    """The metrics of this process; it is told of every call to the provider (`pipeline.provider.meter.Meter`)."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call] # twice the lines, and Prometheus sees a restart without them
