@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -14,6 +14,7 @@ from pipeline.db import limits
 from pipeline.db.engine import Database
 from pipeline.db.events import emitted
 from pipeline.flow import FLOW, Publisher
+from pipeline.gate import Gate, Held
 from pipeline.ledger import provider_account
 from pipeline.provider.port import VoiceProvider
 from pipeline.storage.port import ObjectStore
@@ -33,7 +34,7 @@ class Admission(Generic[T]):
     """A permit for one call, and the claim that was made under it."""
 
     claim: T
-    slot: int
+    held: Held
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Edge:
     """How long the sender of a call of unknown outcome may still be sending, where nobody has seen it end."""
     holder: str = ""
     """The id this process claims rows under."""
+    gate: Gate = field(default_factory=Gate)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -83,50 +85,77 @@ class Edge:
                     raise
                 time.sleep(RETURN_SECONDS)
 
-    def admit(self, begin: Callable[[Session], T | None], *, seconds: float) -> Admission[T] | None:
+    def admit(
+        self, begin: Callable[[Session], T | None], *, seconds: float, characters: int = 0
+    ) -> Admission[T] | None:
         """Wait for a permit, then claim under it: a throttled worker holds no claim.
 
         Returns None where there was no permit in time, where the provider's account is blocked, or where `begin`
-        claimed nothing; `seconds` is how long the call may take.
+        claimed nothing; `seconds` is how long the call may take, `characters` how many are to be spoken by it.
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            with self.read() as session:
-                if provider_account.is_blocked(session, self.provider.name):
-                    return None
-                wait = limits.wait_ms(session, self.provider.name)
-            if wait:
-                time.sleep(min(wait / 1000, max(deadline - time.monotonic(), 0)))
-                continue
+        name, deadline = self.provider.name, time.monotonic() + PATIENCE_SECONDS
+        while True:
+            got = self._queue(begin, deadline, seconds, characters)
+            if not isinstance(got, Held):
+                return got
             with self.write() as session:
-                slot = limits.acquire(session, self.provider.name, holder=self.holder, seconds=seconds)
-                if slot is not None:
-                    claim = begin(session) if provider_account.enter(session, self.provider.name) else None
-                    if claim is None:
-                        limits.free(session, self.provider.name, slot, self.holder)
-                        return None
-                    return Admission(claim, slot)
-        return None
+                if limits.keep(session, name, got.slot, holder=self.holder, seconds=seconds, characters=characters):
+                    return self._begin(session, begin, got)
 
     def dismiss(self, admission: Admission[T]) -> None:
         """Give the permit back: the call is over, storing and settling need none."""
-        self.record(lambda session: limits.free(session, self.provider.name, admission.slot, self.holder))
+        if not self.gate.hand(admission.held):
+            self._free(admission.held)
 
-    def wait_place(self) -> None:
+    def _queue(
+        self, begin: Callable[[Session], T | None], deadline: float, seconds: float, characters: int
+    ) -> Admission[T] | Held | None:
+        """Ask for a permit once it is this thread's turn; return a slot instead where another thread hands one on."""
+        name, asks = self.provider.name, self.gate.enter(deadline - time.monotonic())
+        try:
+            while asks and time.monotonic() < deadline:
+                with self.read() as session:
+                    if provider_account.is_blocked(session, name):
+                        return None
+                    wait = limits.wait_ms(session, name, characters=characters)
+                pause = min(wait / 1000, max(deadline - time.monotonic(), 0))
+                handed = self.gate.take(pause, wants_slot=wait <= limits.SLOT_POLL_MS)
+                if handed is not None:
+                    return handed
+                if wait:
+                    continue
+                with self.write() as session:
+                    slot = limits.acquire(session, name, holder=self.holder, seconds=seconds, characters=characters)
+                    if slot is not None:
+                        return self._begin(session, begin, Held(slot, time.monotonic()))
+            return None
+        finally:
+            for left in self.gate.leave(asked=asks):
+                self._free(left)
+
+    def _begin(self, session: Session, begin: Callable[[Session], T | None], held: Held) -> Admission[T] | None:
+        claim = begin(session) if provider_account.enter(session, self.provider.name) else None
+        if claim is None:
+            limits.free(session, self.provider.name, held.slot, self.holder)
+            return None
+        return Admission(claim, held)
+
+    def _free(self, held: Held) -> None:
+        self.record(lambda session: limits.free(session, self.provider.name, held.slot, self.holder))
+
+    def wait_place(self, characters: int = 0) -> None:
         """Wait for the next place in the pace, for one more call under the same permit."""
         while True:
-            wait = self._wait_ms()
+            with self.read() as session:
+                wait = limits.wait_place_ms(session, self.provider.name, characters=characters)
             if wait:
                 time.sleep(wait / 1000)
+                continue
             with self.write() as session:
-                if limits.take_place(session, self.provider.name):
+                if limits.take_place(session, self.provider.name, characters=characters):
                     return
 
     def cool_down(self, seconds: float) -> None:
         """Let no worker call the provider for a while: it has refused a call for speed."""
         with self.write() as session:
             limits.cool_down(session, self.provider.name, seconds)
-
-    def _wait_ms(self) -> int:
-        with self.read() as session:
-            return limits.wait_ms(session, self.provider.name)

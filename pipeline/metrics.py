@@ -190,8 +190,8 @@ def _slots_taken(session: Session) -> Iterator[Sample]:
 
 
 def _pace(session: Session) -> Iterator[Sample]:
-    for name, interval in session.execute(select(Pace.name, Pace.interval_ms)):
-        yield (name,), 60_000 / interval
+    for pace in session.scalars(select(Pace)):
+        yield (pace.name,), 60_000_000 / pace.interval_us()
 
 
 def _cooldown(session: Session) -> Iterator[Sample]:

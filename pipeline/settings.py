@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     minimax_requests_per_minute: int = Field(
         60, ge=1, description="Calls a minute that MiniMax allows the account; it does not publish them by API."
     )
+    minimax_characters_per_minute: int = Field(
+        20_000, ge=1, description="Characters a minute that MiniMax speaks for the account."
+    )
     minimax_concurrent_calls: int = Field(8, ge=1, description="Calls to MiniMax that may be in flight at once.")
     sandbox_url: str | None = Field(
         None, description="Base URL of the sandbox, /v1 included; `callsheet up` starts one."

@@ -71,6 +71,7 @@ def _limits(settings: Settings) -> Limits:
         concurrent_calls=settings.minimax_concurrent_calls,
         requests_per_minute=settings.minimax_requests_per_minute,
         model_requests_per_minute=settings.minimax_requests_per_minute,
+        characters_per_minute=settings.minimax_characters_per_minute,
     )
 
 

@@ -184,7 +184,13 @@ def read_market(edge: Edge) -> None:
     prices = edge.provider.prices()
     with edge.write() as session:
         per_minute = min(allowed.requests_per_minute, allowed.model_requests_per_minute)
-        limits.set_limits(session, edge.provider.name, concurrent=allowed.concurrent_calls, per_minute=per_minute)
+        limits.set_limits(
+            session,
+            edge.provider.name,
+            concurrent=allowed.concurrent_calls,
+            per_minute=per_minute,
+            characters_per_minute=allowed.characters_per_minute,
+        )
         store_prices(session, edge.provider.name, prices)
     read_account(edge)
 

@@ -70,7 +70,13 @@ DIALECT = Dialect(
     request_id_headers=("Trace-Id", "X-Trace-Id", "Minimax-Request-Id"),
 )
 
-DEFAULT_LIMITS = Limits(tier="configured", concurrent_calls=8, requests_per_minute=60, model_requests_per_minute=60)
+DEFAULT_LIMITS = Limits(
+    tier="configured",
+    concurrent_calls=8,
+    requests_per_minute=60,
+    model_requests_per_minute=60,
+    characters_per_minute=20_000,
+)
 """60 speech calls a minute are documented; calls in flight are not, so 8 is ours."""
 
 

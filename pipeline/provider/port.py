@@ -66,6 +66,8 @@ class Limits:
     concurrent_calls: int
     requests_per_minute: int
     model_requests_per_minute: int
+    characters_per_minute: int | None = None
+    """Characters to be spoken a minute; None where the provider does not count them."""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def _speak_anew(edge: Edge, job: speech.Job) -> None:
     admission = edge.admit(
         lambda session: speech.begin(session, job, holder=edge.holder, timeout=edge.speech_timeout),
         seconds=edge.speech_timeout * len(job.parts),
+        characters=len(job.parts[0]),
     )
     if admission is None:
         with edge.write() as session:

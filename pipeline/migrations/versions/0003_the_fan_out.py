@@ -29,12 +29,25 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_turns_account_id_accounts")),
         sa.PrimaryKeyConstraint("provider", "account_id", name=op.f("pk_turns")),
     )
+    # What the provider allows is read anew by the sweeper before anybody calls.
+    op.drop_table("paces")
+    op.create_table(
+        "paces",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("concurrent", sa.Integer(), nullable=False),
+        sa.Column("per_minute", sa.Integer(), nullable=False),
+        sa.Column("characters_per_minute", sa.Integer(), nullable=True),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("characters_next_at", sa.BigInteger(), nullable=False),
+        sa.Column("cooldown_until", sa.BigInteger(), nullable=False),
+        sa.Column("learnt", sa.Integer(), nullable=False),
+        sa.Column("learnt_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_paces")),
+    )
     op.drop_index("ix_takes_due", "takes")
     op.create_index("ix_takes_due", "takes", ["state", "run_id", "provider", "priority", "id", "not_before"])
     is_audition = sa.text("kind = 'audition'")
-    op.create_index(
-        "ix_takes_auditions", "takes", ["voice_id"], sqlite_where=is_audition, postgresql_where=is_audition
-    )
+    op.create_index("ix_takes_auditions", "takes", ["voice_id"], sqlite_where=is_audition, postgresql_where=is_audition)
 
 
 def downgrade() -> None:

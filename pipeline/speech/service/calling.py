@@ -12,7 +12,7 @@ from pipeline.speech.service.attempt import Job, Missed, Spoken
 from pipeline.speech.service.storing import Keeper
 
 
-def call(provider: VoiceProvider, keeper: Keeper, wait: Callable[[], None]) -> Spoken | Missed:
+def call(provider: VoiceProvider, keeper: Keeper, wait: Callable[[int], None]) -> Spoken | Missed:
     """Speak a take: one call, or one a part for a text above the provider's limit; `wait` keeps the pace between."""
     job = keeper.job
     if len(job.parts) == 1:
@@ -22,7 +22,7 @@ def call(provider: VoiceProvider, keeper: Keeper, wait: Callable[[], None]) -> S
         part = keeper.found_part(number)
         if part is None:
             if number:
-                wait()
+                wait(len(text))
             part = _speak(provider, job, text)
             if isinstance(part, Spoken):
                 part = keeper.keep_part(number, part)

@@ -5,9 +5,11 @@ from sqlalchemy.orm import Session
 
 from pipeline.db.clock import now_ms
 from pipeline.intake.models import Run
+from pipeline.ledger import provider_account
 from pipeline.ledger.prices import load_prices
 from pipeline.speech.models import Take, is_audition
 from pipeline.speech.rules import TakeState
+from pipeline.speech.service.dispatching import send
 from pipeline.speech.service.handing import begin_anew
 from pipeline.speech.service.wanting import want_audition
 from pipeline.voices import service as voices
@@ -26,6 +28,7 @@ def keep_alive(session: Session) -> None:
     for voice in voices.about_to_lapse(session):
         if not _is_under_way(session, voice, *UNDER_WAY):
             _let_speak(session, voice)
+        _send_held_up(session, voice)
 
 
 def _let_speak(session: Session, voice: Voice) -> None:
@@ -38,6 +41,14 @@ def _let_speak(session: Session, voice: Voice) -> None:
     rested = (Take.id == audition.id, Take.not_before < now_ms() - PAUSE_MS)
     if session.scalar(select(Take.id).where(*rested)):
         begin_anew(session, audition.id, TakeState.READY)
+
+
+def _send_held_up(session: Session, voice: Voice) -> None:
+    """Send the first words of a voice although a person holds up the run that pays: they would come too late."""
+    held_up = select(Take.id).join(Run, Run.id == Take.run_id).where(Run.paused_at.is_not(None))
+    mine = (Take.voice_id == voice.id, is_audition(), Take.state == TakeState.READY, Take.not_before <= now_ms())
+    if not provider_account.is_blocked(session, voice.provider):
+        send(session, session.scalars(held_up.where(*mine)).all())
 
 
 def _is_under_way(session: Session, voice: Voice, *states: TakeState) -> bool:

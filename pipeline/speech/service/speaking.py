@@ -79,7 +79,8 @@ def begin(session: Session, job: Job, *, holder: str, timeout: float) -> Claim |
     if claim is None:
         return None
     take = session.get_one(Take, job.id)
-    if intake.is_paused(session, take.run_id):
+    # First words are let through once they are on their way: they keep a voice that was paid for.
+    if take.kind is not TakeKind.AUDITION and intake.is_paused(session, take.run_id):
         leases.settle(session, Take, job.id, claim.fence, state=TakeState.READY)
         return None
     if take.error_kind == KEPT_ON_DISK:  # on the disk of another worker's machine, or it would be in the bucket by now

@@ -101,7 +101,8 @@ def test_the_next_part_waits_for_its_place(stage: Stage) -> None:
         limits.set_limits(session, PROVIDER, concurrent=1, per_minute=60_000)
         limits.cool_down(session, PROVIDER, 0.05)
     stage.edge.wait_place()
-    assert stage.edge._wait_ms() <= 2
+    with stage.database.read() as session:
+        assert limits.wait_place_ms(session, PROVIDER) <= 2
 
 
 def away(stage: Stage, monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:

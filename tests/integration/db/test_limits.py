@@ -23,13 +23,57 @@ def set_limits(database: Database, *, concurrent: int = 2, per_minute: int = FAS
 
 def acquire(database: Database, *, seconds: float = 60) -> int | None:
     with database.write() as session:
-        session.execute(update(Pace).where(Pace.interval_ms <= 2).values(next_at=0))
+        session.execute(update(Pace).where(Pace.per_minute == FAST).values(next_at=0))
         return limits.acquire(session, NAME, holder=HOLDER, seconds=seconds)
 
 
 def wait_ms(database: Database) -> int:
     with database.read() as session:
         return limits.wait_ms(session, NAME)
+
+
+def set_characters(database: Database, per_minute: int) -> None:
+    with database.write() as session:
+        limits.set_limits(session, NAME, concurrent=1, per_minute=FAST, characters_per_minute=per_minute)
+
+
+def speak(database: Database, characters: int) -> int | None:
+    """Take a place for a call; return how many microseconds the characters take up, or None where there is none."""
+    with database.write() as session:
+        session.execute(update(Pace).values(next_at=0))
+        if not limits.take_place(session, NAME, characters=characters):
+            return None
+        return session.get_one(Pace, NAME).span_us(characters)
+
+
+def state(database: Database) -> limits.State:
+    with database.read() as session:
+        found = limits.state(session, NAME)
+    assert found is not None
+    return found
+
+
+def sweep(database: Database) -> float:
+    with database.write() as session:
+        limits.sweep(session)
+    return state(database).learnt_share
+
+
+def simulate(size: int, *, share: float | None) -> list[tuple[int, int]]:
+    """Send calls of one size for five minutes as fast as the pace allows, or at a share of the plain limit."""
+    pace = Pace(name=NAME, concurrent=1, per_minute=FAST, characters_per_minute=20_000, learnt=limits.FULL)
+    at, sent = 0, []
+    while at < 5 * limits.MINUTE_US:
+        sent.append((at, size))
+        plain = int(size * limits.MINUTE_US / (20_000 * share)) if share else 0
+        at += plain or max(pace.span_us(size) + pace.ahead_us(size), 1)
+    return sent
+
+
+def most_in_a_minute(sent: list[tuple[int, int]]) -> int:
+    """Return the most characters that any sixty seconds hold, as a provider with a sliding window counts them."""
+    starts = [at for at, _ in sent]
+    return max(sum(size for at, size in sent if start <= at < start + limits.MINUTE_US) for start in starts)
 
 
 def test_there_are_as_many_slots_as_calls_are_allowed(database: Database) -> None:
@@ -80,13 +124,14 @@ def test_the_slots_are_never_exceeded_by_many_threads(database: Database) -> Non
 def test_calls_are_spaced_at_95_per_cent_of_the_rate(database: Database) -> None:
     set_limits(database, per_minute=600)
     with database.read() as session:
-        assert session.get_one(Pace, NAME).interval_ms == 106  # 60 s / 600 / 0.95, rounded up
+        assert session.get_one(Pace, NAME).interval_us() == 105_264  # 60 s / 600 / 0.95, rounded up
     with database.write() as session:
         before = session.scalar(select(now_ms())) or 0
         assert limits.take_place(session, NAME)
         after = session.scalar(select(now_ms())) or 0
         pace = session.get_one(Pace, NAME, populate_existing=True)
-    assert before + 106 <= pace.next_at <= after + 106
+    first, last = (at * 1000 + 105_264 for at in (before, after))
+    assert first - limits.LATE_US <= pace.next_at <= last
 
 
 def test_nobody_calls_before_it_is_due_and_no_slot_is_lost_over_it(database: Database) -> None:
@@ -156,3 +201,109 @@ def test_the_limits_of_two_providers_are_apart(database: Database) -> None:
     with database.write() as session:
         limits.set_limits(session, "other", concurrent=1, per_minute=FAST)
         assert limits.acquire(session, "other", holder=HOLDER, seconds=60) == 0
+
+
+def test_a_start_that_is_late_delays_none_after_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LATE_US", 5_000_000)
+    set_limits(database, per_minute=MINUTE_APART)
+    with database.write() as session:
+        due = (session.scalar(select(now_ms())) or 0) * 1000 - 1_000_000
+        session.execute(update(Pace).values(next_at=due))
+        assert limits.take_place(session, NAME)
+        pace = session.get_one(Pace, NAME, populate_existing=True)
+        assert pace.next_at == due + pace.interval_us()
+
+
+def test_a_slot_is_used_for_the_next_call_without_being_free_in_between(database: Database) -> None:
+    set_limits(database, concurrent=1)
+    acquire(database)
+    with database.write() as session:
+        assert limits.keep(session, NAME, 0, holder=HOLDER, seconds=60)
+        assert not limits.keep(session, NAME, 0, holder="wrk_2", seconds=60)
+    assert acquire(database) is None
+
+
+def test_a_kept_slot_without_a_place_in_the_pace_is_free_for_all(database: Database) -> None:
+    set_limits(database, concurrent=1, per_minute=MINUTE_APART)
+    acquire(database)
+    with database.write() as session:
+        assert not limits.keep(session, NAME, 0, holder=HOLDER, seconds=60)
+    with database.read() as session:
+        assert session.get_one(Slot, (NAME, 0)).holder is None
+
+
+def test_a_limit_that_shrinks_takes_no_slot_from_a_call_and_gives_it_to_no_other(database: Database) -> None:
+    set_limits(database, concurrent=2)
+    assert [acquire(database), acquire(database)] == [0, 1]
+    set_limits(database, concurrent=1)
+    with database.read() as session:
+        assert session.get_one(Slot, (NAME, 1)).holder == HOLDER
+    with database.write() as session:
+        assert not limits.keep(session, NAME, 1, holder=HOLDER, seconds=60)
+        limits.free(session, NAME, 1, HOLDER)
+    assert (acquire(database), wait_ms(database)) == (None, limits.SLOT_POLL_MS)
+    set_limits(database, concurrent=1)
+    with database.read() as session:
+        assert session.get(Slot, (NAME, 1)) is None
+
+
+def test_characters_have_a_pace_of_their_own(database: Database) -> None:
+    set_characters(database, 12_000)
+    assert speak(database, 190) == 1_000_000
+    assert speak(database, 1) is None
+    with database.read() as session:
+        assert 900 < limits.wait_place_ms(session, NAME, characters=1) <= 1_000
+
+
+def test_a_large_call_waits_for_its_room_and_leaves_some_behind_it(database: Database) -> None:
+    set_characters(database, 12_000)
+    assert speak(database, 100) is not None
+    with database.read() as session:
+        small, large = (limits.wait_place_ms(session, NAME, characters=count) for count in (100, 6_000))
+    assert small <= 527
+    assert large >= 60_000
+
+
+@pytest.mark.parametrize("size", [60, 600, 3_000, 9_000])
+def test_no_minute_has_more_characters_than_the_provider_allows(size: int) -> None:
+    sent = simulate(size, share=None)
+    assert most_in_a_minute(sent) <= 20_000
+
+
+def test_a_pace_at_the_whole_limit_would_send_too_many() -> None:
+    sent = simulate(600, share=1.0)
+    assert most_in_a_minute(sent) > 20_000
+
+
+def test_a_refusal_slows_everybody_down_and_the_pace_recovers(database: Database) -> None:
+    set_limits(database, concurrent=2, per_minute=600)
+    with database.write() as session:
+        limits.cool_down(session, NAME, 0.1)
+        limits.cool_down(session, NAME, 5)  # of a call that was under way at the same time
+    told = state(database)
+    assert (told.learnt_share, told.slots_free, told.per_minute) == (0.7, 2, 600)
+    assert 4 < told.cooldown_seconds <= 5
+    shares = []
+    for _ in range(2):
+        shares.append(sweep(database))  # at once: nothing has changed
+        with database.write() as session:
+            session.execute(update(Pace).values(learnt_at=Pace.learnt_at - limits.FASTER_AFTER_MS))
+        shares.append(sweep(database))
+    assert shares == [0.7, 0.72, 0.72, 0.74]
+
+
+def test_refusals_one_after_the_other_slow_down_to_a_trickle_and_never_to_nothing(database: Database) -> None:
+    set_limits(database)
+    for _ in range(20):
+        with database.write() as session:
+            limits.cool_down(session, NAME, 0.1)
+            session.execute(update(Pace).values(cooldown_until=0))
+    assert state(database).learnt_share == limits.FASTER / limits.FULL
+
+
+def test_a_pace_recovers_no_further_than_the_limit(database: Database) -> None:
+    set_limits(database)
+    with database.write() as session:
+        session.execute(update(Pace).values(learnt=limits.FULL - 1))
+        limits.sweep(session)
+    assert state(database).learnt_share == 1.0

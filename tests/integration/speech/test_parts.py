@@ -191,7 +191,7 @@ def test_between_the_parts_the_pace_is_kept(stage: Stage, take: str) -> None:
         job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
     assert job is not None
     keeper = stage.keeper(job, speech.Claim(1))
-    speech.call(stage.provider, keeper, lambda: waits.append(len(stage.provider.speech_calls)))
+    speech.call(stage.provider, keeper, lambda _: waits.append(len(stage.provider.speech_calls)))
     assert waits == [1, 2]
 
 
