@@ -170,7 +170,7 @@ class _Drawing:
         query = select(LineRow.line_id, LineRow.fingerprint, LineRow.voice_key, LineRow.text)
         mine = query.where(LineRow.production_id == self._production_id, LineRow.line_id.in_(line_ids))
         rows = self._session.execute(mine)
-        return {line_id: KnownLine(sha, key, spoken_text(text)) for line_id, sha, key, text in rows}
+        return {line_id: KnownLine(sha, key, text) for line_id, sha, key, text in rows}
 
 
 def require_consents(project: Project) -> None:

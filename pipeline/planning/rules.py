@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from pipeline.intake.rules import FirstMet, pages
+from pipeline.intake.rules import FirstMet, pages, spoken_text
 from pipeline.speech.rules import TakeState
 from pipeline.voices.rules import VoiceKind, VoiceState
 
@@ -52,7 +52,7 @@ SHA256_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class KnownLine:
-    """A line as it was last applied."""
+    """A line as it was last applied; `text` stands as it was written."""
 
     fingerprint: str
     voice_key: str
@@ -287,7 +287,7 @@ def _line_reason(line: WantedLine, known: KnownLine | None, take: TakeState | No
 def _change(line: WantedLine, known: KnownLine, take: TakeState | None) -> Reason:
     if known.voice_key != line.voice_key:
         return Reason.VOICE
-    if known.text != line.text:
+    if spoken_text(known.text) != line.text:
         return Reason.TEXT
     if known.fingerprint != line.fingerprint:
         return Reason.DELIVERY

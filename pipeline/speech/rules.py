@@ -22,6 +22,8 @@ BACKOFF_BASE_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 60.0
 EXTENSIONS = {"mp3": "mp3", "wav": "wav", "pcm": "pcm", "ulaw": "ulaw", "flac": "flac", "opus": "opus"}
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class TakeKind(StrEnum):
     """What a take is for."""
@@ -69,8 +71,7 @@ class Sound:
     def fingerprint(self) -> str:
         """Return the SHA-256 that two takes share exactly when they would sound alike."""
         shape = [FINGERPRINT_VERSION, self.provider, self.model, self.voice_key, self.text, self.format, self.speed]
-        canonical = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hashlib.sha256(_CANONICAL(shape).encode()).hexdigest()
 
 
 def extension(audio_format: str) -> str:

@@ -57,7 +57,7 @@ def _want(session: Session, run: Run, wanted: Mapping[str, WantedTake]) -> None:
     _open_again(session, run, wanted, unmade)
     new = [_new_take(run, fingerprint, take) for fingerprint, take in wanted.items() if fingerprint not in known]
     if new:
-        session.execute(insert(Take), new)
+        session.connection().execute(insert(Take), new)  # past the unit of work, which takes as long again
         asked.update((row["fingerprint"], row["id"]) for row in new)
     _ask(session, run, wanted, asked)
 
@@ -68,7 +68,7 @@ def _ask(session: Session, run: Run, wanted: Mapping[str, WantedTake], asked: Ma
         return
     insert_new = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     takes = [{"run_id": run.id, "take_id": take, "reason": wanted[key].reason} for key, take in asked.items()]
-    session.execute(insert_new(RunTake).on_conflict_do_nothing(), takes)
+    session.connection().execute(insert_new(RunTake).on_conflict_do_nothing(), takes)
     voices = sorted({wanted[key].voice.id for key in asked})
     needed = [{"run_id": run.id, "voice_id": voice_id} for voice_id in voices]
     session.execute(insert_new(RunVoice).on_conflict_do_nothing(), needed)

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.db import leases, limits
 from pipeline.db.events import emit
+from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
@@ -31,7 +32,8 @@ def sweep(session: Session) -> None:
 
 def _tell_waiting(session: Session) -> None:
     # The message that a voice is ready, or never will be, may have been lost.
-    waits = exists().where(Take.voice_id == Voice.id, Take.state == TakeState.WAITING)
+    opens = Take.run_id.not_in(intake.unstarted())
+    waits = exists().where(Take.voice_id == Voice.id, Take.state == TakeState.WAITING, opens)
     running = exists().where(Run.id == Voice.run_id, Run.state == RunState.RUNNING)
     settled = (VoiceState.READY, VoiceState.FAILED, VoiceState.UNCLEAR)
     for voice in session.scalars(select(Voice).where(Voice.state.in_(settled), waits | (running & is_unheard()))):

@@ -1,3 +1,6 @@
+import base64
+import json
+
 import pytest
 
 from tests.integration.api.callers import CAST, FILES, LINES, Caller, error, rows, sha256
@@ -114,3 +117,41 @@ def test_every_document_may_be_in_its_own_encoding(studio: Caller) -> None:
 
 def test_a_plan_needs_no_upload(studio: Caller) -> None:
     assert studio.plan(references={"references/mara.wav": sha256(b"never uploaded")}).status_code == 200
+
+
+LONG = "id,character,text\n" + "".join(f"a_{n},HERALD,Number {n}.\n" for n in range(5))
+
+
+def test_large_documents_are_named_by_hash_and_read_from_the_bucket(studio: Caller) -> None:
+    inline = studio.plan().json()
+    studio.upload()
+    files = {path: sha256(body) for path, body in FILES.items() if path.endswith((".yaml", ".csv"))}
+    references = {"references/mara.wav": sha256(b"mara")}
+    body = {"project": "cast.yaml", "files": files, "references": references}
+    assert studio.post("/v1/plans", body).json() == inline
+
+
+def test_a_document_that_was_not_uploaded_is_a_problem_of_the_sheet(studio: Caller) -> None:
+    answer = studio.post("/v1/plans", {"project": "cast.yaml", "files": {"cast.yaml": sha256(b"nowhere")}})
+    assert (answer.status_code, error(answer)["code"]) == (422, "invalid_sheet")
+
+
+def test_a_long_plan_shows_its_beginning_and_counts_the_rest(studio: Caller) -> None:
+    plan = studio.plan(changed(lines=LONG), limit=2).json()
+    assert [line["line_id"] for line in plan["lines"]] == ["a_0", "a_1"]
+    assert (plan["has_more"], plan["by_reason"], plan["totals"]["lines"]) == (True, {"new": 5}, 5)
+    assert not studio.plan(changed(lines=LONG), limit=5).json()["has_more"]
+
+
+def test_every_line_of_a_plan_is_a_row(studio: Caller, stage: Stage) -> None:
+    studio.started()
+    stage.work()
+    kept = LINES.splitlines()[1]
+    shorter = changed(lines=f"id,character,text\n{kept}\na_9,HERALD,More.\n")
+    documents = {path: base64.b64encode(body).decode() for path, body in shorter.items()}
+    references = {"references/mara.wav": sha256(b"mara")}
+    body = {"project": "cast.yaml", "documents": documents, "references": references}
+    head, *rows = [json.loads(row) for row in studio.post("/v1/plans/lines", body).text.splitlines()]
+    assert head["digest"] == studio.plan(shorter).json()["digest"]
+    assert [(row["line_id"], row["reason"]) for row in rows[:2]] == [("open_1", "reused"), ("a_9", "new")]
+    assert rows[2:] == [{"removed": "open_2"}, {"removed": "open_3"}]
