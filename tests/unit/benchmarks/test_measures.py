@@ -6,6 +6,7 @@ from benchmarks.frame.figures import Figure, Size
 from benchmarks.ground.product import Cpu
 from benchmarks.ground.provider import Calls
 from benchmarks.ground.upstream import Terms
+from benchmarks.measures.bulk import bulk_figures
 from benchmarks.measures.catalogue import MEASURES
 from benchmarks.measures.cpu import cpu_figures
 from benchmarks.measures.limit import LIMITS, limit_figures
@@ -60,3 +61,10 @@ def test_preparing_is_compared_by_the_clock_and_held_to_its_memory() -> None:
     assert (figures["of_ffmpeg_normalize"].value, figures["of_ffmpeg_normalize"].is_short) == (0.25, False)
     assert not figures["peak"].is_short
     assert by_name(cost_figures({"ours": [Cost(1.0, 1.0, 151_000_000)]}))["peak"].is_short
+
+
+def test_large_sheets_are_held_to_their_seconds_and_megabytes() -> None:
+    figures = by_name(bulk_figures({"import_1m_seconds": 61.0, "import_1m_mb": 70.0, "check_1k_mb": 60.0}))
+    assert (figures["import_1m_seconds"].unit, figures["import_1m_seconds"].is_short) == ("s", True)
+    assert (figures["import_1m_mb"].unit, figures["import_1m_mb"].is_short) == ("MB", False)
+    assert figures["check_1k_mb"].direction is None
