@@ -3,6 +3,7 @@
 import json
 from typing import Any, TypeAlias
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +19,8 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 INVALID, NO_SUCH_PLACE = 422, 404
 REFERENCE = "See /openapi.json for what is expected."
 DOCTOR = "`callsheet doctor` tells what is wrong; then try again."
+
+log = structlog.get_logger()
 
 
 class Fault(BaseModel):
@@ -94,8 +97,10 @@ async def _bucket_away(_request: Request, error: Exception) -> Response:
     return _answer(EnvironmentFault(f"The bucket did not answer: {error}", hint=DOCTOR))
 
 
-async def _database_away(_request: Request, error: Exception) -> Response:
-    # Its text holds SQL and values; the log has it.
+async def _database_away(request: Request, error: Exception) -> Response:
+    # Its text holds SQL and values: neither the answer nor the log quotes it.
+    route = getattr(request.scope.get("route"), "path", "")
+    log.warning("request_failed", method=request.method, route=route, exc_info=error)
     if isinstance(error, IntegrityError):
         return _answer(Conflict("Another request wrote the same at the same moment.", hint="Look again, then repeat."))
     return _answer(EnvironmentFault(f"The database did not answer: {type(error).__name__}.", hint=DOCTOR))

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from pipeline import errors
 from pipeline.api.app import create_app
@@ -150,3 +151,17 @@ def test_a_body_that_is_too_large_is_refused_while_it_comes_in(studio: Caller) -
     assert (answer.status_code, error(answer)["code"]) == (413, "invalid_request")
     assert "67,108,864 bytes" in error(answer)["message"]
     assert read <= LARGEST_BODY + (1 << 20)
+
+
+def test_a_database_that_stumbles_is_in_the_log_by_route_and_class(
+    studio: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT :text", {"text": "a line of a script"}, ConnectionError("gone"))
+
+    monkeypatch.setattr("pipeline.views.productions", stumble)
+    with capture_logs() as logged:
+        assert studio.get("/v1/productions").status_code == 503
+    (line,) = [line for line in logged if line["event"] == "request_failed"]
+    assert (line["method"], line["route"]) == ("GET", "/productions")
+    assert isinstance(line["exc_info"], OperationalError)
