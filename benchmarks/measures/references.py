@@ -59,13 +59,15 @@ def cost_figures(costs: Mapping[str, Sequence[Cost]]) -> Sequence[Figure]:
     ours = costs["ours"]
     peak = max(cost.peak for cost in ours) / 1e6
     wall = {tool: median(cost.wall for cost in runs) for tool, runs in costs.items()}
+    cpu = {tool: median(cost.cpu for cost in runs) for tool, runs in costs.items()}
     bars = {"ffmpeg_normalize": at_most(SHARE_OF_NORMALIZE)}
     rivals = [tool for tool in costs if tool != "ours"]
     return (
         *(Figure(f"of_{tool}", wall["ours"] / wall[tool], "x", tool, bars.get(tool), Better.LOWER) for tool in rivals),
+        *(Figure(f"cpu_of_{tool}", cpu["ours"] / cpu[tool], "x", tool, better=Better.LOWER) for tool in rivals),
         Figure("peak", peak, "MB", bar=at_most(MOST_MB)),
         *(Figure(f"{tool}_seconds", seconds, "s") for tool, seconds in wall.items()),
-        *(Figure(f"{tool}_cpu", median(cost.cpu for cost in runs), "s") for tool, runs in costs.items()),
+        *(Figure(f"{tool}_cpu", seconds, "s") for tool, seconds in cpu.items()),
         *(Figure(f"{tool}_peak", max(cost.peak for cost in costs[tool]) / 1e6, "MB") for tool in rivals),
     )
 
