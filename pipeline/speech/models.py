@@ -38,7 +38,7 @@ class Take(Leased, Base):
         Index("ix_takes_voice_id_state", "voice_id", "state"),
         Index("ix_takes_auditions", "voice_id", sqlite_where=text(IS_AUDITION), postgresql_where=text(IS_AUDITION)),
         Index("ix_takes_bad", "run_id", "error_kind", sqlite_where=text(IS_BAD), postgresql_where=text(IS_BAD)),
-        Index("ix_takes_done_at", "done_at", sqlite_where=text(IS_DONE), postgresql_where=text(IS_DONE)),
+        Index("ix_takes_done_at", "run_id", "done_at", sqlite_where=text(IS_DONE), postgresql_where=text(IS_DONE)),
         CheckConstraint("state <> 'speaking' OR lease_until IS NOT NULL", name="speaking_has_lease"),
         CheckConstraint("state <> 'done' OR object_key IS NOT NULL", name="done_has_object"),
     )

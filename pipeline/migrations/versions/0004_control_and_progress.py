@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("streak_message", sa.String(length=500), nullable=True))
     op.add_column("run_takes", sa.Column("cancelled_at", sa.BigInteger(), nullable=True))
     _create_partial("ix_takes_bad", ["run_id", "error_kind"], IS_BAD)
-    _create_partial("ix_takes_done_at", ["done_at"], IS_DONE)
+    _create_partial("ix_takes_done_at", ["run_id", "done_at"], IS_DONE)
     _list_voices()
     _open_tallies()
 
