@@ -62,9 +62,9 @@ class Edge:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """Run a transaction; once it is committed, publish the events it left."""
-        with self.database.write() as session:
+    def write(self, *, first: bool = False) -> Iterator[Session]:
+        """Run a transaction; once it is committed, publish the events it left. `first` goes before who waits to."""
+        with self.database.write(first=first) as session:
             yield session
         for event in emitted(session):
             self.publisher.publish(FLOW[event.name], event.id)

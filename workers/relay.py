@@ -103,7 +103,8 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
-            with self._edge.write() as session:
+            # Before the threads that wait to write: a worker that is busy is not dead.
+            with self._edge.write(first=True) as session:
                 leases.beat(session, self.holder)
         except SQLAlchemyError as error:
             log.warning("beat_missed", holder=self.holder, error=type(error).__name__)

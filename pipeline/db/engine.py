@@ -1,13 +1,15 @@
 """One engine for SQLite and PostgreSQL, and the two kinds of transaction: `write` and `read`."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
+
+from pipeline.db.queueing import WriteQueue
 
 BUSY_TIMEOUT_SECONDS = 30
 READ_ONLY = "callsheet_read_only"
@@ -19,6 +21,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.url = make_url(url)
         self.engine = _sqlite(url, pool_size) if self.is_sqlite else _postgresql(url, pool_size)
+        self._queue = WriteQueue() if self.is_sqlite else None
         self._writes = sessionmaker(self.engine, expire_on_commit=False)
         self._reads = sessionmaker(self.engine.execution_options(**{READ_ONLY: True}), autoflush=False)
 
@@ -28,9 +31,12 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """Run one transaction that may write; it commits at the end or leaves no trace."""
-        with self._writes.begin() as session:
+    def write(self, *, first: bool = False) -> Iterator[Session]:
+        """Run one transaction that may write; it commits at the end or leaves no trace.
+
+        On SQLite the threads of a process write in the order they came; `first` goes before those who wait.
+        """
+        with self._turn(first=first), self._writes.begin() as session:
             yield session
 
     @contextmanager
@@ -51,6 +57,9 @@ class Database:
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+
+    def _turn(self, *, first: bool) -> AbstractContextManager[None]:
+        return self._queue.turn(first=first) if self._queue else nullcontext()
 
 
 def _postgresql(url: str, pool_size: int) -> Engine:

@@ -48,6 +48,7 @@ class SimulatedDatabase(Database):
         self.raw.execute("PRAGMA foreign_keys = ON")
         self.raw.execute("PRAGMA recursive_triggers = ON")
         self.url = make_url("sqlite://")
+        self._queue = None
         self.engine = create_engine("sqlite://", creator=lambda: self.raw, poolclass=StaticPool)
         event.listen(self.engine, "begin", _begin)
         self._writes = sessionmaker(self.engine, expire_on_commit=False)
@@ -70,7 +71,7 @@ class SimulatedDatabase(Database):
         self._keep_time(world)
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, first: bool = False) -> Iterator[Session]:  # noqa: ARG002 - there is one thread
         """Run one transaction that may write: it may fail to begin, fail to commit, or commit unheard."""
         self._reach("write")
         fate = self._fate()

@@ -61,7 +61,7 @@ class Bench:
     def apply(self, project: Path) -> str:
         """Start a run of a project as `callsheet apply --detach` does, and return its id."""
         local = LocalProject.read(project)
-        drawn = self.client.post("/plans", local.plan_body())
+        drawn = self.client.post("/plans", local.plan_body(self.client))
         local.upload(self.client, lambda _name, _size: None)
         body = {"project": local.name, "files": local.hashes, "agreed": drawn["digest"]}
         run_id: str = self.client.post("/runs", body)["id"]

@@ -131,11 +131,11 @@ class Away:
     tried: Event = field(default_factory=Event)
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, first: bool = False) -> Iterator[Session]:
         if self.is_away:
             self.tried.set()
             raise OperationalError("UPDATE instances", {}, OSError("gone"))
-        with self.database.write() as session:
+        with self.database.write(first=first) as session:
             yield session
 
 
