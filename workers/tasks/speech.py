@@ -6,6 +6,7 @@ from pipeline import crash
 from pipeline.edge import Edge
 from pipeline.ledger.prices import load_prices
 from pipeline.speech import service as speech
+from pipeline.storage.port import ObjectInfo
 from workers.app import task
 
 
@@ -39,15 +40,20 @@ def speak(edge: Edge, take_id: str) -> None:
     if job is None:
         return
     crash.here("intent_committed")
-    speech.restore(edge.spool, edge.store, job.id)
-    found = edge.store.head(job.key)
-    if found is not None:
-        crash.here("in_reconcile")
-        with edge.write() as session:
-            speech.adopt(session, job, found, holder=edge.holder)
-            crash.here("reconcile_tx")
+    found = None if job.is_fresh else _find_stored(edge, job)
+    if found is None:
+        _speak_anew(edge, job)
         return
-    _speak_anew(edge, job)
+    crash.here("in_reconcile")
+    with edge.write() as session:
+        speech.adopt(session, job, found, holder=edge.holder)
+        crash.here("reconcile_tx")
+
+
+def _find_stored(edge: Edge, job: speech.Job) -> ObjectInfo | None:
+    """Return what an earlier attempt has left in the bucket, or on this machine's disk only."""
+    speech.restore(edge.spool, edge.store, job.id)
+    return edge.store.head(job.key)
 
 
 def _speak_anew(edge: Edge, job: speech.Job) -> None:

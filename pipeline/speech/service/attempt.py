@@ -21,6 +21,9 @@ class Job:
     format: str
     speed: float | None
     key: str
+    is_fresh: bool = False
+    """Nobody has ever taken it up: no attempt can have left its audio anywhere."""
+    voice_has_spoken: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pipeline.db import leases
 from pipeline.db.clock import now_ms
 from pipeline.errors import BudgetExceeded, CallsheetError
 from pipeline.intake import service as intake
+from pipeline.intake.models import Run
 from pipeline.intake.rules import split_text
 from pipeline.ledger import provider_account
 from pipeline.ledger import service as ledger
@@ -55,16 +56,17 @@ def job(session: Session, take_id: str, *, max_chars: int) -> Job | None:
         format=take.format,
         speed=take.speed,
         key=object_key(take.account_id, take.fingerprint, take.format),
+        is_fresh=take.fence == 0,
+        voice_has_spoken=voice.spoke_at is not None,
     )
 
 
 def adopt(session: Session, job: Job, found: ObjectInfo, *, holder: str) -> None:
     """Settle a take with the object that an earlier attempt has stored, and that attempt with what it cost."""
-    claim = _claim(session, job.id, holder, LEASE_MARGIN_SECONDS)
-    if claim is None:
+    take = _claim(session, job.id, holder, LEASE_MARGIN_SECONDS)
+    if take is None:
         return
-    earlier = found.metadata.get("attempt", "")
-    take = session.get_one(Take, job.id)
+    earlier, claim = found.metadata.get("attempt", ""), Claim(take.fence)
     if take.attempt and take.error_kind != KEPT_ON_DISK and earlier.startswith(f"{job.id}#"):
         regain(session, take.run_id)
     pay(session, job.id, job.provider, earlier, told_cost(found))
@@ -75,10 +77,10 @@ def adopt(session: Session, job: Job, found: ObjectInfo, *, holder: str) -> None
 def begin(session: Session, job: Job, *, holder: str, timeout: float) -> Claim | None:
     """Claim a dispatched take and hold its price: once this is committed, and not before, the call may be made."""
     crash.here("before_sending_commit")
-    claim = _claim(session, job.id, holder, timeout * len(job.parts) + LEASE_MARGIN_SECONDS)
-    if claim is None:
+    take = _claim(session, job.id, holder, timeout * len(job.parts) + LEASE_MARGIN_SECONDS)
+    if take is None:
         return None
-    take = session.get_one(Take, job.id)
+    claim, _run = Claim(take.fence), session.get(Run, take.run_id)  # a session forgets rows that nobody holds
     # First words are let through once they are on their way: they keep a voice that was paid for.
     if take.kind is not TakeKind.AUDITION and intake.is_paused(session, take.run_id):
         leases.settle(session, Take, job.id, claim.fence, state=TakeState.READY)
@@ -125,10 +127,9 @@ def _go_on(session: Session, provider: str) -> None:
         close_runs(session)
 
 
-def _claim(session: Session, take_id: str, holder: str, seconds: float) -> Claim | None:
+def _claim(session: Session, take_id: str, holder: str, seconds: float) -> Take | None:
     states = (TakeState.DISPATCHED, TakeState.SPEAKING)
-    row = leases.claim(session, Take, take_id, holder=holder, seconds=seconds, state=states)
-    return Claim(row.fence) if row else None
+    return leases.claim(session, Take, take_id, holder=holder, seconds=seconds, state=states)
 
 
 def _require_leave(session: Session, take: Take, claim: Claim) -> None:
@@ -170,8 +171,10 @@ def _settle_done(session: Session, job: Job, claim: Claim, stored: Stored) -> No
     )
     pay(session, job.id, job.provider, claim.attempt(job.id), stored.cost, stored.chars)
     if settled:
-        close_doubts(session, job.id, job.provider)
-        _note_voice_spoke(session, job.voice_id)
+        if claim.fence > 1:
+            close_doubts(session, job.id, job.provider)
+        if not job.voice_has_spoken:
+            _note_voice_spoke(session, job.voice_id)
         note_success(session, job.id)
 
 

@@ -70,7 +70,7 @@ def die_after_the_answer(stage: Stage, take_id: str) -> None:
         claim = speech.begin(session, job, holder=stage.edge.holder, timeout=TIMEOUT_SECONDS)
     assert claim is not None
     keeper = stage.keeper(job, claim)
-    spoken = speech.call(stage.provider, keeper, lambda: None)
+    spoken = speech.call(stage.provider, keeper, lambda _: None)
     assert isinstance(spoken, speech.Spoken)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(stage.store, "put", _killed)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select, update
 
+from pipeline.db import limits
 from pipeline.intake.models import Run, RunState
 from pipeline.ledger.models import Budget, Hold, HoldState, Transfer
 from pipeline.provider.errors import (
@@ -52,6 +53,12 @@ def look(stage: Stage, take_id: str) -> Take:
         return session.get_one(Take, take_id)
 
 
+def take_up_once(stage: Stage, take_id: str) -> None:
+    """Let an attempt at a take be over that may have left something in the bucket."""
+    with stage.database.write() as session:
+        session.execute(update(Take).where(Take.id == take_id).values(fence=1))
+
+
 def run_of(stage: Stage, take_id: str) -> Run:
     with stage.database.read() as session:
         return session.get_one(Run, session.get_one(Take, take_id).run_id)
@@ -86,7 +93,7 @@ def claim(stage: Stage, take_id: str) -> tuple[speech.Job, speech.Claim]:
 def speak(stage: Stage, job: speech.Job, claimed: speech.Claim) -> None:
     """Call, store and settle under a claim."""
     keeper = stage.keeper(job, claimed)
-    spoken = speech.call(stage.provider, keeper, lambda: None)
+    spoken = speech.call(stage.provider, keeper, lambda _: None)
     kept = keeper.keep(spoken) if isinstance(spoken, speech.Spoken) else spoken
     with stage.edge.write() as session:
         speech.settle(session, job, claimed, kept)
@@ -205,7 +212,11 @@ def test_an_answer_that_is_no_audio_is_charged_and_asked_for_again(stage: Stage,
 def test_a_call_refused_for_speed_holds_everybody_back(stage: Stage, take: str) -> None:
     stage.provider.will_speak(RateLimited("slow down", retry_after=70))
     stage.hand_on()
-    assert stage.edge._wait_ms() > 60_000
+    with stage.database.read() as session:
+        told = limits.state(session, "stage")
+    assert told is not None
+    assert told.cooldown_seconds > 60
+    assert told.learnt_share < 1
     assert look(stage, take).not_before > look(stage, take).created_at + 60_000
 
 
@@ -300,7 +311,7 @@ def test_a_killed_workers_audio_is_adopted_at_its_true_price(stage: Stage, take:
     job, claimed = claim(stage, take)
     stage.provider.will_speak(answer(TEXT, charged=PRICE - 100))
     keeper = stage.keeper(job, claimed)
-    spoken = speech.call(stage.provider, keeper, lambda: None)
+    spoken = speech.call(stage.provider, keeper, lambda _: None)
     assert isinstance(spoken, speech.Spoken)
     keeper.keep(spoken)
     stage.kill_worker()
@@ -315,6 +326,7 @@ def test_a_killed_workers_audio_is_adopted_at_its_true_price(stage: Stage, take:
 
 
 def test_audio_that_lies_in_the_bucket_is_adopted_and_nothing_is_paid(stage: Stage, take: str) -> None:
+    take_up_once(stage, take)
     row = look(stage, take)
     key = object_key(row.account_id, row.fingerprint, "wav")
     stage.store.put(key, b"audio", content_type="audio/wav", metadata={"seconds": "2.5", "sha256": "ab"})
@@ -325,6 +337,12 @@ def test_audio_that_lies_in_the_bucket_is_adopted_and_nothing_is_paid(stage: Sta
     assert run_of(stage, take).state is RunState.DONE
 
 
+def test_what_nobody_has_taken_up_is_not_looked_for(stage: Stage, take: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage.store, "head", _raise)
+    stage.work()
+    assert look(stage, take).state is TakeState.DONE
+
+
 def test_a_late_twin_keeps_what_is_there_and_pays_for_its_own_call(stage: Stage, take: str) -> None:
     late = claim(stage, take)
     stage.kill_worker()
@@ -333,7 +351,7 @@ def test_a_late_twin_keeps_what_is_there_and_pays_for_its_own_call(stage: Stage,
         session.execute(update(Take).values(not_before=0))
         speech.dispatch(session, "stage")
     revived(stage)
-    spoken = speech.call(stage.provider, stage.keeper(*late), lambda: None)
+    spoken = speech.call(stage.provider, stage.keeper(*late), lambda _: None)
     second = claim(stage, take)
     speak(stage, *second)
     first_stored = look(stage, take)
@@ -366,6 +384,7 @@ def test_a_late_miss_changes_nothing_of_a_take_that_was_dispatched_again(stage: 
 def test_an_outage_of_the_bucket_before_the_call_costs_nothing(
     stage: Stage, take: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    take_up_once(stage, take)
     monkeypatch.setattr(stage.store, "head", _raise)
     with pytest.raises(StoreUnavailable):
         stage.run("speech.speak", take)
