@@ -38,6 +38,7 @@ def owner(stage: Stage) -> str:
 def _short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "AT_ONCE", 5)
     monkeypatch.setattr(planning, "STEP", 2)
+    monkeypatch.setattr(planning, "BREATH_SECONDS", 0.0)
 
 
 def start(stage: Stage, owner: str, sheet: Sheet = SHEET, agreed: str | None = None) -> str:
