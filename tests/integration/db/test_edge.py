@@ -1,5 +1,6 @@
 """The edge: hints go out after a commit and never without one; a permit comes before a claim."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import pytest
@@ -78,6 +79,23 @@ def test_a_claim_is_made_under_a_permit_that_is_given_back(stage: Stage) -> None
     assert taken(stage) == 0
 
 
+def test_a_call_that_ends_hands_its_slot_to_a_thread_that_waits(stage: Stage) -> None:
+    with stage.database.write() as session:
+        limits.set_limits(session, PROVIDER, concurrent=1, per_minute=6_000_000)
+    first = stage.edge.admit(lambda _: "first", seconds=60)
+    assert first is not None
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(stage.edge.admit, lambda _: ("second", taken(stage)), seconds=60)
+        while stage.edge.gate._waiting == 0:
+            pass
+        stage.edge.dismiss(first)
+        second = waiting.result(timeout=60)
+    assert second is not None
+    assert (second.claim, second.held.slot) == (("second", 1), first.held.slot)
+    stage.edge.dismiss(second)
+    assert taken(stage) == 0
+
+
 def test_where_nothing_was_claimed_no_permit_is_kept(stage: Stage) -> None:
     assert stage.edge.admit(lambda _: None, seconds=60) is None
     assert taken(stage) == 0
@@ -109,10 +127,10 @@ def away(stage: Stage, monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:
     """Let the database be away for the next few transactions."""
     real, refusals = stage.database.write, iter(range(times))
 
-    def write() -> AbstractContextManager[Session]:
+    def write(*, first: bool = False) -> AbstractContextManager[Session]:
         if next(refusals, None) is not None:
             raise OperationalError("BEGIN", {}, OSError("gone"))
-        return real()
+        return real(first=first)
 
     monkeypatch.setattr(edges, "RETURN_SECONDS", 0)
     monkeypatch.setattr(stage.database, "write", write)
