@@ -40,7 +40,7 @@ def speak(edge: Edge, take_id: str) -> None:
     if job is None:
         return
     crash.here("intent_committed")
-    found = None if job.is_fresh else _find_stored(edge, job)
+    found = _find_stored(edge, job)
     if found is None:
         _speak_anew(edge, job)
         return
@@ -51,8 +51,9 @@ def speak(edge: Edge, take_id: str) -> None:
 
 
 def _find_stored(edge: Edge, job: speech.Job) -> ObjectInfo | None:
-    """Return what an earlier attempt has left in the bucket, or on this machine's disk only."""
-    speech.restore(edge.spool, edge.store, job.id)
+    """Return what lies in the bucket already, or what an earlier attempt has left on this machine's disk only."""
+    if not job.is_fresh:
+        speech.restore(edge.spool, edge.store, job.id)
     return edge.store.head(job.key)
 
 

@@ -22,7 +22,7 @@ class Job:
     speed: float | None
     key: str
     is_fresh: bool = False
-    """Nobody has ever taken it up: no attempt can have left its audio anywhere."""
+    """Nobody has ever taken it up: nothing of it waits on a disk for the bucket."""
     voice_has_spoken: bool = False
 
 

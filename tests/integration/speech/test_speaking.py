@@ -53,12 +53,6 @@ def look(stage: Stage, take_id: str) -> Take:
         return session.get_one(Take, take_id)
 
 
-def take_up_once(stage: Stage, take_id: str) -> None:
-    """Let an attempt at a take be over that may have left something in the bucket."""
-    with stage.database.write() as session:
-        session.execute(update(Take).where(Take.id == take_id).values(fence=1))
-
-
 def run_of(stage: Stage, take_id: str) -> Run:
     with stage.database.read() as session:
         return session.get_one(Run, session.get_one(Take, take_id).run_id)
@@ -326,7 +320,6 @@ def test_a_killed_workers_audio_is_adopted_at_its_true_price(stage: Stage, take:
 
 
 def test_audio_that_lies_in_the_bucket_is_adopted_and_nothing_is_paid(stage: Stage, take: str) -> None:
-    take_up_once(stage, take)
     row = look(stage, take)
     key = object_key(row.account_id, row.fingerprint, "wav")
     stage.store.put(key, b"audio", content_type="audio/wav", metadata={"seconds": "2.5", "sha256": "ab"})
@@ -335,12 +328,6 @@ def test_audio_that_lies_in_the_bucket_is_adopted_and_nothing_is_paid(stage: Sta
     assert (done.state, done.cost, done.seconds, done.size, done.sha256) == (TakeState.DONE, 0, 2.5, 5, "ab")
     assert list(stage.provider.speech_calls) == []
     assert run_of(stage, take).state is RunState.DONE
-
-
-def test_what_nobody_has_taken_up_is_not_looked_for(stage: Stage, take: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage.store, "head", _raise)
-    stage.work()
-    assert look(stage, take).state is TakeState.DONE
 
 
 def test_a_late_twin_keeps_what_is_there_and_pays_for_its_own_call(stage: Stage, take: str) -> None:
@@ -384,7 +371,6 @@ def test_a_late_miss_changes_nothing_of_a_take_that_was_dispatched_again(stage: 
 def test_an_outage_of_the_bucket_before_the_call_costs_nothing(
     stage: Stage, take: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take_up_once(stage, take)
     monkeypatch.setattr(stage.store, "head", _raise)
     with pytest.raises(StoreUnavailable):
         stage.run("speech.speak", take)
