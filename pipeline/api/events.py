@@ -14,12 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import views
 from pipeline.api.deps import AccountId, TheEdge
-from pipeline.api.faults import SCOPED, refusals
+from pipeline.api.faults import SCOPED, never_streamed, refusals
 from pipeline.api.paging import Text
 from pipeline.edge import Edge
 from pipeline.errors import NotFound
 
-router = APIRouter(tags=["runs"], responses=SCOPED)
+router = APIRouter(tags=["runs"])
 
 LOOK_SECONDS = 0.5
 QUIET_SECONDS = 5.0
@@ -90,7 +90,7 @@ def _watched_run(run_id: Text, edge: TheEdge, account_id: AccountId) -> str:
     "/runs/{run_id}/events",
     summary="How a run stands, as server-sent events to its end",
     response_class=EventSourceResponse,
-    responses=refusals(NotFound),
+    responses=never_streamed(SCOPED | refusals(NotFound)),
 )
 async def events(
     watched: Annotated[str, Depends(_watched_run)],

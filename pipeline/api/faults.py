@@ -39,6 +39,9 @@ class Envelope(BaseModel):
     error: Fault
 
 
+_AS_JSON = {"application/json": {"schema": {"$ref": f"#/components/schemas/{Envelope.__name__}"}}}
+
+
 def refusals(*kinds: type[CallsheetError]) -> Responses:
     """Describe the errors a route may answer with, for the reference."""
     described: Responses = {}
@@ -50,6 +53,11 @@ def refusals(*kinds: type[CallsheetError]) -> Responses:
             "description": f"{known['description']} {text}" if known else text,
         }
     return described
+
+
+def never_streamed(described: Responses) -> Responses:
+    """Say that a route which answers with a stream is refused in JSON all the same."""
+    return {status: {"description": told["description"], "content": _AS_JSON} for status, told in described.items()}
 
 
 SCOPED: Responses = refusals(Unauthorised, EnvironmentFault) | {

@@ -111,6 +111,8 @@ class RetryChoice(Body):
     lines: Names = Field(default_factory=list, description="Ids of lines.")
     budget_micros: Cap = Field(None, description="Cap of the run that retries, in micro-dollars.")
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"causes": ["provider_failed"]}]})
+
 
 class RetryRequest(RetryChoice):
     """A retry that was looked at, and is wanted."""

@@ -149,7 +149,7 @@ def test_a_body_that_is_too_large_is_refused_while_it_comes_in(studio: Caller) -
 
     answer = studio.send("POST", "/v1/plans", content=endless(), headers={"Content-Type": "application/json"})
     assert (answer.status_code, error(answer)["code"]) == (413, "invalid_request")
-    assert "67,108,864 bytes" in error(answer)["message"]
+    assert f"{LARGEST_BODY:,} bytes" in error(answer)["message"]
     assert read <= LARGEST_BODY + (1 << 20)
 
 
