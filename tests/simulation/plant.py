@@ -15,6 +15,7 @@ from tests.simulation.database import DatabaseAway, SimulatedDatabase
 from tests.simulation.disk import Disk, SimulatedSpool, SimulatedStore
 from tests.simulation.scheduler import Process
 from tests.simulation.upstream import CLONE_TIMEOUT_SECONDS, SimulatedProvider
+from tests.simulation.waiting import SimulatedGate
 from tests.simulation.world import World
 from workers import relay
 from workers.app import app
@@ -152,6 +153,7 @@ class Plant:
             spool=SimulatedSpool(self.world, disk),
             quiescence_seconds=quiescence,
             holder=holder,
+            gate=SimulatedGate(self.world),
         )
 
     def _deliver(self, task: str, row_id: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from pipeline import crash, edge
+from pipeline import crash, edge, gate
 from pipeline.db import ids, leases, limits
 from pipeline.edge import Edge
 from pipeline.provider.errors import ProviderFailed
@@ -56,7 +56,7 @@ def stand_ins(world: Callable[[], World]) -> Iterator[tuple[object, str, object]
         if event == "sweep_failed" and told["error"] not in TOLERABLE:
             world().violate(f"the sweeper stumbles: {told}")
 
-    for module in (sending, edge, relay, ids):
+    for module in (sending, edge, gate, relay, ids):
         if getattr(module, "time", None) is not time:
             raise LookupError(f"{module.__name__} tells the time in another way: it has to be simulated as well")
         yield module, "time", VirtualTime(world)
