@@ -33,6 +33,10 @@ class TakeKind(StrEnum):
     """The first words of a new voice."""
 
 
+AUDITION_PRIORITY = 0
+"""The lower goes first: a voice speaks its first words before its lines."""
+
+
 class TakeState(StrEnum):
     """How far a take is."""
 

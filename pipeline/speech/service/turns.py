@@ -16,7 +16,7 @@ from pipeline.db.clock import now_ms
 from pipeline.intake.models import Run, RunState
 from pipeline.ledger.models import Account
 from pipeline.speech.models import Take, Turn
-from pipeline.speech.rules import TakeState
+from pipeline.speech.rules import AUDITION_PRIORITY, TakeState
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Queue:
     virtual_time: int
     runs: dict[str, deque[Waiting]] = field(default_factory=dict)
     """The takes of each run, as far as they were looked at."""
+    ending: set[str] = field(default_factory=set)
+    """Runs that were stopped: of theirs only the first words of voices are sent."""
 
     def first_run(self) -> str:
         """Return the run whose take comes first."""
@@ -74,7 +76,10 @@ def next_takes(
         run_id = queue.first_run()
         if run_id not in looked_at:
             looked_at.add(run_id)
-            queue.runs[run_id] = _due_takes(session, provider, run_id, room)
+            of_run = [Take.run_id == run_id]
+            if run_id in queue.ending:
+                of_run.append(Take.priority == AUDITION_PRIORITY)
+            queue.runs[run_id] = _due_takes(session, provider, of_run, room)
         take = queue.runs[run_id].popleft()
         cost = queue.cost(take)
         chosen.append(Next(take.id, account_id, start, cost))
@@ -90,22 +95,28 @@ def _queues(
     session: Session, provider: str, clock: int, in_flight: Mapping[str, int], room: int
 ) -> Mapping[str, Queue]:
     queues: dict[str, Queue] = {}
-    for run_id, account_id, weight, cap, turn, priority, first, estimate in session.execute(_first_takes(provider)):
+    for run_id, account_id, weight, cap, turn, priority, first, estimate, ends in session.execute(
+        _first_takes(provider)
+    ):
         if account_id not in queues:
             left = room if cap is None else min(cap - in_flight.get(account_id, 0), room)
             queues[account_id] = Queue(account_id, weight, left, max(turn or 0, clock))
         queues[account_id].runs[run_id] = deque([Waiting(priority, first, estimate)])
+        if ends:
+            queues[account_id].ending.add(run_id)
     return queues
 
 
-def _first_takes(provider: str) -> Select[str, str, int, int | None, int, int, str, int]:
+def _first_takes(provider: str) -> Select[str, str, int, int | None, int, int, str, int, bool]:
     """Select the first take that is due of each run that may send one, with what is known of its account."""
     ready_runs = _ready_runs()
     first = aliased(Take)
     of_run = select(Take.id).where(*_is_due(provider), Take.run_id == Run.id).order_by(Take.priority, Take.id)
     turn = (Turn.provider == provider) & (Turn.account_id == Run.account_id)
-    # A run that has ended may still owe the first words of a voice, and what else is ready in it has to be given up.
-    may_send = (Run.state != RunState.RUNNING) | (Run.paused_at.is_(None) & Run.reason.is_(None))
+    # A run that was stopped owes the first words of a voice still: they keep what was paid for.
+    owes = Run.reason.is_not(None) & (first.priority == AUDITION_PRIORITY)
+    # In one that has ended, what else is ready has to be given up.
+    may_send = (Run.state != RunState.RUNNING) | (Run.paused_at.is_(None) & Run.reason.is_(None)) | owes
     return (
         select(
             Run.id,
@@ -116,6 +127,7 @@ def _first_takes(provider: str) -> Select[str, str, int, int | None, int, int, s
             first.priority,
             first.id,
             first.estimate,
+            (Run.state == RunState.RUNNING) & Run.reason.is_not(None),
         )
         .join_from(ready_runs, Run, Run.id == ready_runs.c.run_id)
         .join(Account, Account.id == Run.account_id)
@@ -134,8 +146,8 @@ def _ready_runs() -> CTE:
     return runs.union_all(select(after).where(runs.c.run_id.is_not(None)))
 
 
-def _due_takes(session: Session, provider: str, run_id: str, most: int) -> deque[Waiting]:
-    due = select(Take.priority, Take.id, Take.estimate).where(*_is_due(provider), Take.run_id == run_id)
+def _due_takes(session: Session, provider: str, of_run: Sequence[ColumnElement[bool]], most: int) -> deque[Waiting]:
+    due = select(Take.priority, Take.id, Take.estimate).where(*_is_due(provider), *of_run)
     rows = session.execute(due.order_by(Take.priority, Take.id).limit(most))
     return deque(Waiting(*row) for row in rows)
 

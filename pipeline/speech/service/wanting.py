@@ -7,7 +7,7 @@ from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.provider.port import Prices
 from pipeline.speech.models import RunTake, Take
-from pipeline.speech.rules import Sound, TakeKind, TakeState
+from pipeline.speech.rules import AUDITION_PRIORITY, Sound, TakeKind, TakeState
 from pipeline.speech.service.asking import WantedTake, want
 from pipeline.speech.service.blocking import block
 from pipeline.speech.service.dispatching import dispatch
@@ -58,7 +58,7 @@ def want_audition(session: Session, run: Run, voice: Voice, prices: Prices) -> N
         language="en",
         production_name="",
         kind=TakeKind.AUDITION,
-        priority=0,
+        priority=AUDITION_PRIORITY,
     )
     want(session, run, [audition])
 

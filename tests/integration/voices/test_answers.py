@@ -180,7 +180,7 @@ def test_a_refusal_left_on_disk_says_nothing_about_the_call_after_it(stage: Stag
 def test_an_answer_waits_on_disk_for_as_long_as_the_database_is_away(
     stage: Stage, mara: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away() -> AbstractContextManager[NoReturn]:
+    def away(**_: object) -> AbstractContextManager[NoReturn]:
         raise OperationalError("SELECT 1", {}, Exception("away"))
 
     stage.provider.will_make(MADE)
