@@ -11,8 +11,8 @@ from tests.support.faults.naive import naive_environment
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("chaos")]
 SEED, EVERY_SECONDS = 5, 2.0
-SMALL = Size(lines=200, clones=8)
-TINY = Size(lines=20, clones=4)
+SMALL = Size(lines=120, clones=5)
+TINY = Size(lines=6, clones=3)
 LOST_ANSWERS = Fault(0.0, Kind.PROVIDER_FAILS, chance=0.0, route="voice-clone", point="reset_after_charge", count=2)
 
 

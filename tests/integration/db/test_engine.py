@@ -1,6 +1,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -66,9 +67,11 @@ def test_a_write_that_reads_first_is_not_overtaken(sqlite_database: Database) ->
 @pytest.mark.parametrize(
     ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30_000)]
 )
-def test_sqlite_is_durable_and_checks_its_keys(sqlite_database: Database, pragma: str, value: object) -> None:
-    with sqlite_database.engine.connect() as connection:
+def test_sqlite_is_durable_and_checks_its_keys(tmp_path: Path, pragma: str, value: object) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'callsheet.db'}")
+    with database.engine.connect() as connection:
         assert connection.scalar(text(f"PRAGMA {pragma}")) == value
+    database.close()
 
 
 def test_a_database_that_answers_has_nothing_wrong(database: Database) -> None:
