@@ -128,7 +128,8 @@ def test_a_voice_that_came_too_late_is_told_and_adopted(studio: Caller, stage: S
     assert {choice["action"] for choice in item["choices"]} == {"adopt", "discard"}
     adopted = studio.post(f"/v1/reconcile/{item['id']}", {"action": "adopt", "reason": "It is good."})
     assert (adopted.status_code, adopted.json()["waiting"]) == (201, 0)
-    assert studio.get("/v1/voices").json()["data"][0]["voice_id"] == "stage_late"
+    # Voices that were asked for in the same millisecond are listed in any order.
+    assert "stage_late" in {voice["voice_id"] for voice in studio.get("/v1/voices").json()["data"]}
 
 
 def test_another_accounts_attempt_is_as_unknown_as_none_at_all(referred: Caller, caller: Callable[[], Caller]) -> None:
