@@ -6,11 +6,19 @@ from typing import Annotated
 
 import typer
 
+from pipeline.ledger.money import BudgetMode
+
 PANEL = "Your productions"
 """Where the help lists the producer's commands, apart from those that run the stack."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write data as JSON to stdout.")]
 ProjectPath = Annotated[Path, typer.Argument(help="A project file such as cast.yaml, or the folder that holds it.")]
+Mode = Annotated[
+    BudgetMode,
+    typer.Option(help="hard: start nothing where a cap has too little left. soft: make what the money is enough for."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Detach = Annotated[bool, typer.Option(help="Start the run and do not wait for its end.")]
 NAME_LIMIT = 80
 
 

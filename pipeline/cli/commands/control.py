@@ -8,7 +8,7 @@ from pipeline.cli import outcome, render
 from pipeline.cli.client import segment
 from pipeline.cli.console import data, say, show_json, talk
 from pipeline.cli.context import context
-from pipeline.cli.options import PANEL, AsJson
+from pipeline.cli.options import PANEL, AsJson, Detach, Mode, Yes
 from pipeline.errors import ExitCode
 from pipeline.ledger.money import BudgetMode
 
@@ -77,14 +77,9 @@ def retry(  # noqa: PLR0913 - an option each
     ] = None,
     line: Annotated[list[str] | None, typer.Option(help="Retry the line of this id alone; repeatable.")] = None,
     budget: Annotated[str | None, typer.Option(help="Most this may spend, in dollars, such as 25.")] = None,
-    budget_mode: Annotated[
-        BudgetMode,
-        typer.Option(
-            help="hard: start nothing where a cap has too little left. soft: make what the money is enough for."
-        ),
-    ] = BudgetMode.HARD,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    detach: Annotated[bool, typer.Option(help="Start the run and do not wait for its end.")] = False,
+    budget_mode: Mode = BudgetMode.HARD,
+    yes: Yes = False,
+    detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
     """Make what a run has not brought, and nothing that exists: failed lines and voices, at the price that is shown.

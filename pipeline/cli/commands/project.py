@@ -14,7 +14,7 @@ from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, stream_json, talk
 from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
-from pipeline.cli.options import PANEL, AsJson, ProjectPath
+from pipeline.cli.options import PANEL, AsJson, Detach, Mode, ProjectPath, Yes
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.submission import LocalProject
 from pipeline.errors import UsageError
@@ -97,14 +97,9 @@ def apply(
         str | None,
         typer.Option(help="Most this run may spend, in dollars, such as 25; without it, the project file's budget."),
     ] = None,
-    budget_mode: Annotated[
-        BudgetMode,
-        typer.Option(
-            help="hard: start nothing where a cap has too little left. soft: make what the money is enough for."
-        ),
-    ] = BudgetMode.HARD,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    detach: Annotated[bool, typer.Option(help="Start the run and do not wait for its end.")] = False,
+    budget_mode: Mode = BudgetMode.HARD,
+    yes: Yes = False,
+    detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
     """Make exactly what the plan says, and watch it. Ctrl-C stops watching, not the run."""

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from pipeline.db import limits
 from pipeline.intake.models import Run, RunState
-from pipeline.ledger.models import Budget, Hold, HoldState, Transfer
+from pipeline.ledger.models import Budget, HoldState
 from pipeline.provider.errors import (
     AccountBlocked,
     Ambiguous,
@@ -28,69 +28,12 @@ from pipeline.speech.models import Take
 from pipeline.speech.rules import MAX_CLAIMS, TakeState, object_key
 from pipeline.storage.port import StoreUnavailable
 from pipeline.voices.models import Voice
+from tests.integration.speech.takes import PRICE, TEXT, budget, holds, look, run_of, transfers
 from tests.support import factories
 from tests.support.databases import on_sqlite
 from tests.support.fakes import CAPABILITIES, PRICES
 from tests.support.fakes import speech as answer
 from tests.support.stage import TIMEOUT_SECONDS, Stage
-
-TEXT = "Who goes there?"
-PRICE = 100 * len(TEXT)
-
-
-@pytest.fixture
-def take(stage: Stage) -> str:
-    """A dispatched take of a voice that needs no making."""
-    with stage.edge.write() as session:
-        started = factories.run(session, factories.account(session))
-        asked = factories.take(session, started, factories.system_voice(session, started), TEXT)
-        speech.dispatch(session, "stage")
-        return asked.id
-
-
-def look(stage: Stage, take_id: str) -> Take:
-    with stage.database.read() as session:
-        return session.get_one(Take, take_id)
-
-
-def run_of(stage: Stage, take_id: str) -> Run:
-    with stage.database.read() as session:
-        return session.get_one(Run, session.get_one(Take, take_id).run_id)
-
-
-def budget(stage: Stage, take_id: str) -> Budget:
-    with stage.database.read() as session:
-        return session.get_one(Budget, session.get_one(Take, take_id).run_id)
-
-
-def transfers(stage: Stage) -> list[Transfer]:
-    with stage.database.read() as session:
-        return list(session.scalars(select(Transfer).order_by(Transfer.id)))
-
-
-def holds(stage: Stage) -> list[HoldState]:
-    with stage.database.read() as session:
-        return list(session.scalars(select(Hold.state).order_by(Hold.attempt)))
-
-
-def claim(stage: Stage, take_id: str) -> tuple[speech.Job, speech.Claim]:
-    """Claim a dispatched take, as a worker does before its call."""
-    with stage.database.read() as session:
-        job = speech.job(session, take_id, max_chars=CAPABILITIES.max_chars)
-    assert job is not None
-    with stage.edge.write() as session:
-        claimed = speech.begin(session, job, holder=stage.edge.holder, timeout=TIMEOUT_SECONDS)
-    assert claimed is not None
-    return job, claimed
-
-
-def speak(stage: Stage, job: speech.Job, claimed: speech.Claim) -> None:
-    """Call, store and settle under a claim."""
-    keeper = stage.keeper(job, claimed)
-    spoken = speech.call(stage.provider, keeper, lambda _: None)
-    kept = keeper.keep(spoken) if isinstance(spoken, speech.Spoken) else spoken
-    with stage.edge.write() as session:
-        speech.settle(session, job, claimed, kept)
 
 
 def test_a_take_is_spoken_stored_and_charged(stage: Stage, take: str) -> None:
@@ -286,39 +229,6 @@ def test_a_consent_withdrawn_after_the_plan_keeps_the_line_unspoken(stage: Stage
     assert run_of(stage, line).state is RunState.PARTIAL
 
 
-def test_a_killed_workers_take_goes_on_and_its_doubt_is_paid_for(stage: Stage, take: str) -> None:
-    claim(stage, take)
-    stage.kill_worker()
-    stage.sweep()
-    taken_back = look(stage, take)
-    assert (taken_back.state, taken_back.attempt, taken_back.error_kind) == (TakeState.READY, 1, "worker_lost")
-    assert budget(stage, take).held == PRICE
-    with stage.database.write() as session:
-        session.execute(update(Take).values(not_before=0))
-    revived(stage)
-    stage.settle_down(2)
-    assert (look(stage, take).state, look(stage, take).cost) == (TakeState.DONE, 2 * PRICE)
-
-
-def test_a_killed_workers_audio_is_adopted_at_its_true_price(stage: Stage, take: str) -> None:
-    # It was stored and the worker died before the row said so: the object tells what it cost.
-    job, claimed = claim(stage, take)
-    stage.provider.will_speak(answer(TEXT, charged=PRICE - 100))
-    keeper = stage.keeper(job, claimed)
-    spoken = speech.call(stage.provider, keeper, lambda _: None)
-    assert isinstance(spoken, speech.Spoken)
-    keeper.keep(spoken)
-    stage.kill_worker()
-    stage.sweep()
-    revived(stage)
-    stage.settle_down(2)
-    done = look(stage, take)
-    assert (done.state, done.cost) == (TakeState.DONE, PRICE - 100)
-    assert len(stage.provider.speech_calls) == 1
-    (paid,) = transfers(stage)
-    assert (paid.source, paid.attempt) == ("provider", f"{take}#1")
-
-
 def test_audio_that_lies_in_the_bucket_is_adopted_and_nothing_is_paid(stage: Stage, take: str) -> None:
     row = look(stage, take)
     key = object_key(row.account_id, row.fingerprint, "wav")
@@ -328,43 +238,6 @@ def test_audio_that_lies_in_the_bucket_is_adopted_and_nothing_is_paid(stage: Sta
     assert (done.state, done.cost, done.seconds, done.size, done.sha256) == (TakeState.DONE, 0, 2.5, 5, "ab")
     assert list(stage.provider.speech_calls) == []
     assert run_of(stage, take).state is RunState.DONE
-
-
-def test_a_late_twin_keeps_what_is_there_and_pays_for_its_own_call(stage: Stage, take: str) -> None:
-    late = claim(stage, take)
-    stage.kill_worker()
-    stage.sweep()
-    with stage.database.write() as session:
-        session.execute(update(Take).values(not_before=0))
-        speech.dispatch(session, "stage")
-    revived(stage)
-    spoken = speech.call(stage.provider, stage.keeper(*late), lambda _: None)
-    second = claim(stage, take)
-    speak(stage, *second)
-    first_stored = look(stage, take)
-    assert isinstance(spoken, speech.Spoken)
-    kept = stage.keeper(*late).keep(spoken)
-    with stage.edge.write() as session:
-        speech.settle(session, late[0], late[1], kept)
-    done = look(stage, take)
-    assert (done.state, done.sha256) == (TakeState.DONE, first_stored.sha256)
-    assert done.cost == 2 * PRICE
-    assert len(transfers(stage)) == 2
-
-
-def test_a_late_miss_changes_nothing_of_a_take_that_was_dispatched_again(stage: Stage, take: str) -> None:
-    job, late = claim(stage, take)
-    stage.kill_worker()
-    stage.sweep()
-    with stage.database.write() as session:
-        session.execute(update(Take).values(not_before=0))
-        speech.dispatch(session, "stage")
-    with stage.edge.write() as session:
-        speech.settle(session, job, late, speech.Missed("ambiguous", "reset"))
-    dispatched = look(stage, take)
-    assert (dispatched.state, dispatched.attempt, dispatched.error_kind) == (TakeState.DISPATCHED, 1, "worker_lost")
-    revived(stage)
-    stage.settle_down(3)
 
 
 @on_sqlite
@@ -394,12 +267,6 @@ def test_the_price_of_a_charge_above_the_estimate_is_booked_whatever_the_cap(sta
 
 def test_prices_are_what_the_tests_think() -> None:
     assert PRICES.speech(CAPABILITIES.speech_models[0], len(TEXT)) == PRICE
-
-
-def revived(stage: Stage) -> None:
-    """Let another worker go on under the same name."""
-    with stage.database.write() as session:
-        factories.revive(session, stage.edge.holder)
 
 
 def _raise(*_: object, **__: object) -> None:
