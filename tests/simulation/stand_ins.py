@@ -50,6 +50,9 @@ def stand_ins(world: Callable[[], World]) -> Iterator[tuple[object, str, object]
     def draw_bits(bits: int) -> int:
         return world().rng.getrandbits(bits)
 
+    def take_numbers(count: int) -> list[int]:
+        return world().numbers.take(count)
+
     def judge_warning(event: str, **told: object) -> None:
         # The sweeper goes on whatever it stumbles over, and only says so.
         world().note(f"{event} {told}")
@@ -61,6 +64,8 @@ def stand_ins(world: Callable[[], World]) -> Iterator[tuple[object, str, object]
             raise LookupError(f"{module.__name__} tells the time in another way: it has to be simulated as well")
         yield module, "time", VirtualTime(world)
     yield ids, "secrets", SimpleNamespace(randbits=draw_bits)
+    # What one history has made must not decide how the next one goes.
+    yield ids, "NUMBERS", SimpleNamespace(take=take_numbers)
     yield leases, "os", SimpleNamespace(getpid=lambda: _worker(world()).pid)
     yield leases, "socket", SimpleNamespace(gethostname=lambda: _worker(world()).machine.name)
     # The stages that have no rows in a simulated history are left out.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+from pipeline.db.ids import Numbers
 from tests.simulation.clock import Clock
 from tests.simulation.scheduler import Actor, Killed, Process, Scheduler
 from tests.simulation.weather import CALM, LARGEST_JUMP_MS, LONGEST_PAUSE_MS, Weather
@@ -24,6 +25,7 @@ class World:
 
     def __init__(self, seed: str, weather: Callable[[Random], Weather]) -> None:
         self.rng = Random(seed)
+        self.numbers = Numbers()
         self.weather = weather(self.rng)
         self.clock = Clock()
         self.scheduler = Scheduler(self.clock, self._note_error)
