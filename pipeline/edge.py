@@ -1,10 +1,12 @@
 """The edge: where transactions begin and end, where hints go out after a commit, where a permit is waited for."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from functools import partial
+from itertools import groupby
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
@@ -14,27 +16,32 @@ from pipeline.db import limits
 from pipeline.db.engine import Database
 from pipeline.db.events import emitted
 from pipeline.flow import FLOW, Publisher
-from pipeline.gate import Gate, Held
+from pipeline.gate import ROUND_SECONDS, Answer, Ask, Gate, Ticket, Wish
 from pipeline.ledger import provider_account
 from pipeline.provider.port import VoiceProvider
+from pipeline.scribe import Scribe
 from pipeline.storage.port import ObjectStore
 from pipeline.storage.spool import Spool
 
 T = TypeVar("T")
+J = TypeVar("J")
+C = TypeVar("C")
 PATIENCE_SECONDS = 3.0
 """How long a thread waits for a permit before it puts its work back for others; less than `leases.HINT_SECONDS`."""
 AWAY_SECONDS = 60.0
 """How long the outcome of a call waits for a database that is away."""
+LEASE_MARGIN_SECONDS = 5.0
+"""How much longer than the wait and the call a slot is ours: the clocks are not the same."""
 RETURN_SECONDS = 0.2
 """How soon a database that is away is asked again."""
 
 
 @dataclass(frozen=True)
-class Admission(Generic[T]):
-    """A permit for one call, and the claim that was made under it."""
+class Admission(Generic[C]):
+    """A permit for one call, and the claim that was made for it."""
 
-    claim: T
-    held: Held
+    claim: C
+    slot: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ class Edge:
     holder: str = ""
     """The id this process claims rows under."""
     gate: Gate = field(default_factory=Gate)
+    scribe: Scribe = field(default_factory=Scribe)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -85,63 +93,115 @@ class Edge:
                     raise
                 time.sleep(RETURN_SECONDS)
 
-    def admit(
-        self, begin: Callable[[Session], T | None], *, seconds: float, characters: int = 0
-    ) -> Admission[T] | None:
-        """Wait for a permit, then claim under it: a throttled worker holds no claim.
+    def record_together(self, write: Callable[[Session, Sequence[J]], object], what: J) -> None:
+        """Record something as `record` does, in one transaction with what other threads record in the same moment."""
+        pause = ROUND_SECONDS if self.gate.in_flight else 0.0
+        self.scribe.write(write, what, lambda items: self.record(lambda session: write(session, items)), pause)
 
-        Returns None where there was no permit in time, where the provider's account is blocked, or where `begin`
-        claimed nothing; `seconds` is how long the call may take, `characters` how many are to be spoken by it.
+    def admit(self, wish: Wish[J, C]) -> Admission[C] | None:
+        """Wait for a permit and for the claim that is made under it: a throttled worker holds no claim.
+
+        Returns None where there was no permit in time, where the provider's account is blocked, or where nothing was
+        claimed. Raises what claiming has raised.
         """
-        name, deadline = self.provider.name, time.monotonic() + PATIENCE_SECONDS
-        while True:
-            got = self._queue(begin, deadline, seconds, characters)
-            if not isinstance(got, Held):
-                return got
-            with self.write() as session:
-                if limits.keep(session, name, got.slot, holder=self.holder, seconds=seconds, characters=characters):
-                    return self._begin(session, begin, got)
-
-    def dismiss(self, admission: Admission[T]) -> None:
-        """Give the permit back: the call is over, storing and settling need none."""
-        if not self.gate.hand(admission.held):
-            self._free(admission.held)
-
-    def _queue(
-        self, begin: Callable[[Session], T | None], deadline: float, seconds: float, characters: int
-    ) -> Admission[T] | Held | None:
-        """Ask for a permit once it is this thread's turn; return a slot instead where another thread hands one on."""
-        name, asks = self.provider.name, self.gate.enter(deadline - time.monotonic())
+        ticket, admission = self.gate.enter(wish, PATIENCE_SECONDS), None
         try:
-            while asks and time.monotonic() < deadline:
-                with self.read() as session:
-                    if provider_account.is_blocked(session, name):
-                        return None
-                    wait = limits.wait_ms(session, name, characters=characters)
-                pause = min(wait / 1000, max(deadline - time.monotonic(), 0))
-                handed = self.gate.take(pause, wants_slot=wait <= limits.SLOT_POLL_MS)
-                if handed is not None:
-                    return handed
-                if wait:
-                    continue
-                with self.write() as session:
-                    slot = limits.acquire(session, name, holder=self.holder, seconds=seconds, characters=characters)
-                    if slot is not None:
-                        return self._begin(session, begin, Held(slot, time.monotonic()))
-            return None
+            while admission is None:
+                while self.gate.await_turn(ticket):
+                    self._ask()
+                if ticket.error is not None:
+                    raise ticket.error
+                if ticket.claim is None:
+                    return None
+                if ticket.slot is not None and not self.gate.is_stale(ticket):
+                    admission = Admission(ticket.claim, ticket.slot)
+                elif not self._take_back(ticket, ticket.claim):
+                    return None
         finally:
-            for left in self.gate.leave(asked=asks):
-                self._free(left)
+            if admission is None:
+                self._free(self.gate.leave(ticket))
+        self.gate.sleep_until(ticket.starts_at)
+        return admission
 
-    def _begin(self, session: Session, begin: Callable[[Session], T | None], held: Held) -> Admission[T] | None:
-        claim = begin(session) if provider_account.enter(session, self.provider.name) else None
-        if claim is None:
-            limits.free(session, self.provider.name, held.slot, self.holder)
-            return None
-        return Admission(claim, held)
+    def dismiss(self, admission: Admission[C]) -> None:
+        """Give the permit back: the call is over, storing and settling need none."""
+        self._free(self.gate.dismiss(admission.slot))
 
-    def _free(self, held: Held) -> None:
-        self.record(lambda session: limits.free(session, self.provider.name, held.slot, self.holder))
+    def _ask(self) -> None:
+        """Ask for all threads that wait."""
+        ask = self.gate.ask()
+        try:
+            answer = self._look(ask) if ask.looks_first else None
+            if answer is None:
+                with self.write() as session:
+                    answer = self._draw(session, ask)
+        except BaseException as error:
+            self.gate.fail(ask, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self.gate.answer(ask, answer)
+
+    def _look(self, ask: Ask) -> Answer | None:
+        """Return that there is nothing to be had yet, where that can be told without asking."""
+        with self.read() as session:
+            if provider_account.is_blocked(session, self.provider.name):
+                return Answer(self.gate.slots, [(ticket, None, 0.0) for ticket in ask.tickets])
+            wait_ms = limits.wait_ms(session, self.provider.name)
+        return Answer(self.gate.slots) if wait_ms else None
+
+    def _draw(self, session: Session, ask: Ask) -> Answer:
+        """Take slots and places for those who wait, and let them make their claims."""
+        seconds = max((ticket.wish.seconds for ticket in ask.tickets), default=0.0)
+        drawn = limits.draw(
+            session,
+            self.provider.name,
+            holder=self.holder,
+            seconds=seconds + PATIENCE_SECONDS + LEASE_MARGIN_SECONDS,
+            characters=[ticket.wish.characters for ticket in ask.tickets],
+            owed=ask.owed,
+            ahead=self.gate.ahead,
+        )
+        now = self.gate.now()
+        starts = [now + start / 1000 for start in drawn.starts]
+        called = self._to_be_called(ask, len(starts), len(drawn.slots) - ask.owed)
+        entered = provider_account.enter(session, self.provider.name, len(called)) if called else 0
+        claims = self._claims(session, [ticket.wish for ticket in called[:entered]])
+        refused = len(called) - entered
+        granted = list(zip(called, [*claims, *[None] * refused], starts, strict=False))
+        return Answer(drawn.slots, granted, drawn.wait_ms / 1000)
+
+    def _to_be_called(self, ask: Ask, places: int, slots: int) -> Sequence[Ticket[Any, Any]]:
+        """Return for whom there is a place; who cannot take a claim back needs a slot at once, and is not overtaken."""
+        tickets = ask.tickets[:places]
+        needy = (number for number, ticket in enumerate(tickets) if number >= slots and ticket.wish.give_up is None)
+        return tickets[: next(needy, places)]
+
+    def _claims(self, session: Session, wishes: Sequence[Wish[Any, Any]]) -> Sequence[Any]:
+        claims: list[Any] = []
+        for claim, group in groupby(wishes, key=lambda wish: wish.claim):
+            together = list(group)
+            seconds = max(wish.seconds for wish in together)
+            claims += claim(session, [wish.job for wish in together], self.holder, seconds)
+        return claims
+
+    def _take_back(self, ticket: Ticket[J, C], claim: C) -> bool:
+        """Take a claim back that has waited for too long, and let it be made anew while there is time."""
+        if ticket.wish.give_up is None:
+            return False  # such a claim has a slot, and is never stale
+        with self.write() as session:
+            ticket.wish.give_up(session, ticket.wish.job, claim)
+        if ticket.slot is None:
+            return False
+        self.gate.requeue(ticket)
+        return True
+
+    def _free(self, slots: Collection[int]) -> None:
+        for slot in slots:
+            try:
+                self.record(partial(limits.free, name=self.provider.name, slot=slot, holder=self.holder))
+            finally:
+                self.gate.freed(slot)
 
     def wait_place(self, characters: int = 0) -> None:
         """Wait for the next place in the pace, for one more call under the same permit."""
@@ -157,5 +217,6 @@ class Edge:
 
     def cool_down(self, seconds: float) -> None:
         """Let no worker call the provider for a while: it has refused a call for speed."""
+        self.gate.silence(max(seconds, limits.LEAST_COOLDOWN_SECONDS))
         with self.write() as session:
             limits.cool_down(session, self.provider.name, seconds)

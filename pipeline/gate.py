@@ -1,65 +1,325 @@
-"""Where the threads of one process wait for a permit: one of them asks, the others stand behind it.
+"""Where the threads of one process wait for permits: one of them asks the database for all, the others wait.
 
-A call that ends hands its slot to the next thread at once. Through the database it would be free for everybody a
-commit later, and taken another one after that; on a provider that allows one call at a time nothing is done meanwhile.
+A call that ends hands its slot to the next thread at once: through the database it would be free for everybody a
+commit later, and taken another one after that. And while calls are short, the next claims are made before their slots
+are free: a provider that allows one call at a time would do nothing while the next claim is committed. What was claimed
+ahead and has waited for too long is claimed again, so that what a claim has looked at is fresh when the call begins.
 """
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from threading import Condition, Lock
+from typing import Any, Generic, TypeVar
 
+from sqlalchemy.orm import Session
+
+J = TypeVar("J")
+C = TypeVar("C")
+
+AT_ONCE = 32
+"""For how many calls one transaction asks."""
+ROUND_SECONDS = 0.05
+"""While calls are under way, claims are asked for so often: together they cost hardly more than one."""
+LOOK_SECONDS = 0.02
+"""How soon to look again for a slot where this process has fewer than its share; a call ends when it ends."""
+LOOK_RARELY_SECONDS = 0.5
+"""How soon where it has its share: what others have left unused is worth a look now and then."""
 KEPT_SECONDS = 2.0
-"""For how long a slot goes from thread to thread before other processes may take it; less than they wait for one."""
+"""For how long a slot above this process's share goes from thread to thread before other processes may take it."""
+AHEAD_SECONDS = 0.4
+"""How long before its slot is free a call may be claimed, as far as that can be told."""
+STALE_SECONDS = 0.75
+"""After this long what was claimed ahead is claimed anew: its run may have been cancelled meanwhile."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """A slot that this process holds, and since when by `time.monotonic()`."""
+class Wish(Generic[J, C]):
+    """A call somebody wants to make: how it is claimed, together with others of its kind, and what it takes."""
 
-    slot: int
-    since: float
+    claim: Callable[[Session, Sequence[J], str, float], Sequence[C | None]]
+    """Claims several jobs for a holder, whose calls take up to so many seconds; None for what is not to be called."""
+    job: J
+    seconds: float
+    """How long the call may take."""
+    characters: int = 0
+    give_up: Callable[[Session, J, C], None] | None = None
+    """Takes a claim back that was not used. Only what can be taken back is claimed before it has a slot."""
+
+
+@dataclass(eq=False)
+class Ticket(Generic[J, C]):
+    """A thread's place in the queue, and what has become of it."""
+
+    wish: Wish[J, C]
+    until: float
+    """When the thread gives up, by the gate's clock."""
+    woken: Condition
+    claim: C | None = None
+    starts_at: float = 0.0
+    slot: int | None = None
+    is_asked: bool = False
+    """It is being claimed at this moment."""
+    is_over: bool = False
+    """Nothing was claimed, or asking failed."""
+    error: BaseException | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether nothing is left to wait for but its place in the pace."""
+        return self.is_over or (self.claim is not None and self.slot is not None)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What one thread asks the database for, on behalf of all that wait."""
+
+    tickets: Sequence[Ticket[Any, Any]]
+    owed: int
+    """For how many calls the slots we have are spoken for: those under way, and those claimed and waiting."""
+    looks_first: bool
+    """Nothing was to be had a moment ago: reading whether there is now costs less than trying."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of it."""
+
+    slots: frozenset[int]
+    """All slots we have."""
+    claims: Sequence[tuple[Ticket[Any, Any], Any, float]] = ()
+    """Who may call or, with None, need not: with the claim, and by the gate's clock when the call may start."""
+    wait_seconds: float = 0.0
+    """When to ask for the next, as far as the pace goes."""
 
 
 class Gate:
     """The threads of a process that wait for a permit. Thread-safe."""
 
-    def __init__(self) -> None:
-        self._turn = Lock()
-        self._handed_on = Condition()
-        self._waiting = 0
-        self._wants_slot = True
-        self._handed: deque[Held] = deque()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.now = clock
+        self._lock = Lock()
+        self._queue: deque[Ticket[Any, Any]] = deque()
+        self._claimed: deque[Ticket[Any, Any]] = deque()
+        """Those that were claimed and wait for a slot."""
+        self._leader: Ticket[Any, Any] | None = None
+        self._mine: frozenset[int] = frozenset()
+        self._calling: dict[int, float] = {}
+        """The slots that calls are using, and since when."""
+        self._freeing: set[int] = set()
+        self._freed: set[int] = set()
+        """Slots that were given back while somebody asked: what the answer says of them may be old."""
+        self._share: int | None = None
+        self._above_share_since: float | None = None
+        self._call_seconds = 0.0
+        self._asked_at = self._pace_at = self._look_at = self._silent_until = float("-inf")
+        self._is_asking = self._was_in_vain = False
+        self._one_by_one = 0
 
-    def enter(self, seconds: float) -> bool:
-        """Wait to be the one that asks, and tell whether this thread is it; `leave` in either case."""
-        with self._handed_on:
-            self._waiting += 1
-        return self._turn.acquire(timeout=max(seconds, 0))
+    @property
+    def slots(self) -> frozenset[int]:
+        """The slots this process has."""
+        return self._mine
 
-    def leave(self, *, asked: bool) -> Sequence[Held]:
-        """Let the next thread ask, and return the slots that nobody waits for any more."""
-        if asked:
-            self._turn.release()
-        with self._handed_on:
-            self._waiting -= 1
-            return [self._handed.popleft() for _ in range(len(self._handed) - self._waiting)]
+    @property
+    def in_flight(self) -> int:
+        """How many calls of this process are under way."""
+        return len(self._calling)
 
-    def hand(self, held: Held) -> bool:
-        """Hand a slot on; False where nobody here waits for one, or it was kept from other processes long enough."""
-        with self._handed_on:
-            is_wanted = self._wants_slot and len(self._handed) < self._waiting
-            if not is_wanted or time.monotonic() - held.since > KEPT_SECONDS:
-                return False
-            self._handed.append(held)
-            self._handed_on.notify()
-            return True
+    def share_slots(self, slots: int, processes: int) -> None:
+        """Say that so many processes share the provider's slots: what one has above its share it gives back in time."""
+        with self._lock:
+            self._share = -(-slots // processes) if processes > 1 else None
 
-    def take(self, seconds: float, *, wants_slot: bool) -> Held | None:
-        """Return a slot that was handed on; wait for so long, for one or, where none is wanted, for time to pass."""
-        with self._handed_on:
-            self._wants_slot = wants_slot
-            if not self._handed and seconds > 0:
-                self._handed_on.wait(seconds)
-            return self._handed.popleft() if self._handed else None
+    def enter(self, wish: Wish[J, C], patience: float) -> Ticket[J, C]:
+        """Queue up, for at most so many seconds; `leave` in any case."""
+        ticket = Ticket(wish, self.now() + patience, Condition(self._lock))
+        with self._lock:
+            self._queue.append(ticket)
+            self._wake(self._leader)
+        return ticket
+
+    def await_turn(self, ticket: Ticket[J, C]) -> bool:
+        """Wait until this thread is to `ask` for all that wait; False where it need not wait any longer."""
+        with self._lock:
+            while not ticket.is_ready and (ticket.is_asked or self.now() < ticket.until):
+                if self._leader is None:
+                    self._leader = ticket
+                look_at = self._next_look() if self._leader is ticket else ticket.until
+                wait = min(look_at, ticket.until) - self.now()
+                if wait <= 0 and self._leader is ticket:
+                    return True
+                self._pause(ticket, max(wait, 0) or LOOK_SECONDS)
+            self._step_down(ticket)
+            return False
+
+    def ask(self) -> Ask:
+        """Begin to ask: who waits is asked for and does not go away meanwhile. `answer` or `fail` in any case."""
+        with self._lock:
+            tickets = [
+                ticket for ticket, _ in zip(self._queue, range(1 if self._one_by_one else AT_ONCE), strict=False)
+            ]
+            for ticket in tickets:
+                ticket.is_asked = True
+            self._one_by_one = max(self._one_by_one - 1, 0)
+            self._is_asking, self._asked_at = True, self.now()
+            return Ask(tickets, len(self._calling) + len(self._claimed), self._was_in_vain and not self._idle())
+
+    def answer(self, ask: Ask, answer: Answer) -> None:
+        """Hand on what the database has granted."""
+        with self._lock:
+            had, now = self._mine, self.now()
+            self._end(ask)
+            self._mine = answer.slots - self._freeing - self._freed
+            self._freed.clear()
+            for ticket, claim, starts_at in answer.claims:
+                self._queue.remove(ticket)
+                ticket.claim, ticket.starts_at, ticket.is_over = claim, starts_at, claim is None
+                if claim is not None:
+                    self._claimed.append(ticket)
+                self._wake(ticket)
+            self._pace_at = now + answer.wait_seconds
+            self._was_in_vain = not answer.claims and not answer.wait_seconds and self._mine <= had
+            if self._was_in_vain:
+                is_short = self._share is not None and len(self._mine) < self._share
+                self._look_at = now + (LOOK_SECONDS if is_short or not self._calling else LOOK_RARELY_SECONDS)
+            self._assign()
+
+    def fail(self, ask: Ask, error: BaseException) -> None:
+        """Let those who were asked for together be asked for one by one: one of them may be why it failed."""
+        with self._lock:
+            self._end(ask)
+            self._one_by_one = len(ask.tickets) if len(ask.tickets) > 1 else self._one_by_one
+            if len(ask.tickets) == 1:
+                ticket = ask.tickets[0]
+                self._queue.remove(ticket)
+                ticket.error, ticket.is_over = error, True
+                self._wake(ticket)
+
+    def ahead(self, slots: int) -> int:
+        """Return how many calls may be claimed before there is a slot: those whose turn comes within moments."""
+        if not self._call_seconds or not slots:
+            return 0
+        return min(int(AHEAD_SECONDS * slots / self._call_seconds), max(slots // 2, 1))
+
+    def sleep_until(self, moment: float) -> None:
+        """Wait for a call's place in the pace."""
+        wait = moment - self.now()
+        if wait > 0:
+            time.sleep(wait)
+
+    def is_stale(self, ticket: Ticket[J, C]) -> bool:
+        """Tell whether a claim is not to be used as it is: it has waited for too long, or calls were refused since."""
+        if ticket.wish.give_up is None:
+            return False
+        return self.now() - ticket.starts_at > STALE_SECONDS or self.now() < self._silent_until
+
+    def requeue(self, ticket: Ticket[J, C]) -> None:
+        """Let somebody whose claim was taken back be the next to be asked for."""
+        with self._lock:
+            self._put_down(ticket)
+            ticket.claim = ticket.slot = None
+            ticket.is_asked = False
+            self._queue.appendleft(ticket)
+
+    def leave(self, ticket: Ticket[J, C]) -> Collection[int]:
+        """Go without having called; return the slots to be given back, each to be reported as `freed`."""
+        with self._lock:
+            if ticket in self._queue:
+                self._queue.remove(ticket)
+            self._put_down(ticket)
+            self._step_down(ticket)
+            return self._surplus()
+
+    def dismiss(self, slot: int) -> Collection[int]:
+        """Note that a call is over; return the slots to be given back, each to be reported as `freed`."""
+        with self._lock:
+            seconds = self.now() - self._calling.pop(slot)
+            self._call_seconds = (3 * self._call_seconds + seconds) / 4 if self._call_seconds else seconds
+            self._assign()
+            return self._surplus()
+
+    def freed(self, slot: int) -> None:
+        """Note that a slot has been given back, or that this failed."""
+        with self._lock:
+            self._freeing.discard(slot)
+            if self._is_asking:
+                self._freed.add(slot)
+
+    def silence(self, seconds: float) -> None:
+        """Let no claim that was made already be used for so long: calls are refused for speed."""
+        with self._lock:
+            self._silent_until = max(self._silent_until, self.now() + seconds)
+
+    def _pause(self, ticket: Ticket[Any, Any], seconds: float) -> None:
+        ticket.woken.wait(seconds)
+
+    def _wake(self, ticket: Ticket[Any, Any] | None) -> None:
+        if ticket is not None:
+            ticket.woken.notify()
+
+    def _next_look(self) -> float:
+        """Return when it is worth asking."""
+        if self._idle():
+            return self._pace_at  # nobody waits for company where a slot stands idle
+        spoken_for = len(self._calling) + len(self._claimed)
+        may_be_ahead = bool(self._queue) and self._queue[0].wish.give_up is not None
+        has_room = may_be_ahead and spoken_for < len(self._mine) + self.ahead(len(self._mine))
+        asked_next = self._asked_at + ROUND_SECONDS if self._calling else self._asked_at
+        return max(self._pace_at, asked_next, float("-inf") if has_room else self._look_at)
+
+    def _idle(self) -> Sequence[int]:
+        return sorted(self._mine.difference(self._calling))
+
+    def _assign(self) -> None:
+        for slot in self._idle():
+            if not self._claimed:
+                break
+            ticket = self._claimed.popleft()
+            ticket.slot = slot
+            self._calling[slot] = self.now()
+            self._wake(ticket)
+        if self._idle():
+            self._wake(self._leader)
+
+    def _end(self, ask: Ask) -> None:
+        self._is_asking = False
+        for ticket in ask.tickets:
+            ticket.is_asked = False
+
+    def _step_down(self, ticket: Ticket[Any, Any]) -> None:
+        if self._leader is ticket:
+            self._leader = None
+            self._wake(next(iter([*self._queue, *self._claimed]), None))
+
+    def _put_down(self, ticket: Ticket[Any, Any]) -> None:
+        """Let a claim go that was not used, and its slot serve others."""
+        if ticket in self._claimed:
+            self._claimed.remove(ticket)
+        if ticket.slot is not None:
+            self._calling.pop(ticket.slot, None)
+            self._assign()
+
+    def _surplus(self) -> Collection[int]:
+        """Take the slots out that nobody here waits for, and one in a while of those above our share."""
+        idle = self._idle()
+        waiting = len(self._queue)
+        give = idle[waiting:]
+        if idle and not give and self._is_kept_long():
+            give = idle[-1:]
+        self._mine -= frozenset(give)
+        self._freeing.update(give)
+        return give
+
+    def _is_kept_long(self) -> bool:
+        now = self.now()
+        if self._share is None or len(self._mine) <= self._share:
+            self._above_share_since = None
+            return False
+        if self._above_share_since is None:
+            self._above_share_since = now
+        if now - self._above_share_since < KEPT_SECONDS:
+            return False
+        self._above_share_since = now
+        return True

@@ -4,7 +4,7 @@ The pace is GCRA with a burst of one at 95 % of the limit; it earned no refusal 
 refusal for speed stops everybody for a while and slows the pace, which recovers step by step while none follows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, ScalarSelect, String, case, delete, func, select, update
@@ -19,6 +19,8 @@ SHARE = 95
 """Per cent of the provider's rate that is used."""
 SLOT_POLL_MS = 20
 """How soon to ask again where every slot is taken by other processes: a call ends when it ends."""
+SOON_MS = 250
+"""How long before it may start a call gets its place: it then starts on time, whatever the claim takes."""
 LATE_US = 10_000
 """How late a call may start without moving those after it; less than what the network spreads them by anyway."""
 LARGE_SHARE = 5
@@ -32,6 +34,8 @@ FASTER = 20
 FASTER_AFTER_MS = 30_000
 LEAST_COOLDOWN_SECONDS = 1.0
 MINUTE_US = 60_000_000
+_BLINDLY: Mapping[str, bool] = {"synchronize_session": False}
+"""No copy of these rows is kept in a session: looking for one costs more than the change."""
 
 
 class Pace(Base):
@@ -88,6 +92,15 @@ class Slot(Base):
 
 
 @dataclass(frozen=True)
+class _Place:
+    """When a call may start, and where that leaves the pace; in microseconds of the database's clock."""
+
+    start: int
+    next_at: int
+    characters_next_at: int
+
+
+@dataclass(frozen=True)
 class State:
     """How a provider's limits are used at this moment."""
 
@@ -100,6 +113,18 @@ class State:
     """For how long nobody calls; 0.0 where calls are made."""
     slots_taken: int
     slots_free: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a holder may call with."""
+
+    slots: frozenset[int]
+    """All slots it has, those of calls under way among them."""
+    starts: Sequence[int]
+    """For each of the calls that were asked for, as far as they may start soon: in how many milliseconds."""
+    wait_ms: int
+    """When it is worth asking for the next of them, as far as the pace goes."""
 
 
 def set_limits(
@@ -164,28 +189,42 @@ def wait_place_ms(session: Session, name: str, *, characters: int = 0) -> int:
     return max(wait, 0)
 
 
-def acquire(session: Session, name: str, *, holder: str, seconds: float, characters: int = 0) -> int | None:
-    """Take a slot and the next place in the pace, both or neither; None where there is none."""
-    slot = _take_slot(session, name, holder, int(seconds * 1000))
-    if slot is not None and not take_place(session, name, characters=characters):
-        free(session, name, slot, holder)
-        return None
-    return slot
+def draw(
+    session: Session,
+    name: str,
+    *,
+    holder: str,
+    seconds: float,
+    characters: Sequence[int],
+    owed: int = 0,
+    ahead: Callable[[int], int] = lambda _slots: 0,
+) -> Drawn:
+    """Take slots and places in the pace for as many of the next calls as may start soon.
 
-
-def keep(session: Session, name: str, slot: int, *, holder: str, seconds: float, characters: int = 0) -> bool:
-    """Use a slot for one more call as soon as the one before it is over, and take a place in the pace for it.
-
-    False where it was lost, is no longer allowed, or there is no place yet: it is free then.
+    `characters` says how many each of them speaks, `owed` for how many calls the holder's slots are spoken for. Of its
+    number of slots, `ahead` tells how many calls may have a place and wait for one of those to become free. All slots
+    of the holder are its own for at least so many `seconds`.
     """
-    mine = (Slot.name == name, Slot.number == slot, Slot.holder == holder, Slot.lease_until >= now_ms())
-    keeping = update(Slot).where(*mine, Slot.number < _allowed(name))
-    keeping = keeping.values(lease_until=now_ms() + int(seconds * 1000))
-    if rowcount(session, keeping.execution_options(synchronize_session=False)) == 1:
-        if take_place(session, name, characters=characters):
-            return True
-        free(session, name, slot, holder)
-    return False
+    locked = select(Pace, now_ms()).where(Pace.name == name).with_for_update(of=Pace)
+    row = session.execute(locked.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        return Drawn(frozenset(), (), SLOT_POLL_MS)
+    pace, now = row
+    slots = _renew(session, pace, holder, int(seconds * 1000))
+    if pace.cooldown_until > now:
+        return Drawn(slots, (), pace.cooldown_until - now)
+    places = _places(pace, now * 1000, characters)
+    soon = sum(1 for place in places if place.start <= (now + SOON_MS) * 1000)
+    missing = soon + owed - len(slots)
+    if missing > 0:
+        slots |= _take_slots(session, pace, missing, holder, int(seconds * 1000))
+    taken = places[: min(soon, max(len(slots) + ahead(len(slots)) - owed, 0))]
+    if taken:
+        moved = {"next_at": taken[-1].next_at, "characters_next_at": taken[-1].characters_next_at}
+        session.execute(update(Pace).where(Pace.name == name).values(**moved), execution_options=_BLINDLY)
+    starts = [max(-(-place.start // 1000) - now, 0) for place in places]
+    left = starts[len(taken) :]
+    return Drawn(slots, starts[: len(taken)], max(left[0] - SOON_MS, 0) if left else 0)
 
 
 def take_place(session: Session, name: str, *, characters: int = 0) -> bool:
@@ -240,22 +279,37 @@ def _allowed(name: str) -> ScalarSelect[int]:
     return select(Pace.concurrent).where(Pace.name == name).scalar_subquery()
 
 
-def _take_slot(session: Session, name: str, holder: str, lease_ms: int) -> int | None:
-    available = (
-        select(Slot.number)
-        .where(Slot.name == name, Slot.number < _allowed(name), Slot.lease_until < now_ms())
-        .order_by(Slot.number)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    taking = (
-        update(Slot)
-        .where(Slot.name == name, Slot.number == available.scalar_subquery(), Slot.lease_until < now_ms())
-        .values(holder=holder, lease_until=now_ms() + lease_ms)
-        .returning(Slot.number)
-        .execution_options(synchronize_session=False)
-    )
-    return session.scalar(taking)
+def _places(pace: Pace, now_us: int, characters: Sequence[int]) -> list[_Place]:
+    """Return the next places in the pace, one a call."""
+    places: list[_Place] = []
+    next_at, characters_next_at, interval = pace.next_at, pace.characters_next_at, pace.interval_us()
+    for count in characters:
+        start = max(next_at, characters_next_at + pace.ahead_us(count), now_us)
+        # Taken a little late, the places after it stay where they were: else the pace would lose what a start is late.
+        late = start - min(LATE_US, interval // 10)
+        next_at = max(next_at, late) + interval
+        characters_next_at = max(characters_next_at, late) + pace.span_us(count)
+        places.append(_Place(start, next_at, characters_next_at))
+    return places
+
+
+def _renew(session: Session, pace: Pace, holder: str, lease_ms: int) -> frozenset[int]:
+    """Keep the slots of a holder for longer, and return those that it has and that are still allowed."""
+    mine = (Slot.name == pace.name, Slot.holder == holder, Slot.lease_until >= now_ms())
+    until = now_ms() + lease_ms
+    longer = case((Slot.lease_until < until, until), else_=Slot.lease_until)
+    renewing = update(Slot).where(*mine).values(lease_until=longer).returning(Slot.number)
+    return frozenset(n for n in session.scalars(renewing, execution_options=_BLINDLY) if n < pace.concurrent)
+
+
+def _take_slots(session: Session, pace: Pace, most: int, holder: str, lease_ms: int) -> frozenset[int]:
+    is_free = (Slot.name == pace.name, Slot.number < pace.concurrent, Slot.lease_until < now_ms())
+    free_ones = select(Slot.number).where(*is_free).order_by(Slot.number).limit(most).with_for_update(skip_locked=True)
+    # Locked apart from the change: as a plain subquery PostgreSQL may run it once a row.
+    found = free_ones.cte("found")
+    taking = update(Slot).where(*is_free, Slot.number.in_(select(found.c.number)))
+    taking = taking.values(holder=holder, lease_until=now_ms() + lease_ms)
+    return frozenset(session.scalars(taking.returning(Slot.number), execution_options=_BLINDLY))
 
 
 def _upsert(session: Session, row: type[Base], key: dict[str, object], values: dict[str, object]) -> None:

@@ -71,13 +71,13 @@ def is_blocked(session: Session, provider: str) -> bool:
     return session.scalar(blocked) is not None
 
 
-def enter(session: Session, provider: str) -> bool:
-    """Pass the breaker with one call: always while it is closed, once while it is half open, else not at all."""
+def enter(session: Session, provider: str, calls: int = 1) -> int:
+    """Return how many of some calls pass the breaker: all while it is closed, one while it is half open, else none."""
     row = session.get(ProviderAccount, provider, populate_existing=True)
     if row is None or row.blocked_at is None:
-        return True
+        return calls
     trying = _row(provider).where(ProviderAccount.blocked_at.is_not(None), ProviderAccount.probe_at == HALF_OPEN)
-    return rowcount(session, trying.values(probe_at=now_ms() + PROBE_MS[Block(row.blocked_kind or "")])) == 1
+    return rowcount(session, trying.values(probe_at=now_ms() + PROBE_MS[Block(row.blocked_kind or "")]))
 
 
 def fault(session: Session, provider: str) -> CallsheetError | None:

@@ -1,30 +1,29 @@
 """Where the tasks of a worker wait for a permit, in virtual time."""
 
-from pipeline.gate import Gate, Held
+from typing import Any
+
+from pipeline.gate import Gate, Ticket
 from tests.simulation.world import World
 
-LOOK_MS = 20
-"""How soon somebody who waits to be the one that asks looks again."""
+LOOK_SECONDS = 0.02
+"""How soon somebody who waits looks again: nobody is woken."""
 
 
 class SimulatedGate(Gate):
     """The product's own gate; only the waiting itself is done by the world."""
 
     def __init__(self, world: World) -> None:
-        super().__init__()
+        super().__init__(clock=lambda: world.clock.now / 1000)
         self._world = world
 
-    def enter(self, seconds: float) -> bool:
-        self._waiting += 1
-        deadline = self._world.clock.now + int(seconds * 1000)
-        while not self._turn.acquire(blocking=False):
-            if self._world.clock.now >= deadline:
-                return False
-            self._world.sleep(LOOK_MS)
-        return True
+    def sleep_until(self, moment: float) -> None:
+        wait_ms = round((moment - self.now()) * 1000)
+        if wait_ms > 0:
+            self._world.sleep(wait_ms)
 
-    def take(self, seconds: float, *, wants_slot: bool) -> Held | None:
-        self._wants_slot = wants_slot
-        if not self._handed and seconds > 0:
-            self._world.sleep(max(int(seconds * 1000), 1))
-        return self._handed.popleft() if self._handed else None
+    def _pause(self, _ticket: Ticket[Any, Any], seconds: float) -> None:
+        self._lock.release()
+        try:
+            self._world.sleep(max(round(min(seconds, LOOK_SECONDS) * 1000), 1))
+        finally:
+            self._lock.acquire()

@@ -1,83 +1,196 @@
-"""Threads that wait for a permit: one asks, a slot is handed on at once, and none is ever lost."""
+"""Threads that wait for a permit: one asks for all, a slot is handed on at once, and none is ever lost."""
 
-import threading
-import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy.orm import Session
 
 from pipeline import gate as gates
-from pipeline.gate import Gate, Held
+from pipeline.gate import Answer, Ask, Gate, Ticket, Wish
 
 SOON = 10.0
 
 
-def held(slot: int = 0) -> Held:
-    return Held(slot, time.monotonic())
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def __call__(self) -> float:
+        return self.time
 
 
-def test_one_thread_asks_and_the_others_stand_behind_it() -> None:
+def wish(*, takes_back: bool = False) -> Wish[str, str]:
+    def give_up(_session: Session, _job: str, _claim: str) -> None:
+        raise AssertionError("nothing is taken back here")
+
+    back: Callable[[Session, str, str], None] | None = give_up if takes_back else None
+    return Wish(lambda _session, jobs, _holder, _seconds: jobs, "job", 60, give_up=back)
+
+
+def grant(gate: Gate, ask: Ask, slots: set[int], granted: int) -> None:
+    claims = [(ticket, f"claim {number}", gate.now()) for number, ticket in enumerate(ask.tickets[:granted])]
+    gate.answer(ask, Answer(frozenset(slots), claims))
+
+
+def admitted(gate: Gate, slots: set[int]) -> Ticket[str, str]:
+    """Let one call begin."""
+    ticket = gate.enter(wish(), SOON)
+    assert gate.await_turn(ticket)
+    grant(gate, gate.ask(), slots, 1)
+    assert not gate.await_turn(ticket)
+    return ticket
+
+
+def test_one_thread_asks_for_all_that_wait() -> None:
     gate = Gate()
-    assert gate.enter(SOON)
-    assert not gate.enter(0)
-    assert gate.leave(asked=False) == []
-    assert gate.leave(asked=True) == []
-    assert gate.enter(0)
+    first, second = (gate.enter(wish(), SOON) for _ in range(2))
+    assert gate.await_turn(first)
+    ask = gate.ask()
+    assert ask.tickets == [first, second]
+    grant(gate, ask, {0, 1}, 2)
+    assert [gate.await_turn(ticket) for ticket in (first, second)] == [False, False]
+    assert {first.slot, second.slot} == {0, 1}
+    assert gate.in_flight == 2
 
 
 def test_a_slot_wakes_the_thread_that_waits_for_it() -> None:
-    gate, waits = Gate(), threading.Event()
-
-    def wait() -> Held | None:
-        gate.enter(SOON)
-        waits.set()
-        taken = gate.take(SOON, wants_slot=True)
-        gate.leave(asked=True)
-        return taken
-
+    gate = Gate()
+    first = admitted(gate, {3})
+    second = gate.enter(wish(takes_back=True), SOON)
+    gate._claimed.append(second)
+    gate._queue.remove(second)
+    second.claim = "ahead"
     with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(wait)
-        assert waits.wait(SOON)
-        slot = held(3)
-        assert gate.hand(slot)
-        assert waiting.result(timeout=SOON / 2) == slot
+        waiting = threads.submit(gate.await_turn, second)
+        assert first.slot is not None
+        assert gate.dismiss(first.slot) == []
+        assert waiting.result(timeout=SOON / 2) is False
+    assert second.slot == 3
 
 
-def test_where_nobody_waits_a_slot_is_not_handed_on() -> None:
-    assert not Gate().hand(held())
-
-
-def test_no_more_slots_are_handed_on_than_threads_wait() -> None:
+def test_where_nobody_waits_a_slot_is_given_back() -> None:
     gate = Gate()
-    gate.enter(SOON)
-    assert [gate.hand(held(0)), gate.hand(held(1))] == [True, False]
+    assert admitted(gate, {0}).slot == 0
+    assert gate.dismiss(0) == [0]
+    assert gate.slots == frozenset()
 
 
-def test_who_waits_for_the_pace_wants_no_slot() -> None:
+def test_as_many_slots_are_kept_as_threads_wait() -> None:
     gate = Gate()
-    gate.enter(SOON)
-    assert gate.take(0, wants_slot=False) is None
-    assert not gate.hand(held())
+    tickets = [gate.enter(wish(), SOON) for _ in range(2)]
+    gate.await_turn(tickets[0])
+    grant(gate, gate.ask(), {0, 1}, 2)
+    gate.enter(wish(), SOON)
+    assert [gate.dismiss(0), gate.dismiss(1)] == [[], [1]]
 
 
-def test_a_slot_that_was_kept_for_long_is_left_to_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_goes_away_leaves_its_slot_to_the_next_or_gives_it_back() -> None:
     gate = Gate()
-    gate.enter(SOON)
-    monkeypatch.setattr(gates, "KEPT_SECONDS", -1)
-    assert not gate.hand(held())
+    gone = admitted(gate, {0})
+    waiting = gate.enter(wish(), SOON)
+    assert gate.leave(gone) == []
+    assert (gate.in_flight, gate.slots) == (0, {0})
+    assert gate.leave(waiting) == [0]
 
 
-def test_who_goes_away_without_the_slot_that_was_handed_to_it_gives_it_back() -> None:
-    gate, slot = Gate(), held()
-    gate.enter(SOON)
-    assert gate.hand(slot)
-    assert gate.leave(asked=True) == [slot]
+def test_a_slot_that_is_being_given_back_is_not_ours_whatever_an_older_answer_says() -> None:
+    gate = Gate()
+    admitted(gate, {0})
+    other = gate.enter(wish(), SOON)
+    gate.await_turn(other)
+    ask = gate.ask()
+    gate._queue.clear()  # nobody waits at this moment
+    assert gate.dismiss(0) == [0]
+    gate._queue.append(other)
+    gate.freed(0)
+    gate.answer(ask, Answer(frozenset({0})))
+    assert gate.slots == frozenset()
+    gate.answer(gate.ask(), Answer(frozenset({0})))  # read after it was free, and taken again since
+    assert gate.slots == {0}
 
 
-def test_a_slot_is_left_to_the_next_thread_where_one_waits() -> None:
-    gate, slot = Gate(), held()
-    gate.enter(SOON)
-    gate.enter(0)
-    assert gate.hand(slot)
-    assert gate.leave(asked=True) == []
-    assert gate.take(0, wants_slot=True) == slot
+def test_who_is_being_asked_for_does_not_go_away() -> None:
+    clock = Clock()
+    gate = Gate(clock)
+    first, second = (gate.enter(wish(), 1.0) for _ in range(2))
+    assert gate.await_turn(first)
+    ask = gate.ask()
+    clock.time += 5
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(gate.await_turn, second)
+        grant(gate, ask, {0, 1}, 2)
+        assert waiting.result(timeout=SOON) is False
+    assert second.claim == "claim 1"
+
+
+def test_who_has_waited_for_long_enough_goes_away() -> None:
+    clock = Clock()
+    gate = Gate(clock)
+    ticket = gate.enter(wish(), 1.0)
+    clock.time += 1
+    assert not gate.await_turn(ticket)
+    assert (ticket.claim, gate.leave(ticket)) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("call_seconds", "slots", "expected"),
+    [(0.3, 1, 1), (0.3, 8, 4), (1.5, 64, 17), (1.5, 1, 0), (30, 64, 0), (0, 8, 0)],
+)
+def test_as_many_are_claimed_ahead_as_come_to_their_turn_within_moments(
+    call_seconds: float, slots: int, expected: int
+) -> None:
+    gate = Gate()
+    gate._call_seconds = call_seconds
+    assert gate.ahead(slots) == expected
+
+
+def test_while_calls_are_under_way_others_are_waited_for() -> None:
+    clock = Clock()
+    gate = Gate(clock)
+    admitted(gate, {0})
+    gate.enter(wish(), SOON)
+    assert gate._next_look() == clock.time + gates.ROUND_SECONDS
+    gate.dismiss(0)
+    assert gate._next_look() <= clock.time  # a slot stands idle
+
+
+def test_after_an_ask_in_vain_it_is_looked_before_the_next() -> None:
+    clock = Clock()
+    gate = Gate(clock)
+    gate.enter(wish(), SOON)
+    ask = gate.ask()
+    assert not ask.looks_first
+    gate.answer(ask, Answer(frozenset()))
+    assert gate._next_look() == clock.time + gates.LOOK_SECONDS
+    assert gate.ask().looks_first
+
+
+def test_who_is_above_its_share_gives_a_slot_back_now_and_then() -> None:
+    clock = Clock()
+    gate = Gate(clock)
+    gate.share_slots(4, 2)
+    tickets = [gate.enter(wish(), 60) for _ in range(8)]
+    gate.await_turn(tickets[0])
+    grant(gate, gate.ask(), {0, 1, 2, 3}, 4)
+    kept = []
+    for slot in (0, 1, 2, 3):
+        clock.time += gates.KEPT_SECONDS
+        kept.append(gate.dismiss(slot))
+    assert kept == [[], [1], [2], []]  # the time runs from the first look, and two of four are our share
+
+
+def test_a_failure_is_told_to_each_that_was_asked_for_alone() -> None:
+    gate = Gate()
+    first, second = (gate.enter(wish(), SOON) for _ in range(2))
+    gate.fail(gate.ask(), ValueError("both"))
+    assert (first.error, second.error) == (None, None)
+    for ticket in (first, second):
+        ask = gate.ask()
+        assert ask.tickets == [ticket]
+        gate.fail(ask, ValueError("alone"))
+        assert isinstance(ticket.error, ValueError)
+    third = gate.enter(wish(), SOON)
+    assert gate.ask().tickets == [third]

@@ -2,21 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
 import structlog
 from celery import Task, states
 from celery.signals import setup_logging, task_postrun, task_prerun
-from sqlalchemy.orm import Session
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from pipeline.edge import Admission, Edge
+from pipeline.gate import Wish
 from workers.serving.logs import places
 from workers.serving.metrics import WorkerMetrics
 
-T = TypeVar("T")
+J = TypeVar("J")
+C = TypeVar("C")
 
 log = structlog.get_logger()
 
@@ -67,17 +68,11 @@ class MeasuredEdge(Edge):
         object.__setattr__(measured, "metrics", metrics)
         return measured
 
-    def admit(self, begin: Callable[[Session], T | None], **terms: Any) -> Admission[T] | None:  # noqa: ANN401 - as given
-        """Wait for a permit, as `Edge.admit` does; the wait is over when the claim is tried."""
-        asked, granted_at = time.monotonic(), 0.0
-
-        def claim(session: Session) -> T | None:
-            nonlocal granted_at
-            granted_at = time.monotonic()
-            return begin(session)
-
-        admission = super().admit(claim, **terms)
-        self.metrics.waited((granted_at or time.monotonic()) - asked, granted=granted_at > 0)
+    def admit(self, wish: Wish[J, C]) -> Admission[C] | None:
+        """Wait for a permit and a claim, as `Edge.admit` does."""
+        asked_at = time.monotonic()
+        admission = super().admit(wish)
+        self.metrics.waited(time.monotonic() - asked_at, granted=admission is not None)
         return admission
 
 

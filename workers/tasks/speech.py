@@ -1,9 +1,12 @@
 """Takes are opened, spoken by one task each, and stopped."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from pipeline import crash
 from pipeline.edge import Edge
+from pipeline.gate import Wish
 from pipeline.ledger.prices import load_prices
 from pipeline.speech import service as speech
 from pipeline.storage.port import ObjectInfo
@@ -58,11 +61,8 @@ def _find_stored(edge: Edge, job: speech.Job) -> ObjectInfo | None:
 
 
 def _speak_anew(edge: Edge, job: speech.Job) -> None:
-    admission = edge.admit(
-        lambda session: speech.begin(session, job, holder=edge.holder, timeout=edge.speech_timeout),
-        seconds=edge.speech_timeout * len(job.parts),
-        characters=len(job.parts[0]),
-    )
+    seconds, characters = edge.speech_timeout * len(job.parts), len(job.parts[0])
+    admission = edge.admit(Wish(speech.begin_all, job, seconds, characters, give_up=speech.give_up))
     if admission is None:
         with edge.write() as session:
             speech.put_back(session, job.id)
@@ -79,11 +79,7 @@ def _speak_anew(edge: Edge, job: speech.Job) -> None:
 
 
 def _settle(edge: Edge, keeper: speech.Keeper, outcome: speech.Stored | speech.Missed) -> None:
-    def record(session: Session) -> None:
-        speech.settle(session, keeper.job, keeper.claim, outcome)
-        crash.here("in_result_tx")
-
-    edge.record(record)
+    edge.record_together(_record, speech.Ended(keeper.job, keeper.claim, outcome))
     crash.here("result_committed")
     if isinstance(outcome, speech.Stored):
         keeper.forget()
@@ -91,3 +87,8 @@ def _settle(edge: Edge, keeper: speech.Keeper, outcome: speech.Stored | speech.M
     if outcome.kind == "rate_limited":
         edge.cool_down(outcome.retry_after or 1.0)
     raise speech.TakeMissed(outcome)
+
+
+def _record(session: Session, ended: Sequence[speech.Ended]) -> None:
+    speech.settle_all(session, ended)
+    crash.here("in_result_tx")

@@ -1,9 +1,14 @@
 """Voices are reserved, made by one paid call each, and told to the lines that wait for them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+
+from sqlalchemy.orm import Session
 
 from pipeline import crash
 from pipeline.edge import Edge
+from pipeline.gate import Wish
 from pipeline.ledger.prices import load_prices
 from pipeline.ledger.service import known_spend
 from pipeline.provider.errors import ProviderError, RateLimited
@@ -62,10 +67,7 @@ def make(edge: Edge, attempt_id: str) -> None:
             voices.lose_recording(session, attempt_id)
         return
     before = replace(before, balance=voices.balance(edge.provider))
-    admission = edge.admit(
-        lambda session: voices.begin(session, job, holder=edge.holder, timeout=edge.clone_timeout, before=before),
-        seconds=edge.clone_timeout,
-    )
+    admission = edge.admit(Wish(partial(_begin, before=before), job, edge.clone_timeout))
     if admission is None:
         return
     for point in ("sending_committed", "broker_lost", "clock_jump"):
@@ -99,6 +101,12 @@ def reconcile(edge: Edge, attempt_id: str) -> None:
     with edge.write() as session:
         rules = edge.provider.capabilities()
         voices.resolve(session, doubted, found, capabilities=rules, quiescence_seconds=edge.quiescence_seconds)
+
+
+def _begin(
+    session: Session, jobs: Sequence[voices.Job], holder: str, seconds: float, *, before: voices.Before
+) -> Sequence[voices.Claim | None]:
+    return [voices.begin(session, job, holder=holder, timeout=seconds, before=before) for job in jobs]
 
 
 def _record(edge: Edge, answer: voices.answers.Answer) -> None:

@@ -3,15 +3,29 @@
 from pipeline.ledger.service.budgets import RAISE_RUN, KnownSpend, known_spend, open_budget, provider_owner
 from pipeline.ledger.service.caps import Room, rooms, set_cap
 from pipeline.ledger.service.deciding import decide, verify_decisions
-from pipeline.ledger.service.holding import Payment, hold, lose, open_holds, refund, release, settle, spent
+from pipeline.ledger.service.holding import (
+    Payment,
+    Want,
+    hold,
+    hold_all,
+    lose,
+    open_holds,
+    refund,
+    release,
+    settle,
+    settle_all,
+    spent,
+)
 
 __all__ = [
     "RAISE_RUN",
     "KnownSpend",
     "Payment",
     "Room",
+    "Want",
     "decide",
     "hold",
+    "hold_all",
     "known_spend",
     "lose",
     "open_budget",
@@ -22,6 +36,7 @@ __all__ = [
     "rooms",
     "set_cap",
     "settle",
+    "settle_all",
     "spent",
     "verify_decisions",
 ]

@@ -1,18 +1,22 @@
 """Holds and transfers: money is held before a paid call, then spent or set free; refunds bring some of it back."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sqlalchemy import BigInteger, bindparam, cast, column, func, select, table, update
+from sqlalchemy import BigInteger, bindparam, cast, column, func, insert, select, table, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from pipeline.db.ids import new_id
-from pipeline.errors import NotFound, UsageError
+from pipeline.errors import BudgetExceeded, NotFound, UsageError
 from pipeline.ledger.models import Hold, HoldState, Transfer, TransferKind, signed_amount
 from pipeline.ledger.money import dollars
 from pipeline.ledger.service import budgets
 from pipeline.ledger.service.budgets import Payers, provider_owner
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 # The stage that keeps runs stands above the ledger: all that is asked of it is whose run it is.
 _RUNS = table("runs", column("id"), column("production_id"))
@@ -30,21 +34,53 @@ class Payment:
     chars: int | None = None
 
 
+@dataclass(frozen=True)
+class Want:
+    """Money that is to be held before a paid call; `amount` in micro-dollars."""
+
+    attempt: str
+    account_id: str
+    run_id: str | None
+    provider: str
+    amount: int
+
+
 def hold(session: Session, *, account_id: str, run_id: str | None, provider: str, attempt: str, amount: int) -> None:
     """Reserve money before a paid call; raises `BudgetExceeded` and changes nothing where a cap has no room."""
-    payers = _payers(session, account_id, run_id, provider)
-    budgets.reserve(session, payers, amount)
-    session.add(
-        Hold(
-            attempt=attempt,
-            account_id=account_id,
-            production_id=payers.production_id,
-            run_id=run_id,
-            provider=provider,
-            amount=amount,
-        )
-    )
-    session.flush()
+    (refused,) = hold_all(session, [Want(attempt, account_id, run_id, provider, amount)])
+    if refused is not None:
+        raise refused
+
+
+def hold_all(session: Session, wants: Sequence[Want]) -> Sequence[BudgetExceeded | None]:
+    """Reserve money before several paid calls; return for each why it was refused, None where it is held."""
+    refused: dict[str, BudgetExceeded] = {}
+    held: list[dict[str, object]] = []
+    for (account_id, run_id, provider), together in _grouped(
+        wants, lambda want: (want.account_id, want.run_id, want.provider)
+    ):
+        payers = _payers(session, account_id, run_id, provider)
+        refused |= _reserve(session, payers, together)
+        shared = {"account_id": account_id, "production_id": payers.production_id, "run_id": run_id}
+        held += [
+            {"attempt": want.attempt, "provider": provider, "amount": want.amount, **shared}
+            for want in together
+            if want.attempt not in refused
+        ]
+    if held:
+        session.connection().execute(insert(Hold), held)  # past the unit of work, which takes as long again
+    return [refused.get(want.attempt) for want in wants]
+
+
+def _reserve(session: Session, payers: Payers, wants: Sequence[Want]) -> dict[str, BudgetExceeded]:
+    """Reserve what all of them need or, where a cap has no room for that, what one after the other needs."""
+    try:
+        budgets.reserve(session, payers, sum(want.amount for want in wants))
+    except BudgetExceeded as error:
+        if len(wants) == 1:
+            return {wants[0].attempt: error}
+        return {attempt: why for want in wants for attempt, why in _reserve(session, payers, [want]).items()}
+    return {}
 
 
 def settle(session: Session, attempt: str, payment: Payment) -> int:
@@ -52,21 +88,33 @@ def settle(session: Session, attempt: str, payment: Payment) -> int:
 
     A payment of the kind LOSS writes the hold off: paid, and nothing came of it.
     """
-    held = _close(session, attempt, HoldState.SETTLED)
-    if held is None:
-        return 0
-    amount = held.amount if payment.amount is None else payment.amount
-    budgets.book(session, _payers_of(held), amount, held=held.amount, estimated=payment.amount is None)
-    if amount:
-        session.add(_transfer(held, payment, amount))
-        session.flush()
-    return amount
+    return settle_all(session, {attempt: payment}).get(attempt, 0)
+
+
+def settle_all(session: Session, payments: Mapping[str, Payment]) -> Mapping[str, int]:
+    """Turn the holds of several attempts into transfers, and return the micro-dollars of those that were held."""
+    closed = _close(session, list(payments), HoldState.SETTLED)
+    amounts: dict[str, int] = {}
+    for payers, together in _grouped(closed, _payers_of):
+        amounts |= _book(session, payers, together, payments)
+    paid = [_transfer(held, payments[held.attempt], amounts[held.attempt]) for held in closed if amounts[held.attempt]]
+    if paid:
+        session.connection().execute(insert(Transfer), paid)
+    return amounts
+
+
+def _book(session: Session, payers: Payers, closed: Sequence[Hold], payments: Mapping[str, Payment]) -> dict[str, int]:
+    amounts: dict[str, int] = {}
+    for estimated, together in _grouped(closed, lambda held: payments[held.attempt].amount is None):
+        booked = {held.attempt: held.amount if estimated else payments[held.attempt].amount or 0 for held in together}
+        budgets.book(session, payers, sum(booked.values()), held=sum(h.amount for h in together), estimated=estimated)
+        amounts |= booked
+    return amounts
 
 
 def release(session: Session, attempt: str) -> None:
     """Set the money of an attempt free; harmless where it already is."""
-    held = _close(session, attempt, HoldState.RELEASED)
-    if held is not None:
+    for held in _close(session, [attempt], HoldState.RELEASED):
         budgets.free(session, _payers_of(held), held.amount)
 
 
@@ -183,30 +231,36 @@ def _require_left(session: Session, paid: Transfer, amount: int) -> None:
         )
 
 
-def _close(session: Session, attempt: str, state: HoldState) -> Hold | None:
-    closing = (
-        update(Hold)
-        .where(Hold.attempt == attempt, Hold.state == HoldState.OPEN)
-        .values(state=state)
-        .returning(Hold)
-        .execution_options(populate_existing=True)
-    )
-    return session.scalar(closing)
+def _close(session: Session, attempts: Sequence[str], state: HoldState) -> Sequence[Hold]:
+    # Locked in one order: two that close several at once would wait for each other.
+    is_open = (Hold.attempt.in_(attempts), Hold.state == HoldState.OPEN)
+    locked = select(Hold.attempt).where(*is_open).order_by(Hold.attempt).with_for_update().cte("locked")
+    closing = update(Hold).where(*is_open, Hold.attempt.in_(select(locked.c.attempt))).values(state=state)
+    returning = closing.returning(Hold).execution_options(populate_existing=True, synchronize_session=False)
+    return sorted(session.scalars(returning), key=lambda held: held.attempt)
 
 
-def _transfer(held: Hold, payment: Payment, amount: int) -> Transfer:
-    return Transfer(
-        id=new_id("pay"),
-        account_id=held.account_id,
-        kind=payment.kind,
-        attempt=held.attempt,
-        debit=held.account_id,
-        credit=payment.provider,
-        amount=amount,
-        estimate=held.amount,
-        source="estimate" if payment.amount is None else "provider",
-        production_id=held.production_id,
-        run_id=held.run_id,
-        subject=payment.subject,
-        chars=payment.chars,
-    )
+def _transfer(held: Hold, payment: Payment, amount: int) -> dict[str, object]:
+    return {
+        "id": new_id("pay"),
+        "account_id": held.account_id,
+        "kind": payment.kind,
+        "attempt": held.attempt,
+        "debit": held.account_id,
+        "credit": payment.provider,
+        "amount": amount,
+        "estimate": held.amount,
+        "source": "estimate" if payment.amount is None else "provider",
+        "production_id": held.production_id,
+        "run_id": held.run_id,
+        "subject": payment.subject,
+        "chars": payment.chars,
+    }
+
+
+def _grouped(items: Iterable[T], key: Callable[[T], K]) -> Iterable[tuple[K, Sequence[T]]]:
+    """Return the items by their key, the keys always in one order: two transactions never wait for each other."""
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return sorted(groups.items(), key=lambda group: str(group[0]))

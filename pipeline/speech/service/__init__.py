@@ -2,12 +2,12 @@
 
 from pipeline.speech.rules import STREAK_TO_PAUSE
 from pipeline.speech.service.asking import WantedTake, want
-from pipeline.speech.service.attempt import Claim, Job, Missed, Spoken, Stored, TakeMissed
+from pipeline.speech.service.attempt import Claim, Ended, Job, Missed, Spoken, Stored, TakeMissed
 from pipeline.speech.service.calling import call
 from pipeline.speech.service.closing import close_runs, stop_run
 from pipeline.speech.service.dispatching import dispatch
 from pipeline.speech.service.handing import cancel, still_speaking, wanted_takes
-from pipeline.speech.service.speaking import adopt, begin, job, put_back, settle
+from pipeline.speech.service.speaking import adopt, begin, begin_all, give_up, job, put_back, settle, settle_all
 from pipeline.speech.service.storing import Keeper, restore
 from pipeline.speech.service.sweeping import sweep
 from pipeline.speech.service.tallying import OPEN_TALLY, add_up, tallied, tallies
@@ -17,6 +17,7 @@ __all__ = [
     "OPEN_TALLY",
     "STREAK_TO_PAUSE",
     "Claim",
+    "Ended",
     "Job",
     "Keeper",
     "Missed",
@@ -27,16 +28,19 @@ __all__ = [
     "add_up",
     "adopt",
     "begin",
+    "begin_all",
     "block_voice",
     "call",
     "cancel",
     "close_runs",
     "dispatch",
+    "give_up",
     "job",
     "open_voice",
     "put_back",
     "restore",
     "settle",
+    "settle_all",
     "still_speaking",
     "stop_run",
     "sweep",

@@ -38,6 +38,15 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """An attempt that is over."""
+
+    job: Job
+    claim: Claim
+    outcome: "Stored | Missed"
+
+
+@dataclass(frozen=True)
 class Spoken:
     """Audio of a take, and what it cost in micro-dollars; None where the provider did not say."""
 

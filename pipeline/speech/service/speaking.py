@@ -1,6 +1,7 @@
 """One take: claim and hold, call, store, settle. At least once, with every duplicate on the books."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -20,13 +21,14 @@ from pipeline.provider.errors import MESSAGE_LIMIT
 from pipeline.references import service as references
 from pipeline.speech.models import Take
 from pipeline.speech.rules import KEPT_ON_DISK, TakeKind, TakeState, Verdict, object_key, verdict
-from pipeline.speech.service.attempt import Claim, Job, Missed, Stored
+from pipeline.speech.service.attempt import Claim, Ended, Job, Missed, Stored
 from pipeline.speech.service.blocking import close_doubts, pay
 from pipeline.speech.service.closing import close_runs
 from pipeline.speech.service.dispatching import refill
+from pipeline.speech.service.finishing import settle_done
 from pipeline.speech.service.handing import require_wanted
 from pipeline.speech.service.storing import stored_as, told_cost
-from pipeline.speech.service.streaks import note_failure, note_success
+from pipeline.speech.service.streaks import note_failure
 from pipeline.speech.service.wasting import regain, waste
 from pipeline.storage.port import ObjectInfo
 from pipeline.voices import service as voices
@@ -34,69 +36,90 @@ from pipeline.voices.models import Voice
 from pipeline.voices.rules import GONE
 
 LEASE_MARGIN_SECONDS = 30
+_ASKED = (
+    Take.id,
+    Take.account_id,
+    Take.fingerprint,
+    Take.provider,
+    Take.model,
+    Take.voice_id,
+    Take.text,
+    Take.format,
+    Take.speed,
+    Take.fence,
+    Voice.provider_voice_id,
+    Voice.spoke_at,
+)
 OUTAGES = frozenset({"not_sent", "provider_failed", "ambiguous"})
 """Misses that tell of the provider rather than of the line."""
 
 
 def job(session: Session, take_id: str, *, max_chars: int) -> Job | None:
     """Return what a dispatched take asks for, or None where there is nothing to do."""
-    take = session.get(Take, take_id)
-    voice = session.get(Voice, take.voice_id) if take else None
-    if take is None or take.state is not TakeState.DISPATCHED or voice is None or voice.provider_voice_id is None:
+    ready = (Take.state == TakeState.DISPATCHED, Voice.provider_voice_id.is_not(None))
+    asked = select(*_ASKED).join(Voice, Voice.id == Take.voice_id).where(Take.id == take_id, *ready)
+    row = session.execute(asked).one_or_none()
+    if row is None:
         return None
     return Job(
-        id=take.id,
-        account_id=take.account_id,
-        fingerprint=take.fingerprint,
-        provider=take.provider,
-        model=take.model,
-        voice_id=voice.id,
-        provider_voice_id=voice.provider_voice_id,
-        parts=tuple(split_text(take.text, max_chars)),
-        format=take.format,
-        speed=take.speed,
-        key=object_key(take.account_id, take.fingerprint, take.format),
-        is_fresh=take.fence == 0,
-        voice_has_spoken=voice.spoke_at is not None,
+        id=row.id,
+        account_id=row.account_id,
+        fingerprint=row.fingerprint,
+        provider=row.provider,
+        model=row.model,
+        voice_id=row.voice_id,
+        provider_voice_id=row.provider_voice_id,
+        parts=tuple(split_text(row.text, max_chars)),
+        format=row.format,
+        speed=row.speed,
+        key=object_key(row.account_id, row.fingerprint, row.format),
+        is_fresh=row.fence == 0,
+        voice_has_spoken=row.spoke_at is not None,
     )
 
 
 def adopt(session: Session, job: Job, found: ObjectInfo, *, holder: str) -> None:
     """Settle a take with the object that an earlier attempt has stored, and that attempt with what it cost."""
-    take = _claim(session, job.id, holder, LEASE_MARGIN_SECONDS)
-    if take is None:
-        return
-    earlier, claim = found.metadata.get("attempt", ""), Claim(take.fence)
-    if take.attempt and take.error_kind != KEPT_ON_DISK and earlier.startswith(f"{job.id}#"):
-        regain(session, take.run_id)
-    pay(session, job.id, job.provider, earlier, told_cost(found))
-    _settle_done(session, job, claim, stored_as(found, cost=0))
-    _go_on(session, job.provider)
+    for take in _claim(session, [job.id], holder, LEASE_MARGIN_SECONDS):
+        earlier = found.metadata.get("attempt", "")
+        if take.attempt and take.error_kind != KEPT_ON_DISK and earlier.startswith(f"{job.id}#"):
+            regain(session, take.run_id)
+        pay(session, job.id, job.provider, earlier, told_cost(found))
+        settle_done(session, [Ended(job, Claim(take.fence), stored_as(found, cost=0))])
+        _go_on(session, job.provider)
 
 
 def begin(session: Session, job: Job, *, holder: str, timeout: float) -> Claim | None:
-    """Claim a dispatched take and hold its price: once this is committed, and not before, the call may be made."""
+    """Claim one dispatched take as `begin_all` does; `timeout` in seconds is that of one call."""
+    return begin_all(session, [job], holder, timeout * len(job.parts))[0]
+
+
+def begin_all(session: Session, jobs: Sequence[Job], holder: str, seconds: float) -> Sequence[Claim | None]:
+    """Claim dispatched takes and hold their prices: once this is committed, and not before, they may be called for.
+
+    None for those that are not to be spoken now. The claims last for so many `seconds`, and a margin.
+    """
     crash.here("before_sending_commit")
-    take = _claim(session, job.id, holder, timeout * len(job.parts) + LEASE_MARGIN_SECONDS)
-    if take is None:
-        return None
-    claim, _run = Claim(take.fence), session.get(Run, take.run_id)  # a session forgets rows that nobody holds
-    # First words are let through once they are on their way: they keep a voice that was paid for.
-    if take.kind is not TakeKind.AUDITION and intake.is_paused(session, take.run_id):
-        leases.settle(session, Take, job.id, claim.fence, state=TakeState.READY)
-        return None
-    if take.error_kind == KEPT_ON_DISK:  # on the disk of another worker's machine, or it would be in the bucket by now
-        waste(session, take.run_id)
-    try:
-        _require_leave(session, take, claim)
-    except CallsheetError as error:
-        blocked = {"state": TakeState.BLOCKED, "error_kind": error.code, "error": error.message[:MESSAGE_LIMIT]}
-        leases.settle(session, Take, job.id, claim.fence, **blocked)
-        close_doubts(session, job.id, job.provider)
-        if isinstance(error, BudgetExceeded):
-            intake.stop_run(session, take.run_id, error.code)
-        return None
-    return claim
+    takes = _claim(session, [job.id for job in jobs], holder, seconds + LEASE_MARGIN_SECONDS)
+    going = [take for take in takes if not _is_held_up(session, take)]
+    for take in going:
+        if take.error_kind == KEPT_ON_DISK:  # on another worker's machine, or it would be in the bucket by now
+            waste(session, take.run_id)
+    refused = _ask_leave(session, going)
+    refused |= _hold(session, [take for take in going if take.id not in refused])
+    for take in going:
+        if take.id in refused:
+            _block(session, take, refused[take.id])
+    claims = {take.id: Claim(take.fence) for take in going if take.id not in refused}
+    return [claims.get(job.id) for job in jobs]
+
+
+def give_up(session: Session, job: Job, claim: Claim) -> None:
+    """Take a claim back under which no call was made: the take is as it was before, and its money is free."""
+    dispatched = {"state": TakeState.DISPATCHED, "lease_until": now_ms() + leases.HINT_SECONDS * 1000}
+    mine = (Take.id == job.id, Take.fence == claim.fence, Take.state == TakeState.SPEAKING)
+    session.execute(update(Take).where(*mine).values(holder=None, **dispatched))
+    ledger.release(session, claim.attempt(job.id))
 
 
 def lapse(session: Session, take: Take) -> None:
@@ -112,14 +135,23 @@ def put_back(session: Session, take_id: str) -> None:
 
 
 def settle(session: Session, job: Job, claim: Claim, outcome: Stored | Missed) -> None:
-    """Record the outcome of an attempt with its charge, and send the next takes that are due."""
-    if isinstance(outcome, Stored):
+    """Record the outcome of one attempt as `settle_all` does."""
+    settle_all(session, [Ended(job, claim, outcome)])
+
+
+def settle_all(session: Session, ended: Sequence[Ended]) -> None:
+    """Record the outcomes of attempts with their charges, and send the next takes that are due."""
+    providers = sorted({attempt.job.provider for attempt in ended})
+    done = [attempt for attempt in ended if isinstance(attempt.outcome, Stored)]
+    for provider in {attempt.job.provider for attempt in done}:
         # The account's row before the budgets, as whoever enters takes them: else two could wait for each other.
-        provider_account.note_success(session, job.provider)
-        _settle_done(session, job, claim, outcome)
-    else:
-        _settle_missed(session, job, claim, outcome)
-    _go_on(session, job.provider)
+        provider_account.note_success(session, provider)
+    settle_done(session, done)
+    for attempt in ended:
+        if isinstance(attempt.outcome, Missed):
+            _settle_missed(session, attempt.job, attempt.claim, attempt.outcome)
+    for provider in providers:
+        _go_on(session, provider)
 
 
 def _go_on(session: Session, provider: str) -> None:
@@ -127,55 +159,59 @@ def _go_on(session: Session, provider: str) -> None:
         close_runs(session)
 
 
-def _claim(session: Session, take_id: str, holder: str, seconds: float) -> Take | None:
+def _claim(session: Session, take_ids: Sequence[str], holder: str, seconds: float) -> Sequence[Take]:
     states = (TakeState.DISPATCHED, TakeState.SPEAKING)
-    return leases.claim(session, Take, take_id, holder=holder, seconds=seconds, state=states)
+    return leases.claim_all(session, Take, take_ids, holder=holder, seconds=seconds, state=states)
 
 
-def _require_leave(session: Session, take: Take, claim: Claim) -> None:
+def _is_held_up(session: Session, take: Take) -> bool:
+    """Put a take back whose run is paused, and tell whether that was so."""
+    # First words are let through once they are on their way: they keep a voice that was paid for.
+    if take.kind is TakeKind.AUDITION or not intake.is_paused(session, take.run_id):
+        return False
+    return leases.settle(session, Take, take.id, take.fence, state=TakeState.READY)
+
+
+def _ask_leave(session: Session, takes: Sequence[Take]) -> dict[str, CallsheetError]:
+    """Return why some of the takes may not be spoken."""
+    refused: dict[str, CallsheetError] = {}
+    runs = {take.run_id: session.get(Run, take.run_id) for take in takes}  # a session forgets rows that nobody holds
+    for take in takes:
+        try:
+            _require_leave(session, take)
+        except CallsheetError as error:
+            refused[take.id] = error
+    del runs
+    return refused
+
+
+def _require_leave(session: Session, take: Take) -> None:
     # First words cost next to nothing and keep a voice that was paid for: a run that has ended still owes them.
     if take.kind is not TakeKind.AUDITION:
         intake.require_running(session, take.run_id)
-        if claim.fence > 1:  # else nothing of it was under way when its line was cancelled
+        if take.fence > 1:  # else nothing of it was under way when its line was cancelled
             require_wanted(session, take)
     if take.consent_id and take.production_name:
         today = datetime.now(UTC).date()
         references.require_consent(session, take.consent_id, take.production_name, take.language, today)
-    attempt = claim.attempt(take.id)
-    ledger.hold(
-        session,
-        account_id=take.account_id,
-        run_id=take.run_id,
-        provider=take.provider,
-        attempt=attempt,
-        amount=take.estimate,
-    )
 
 
-def _settle_done(session: Session, job: Job, claim: Claim, stored: Stored) -> None:
-    settled = leases.settle(
-        session,
-        Take,
-        job.id,
-        claim.fence,
-        state=TakeState.DONE,
-        object_key=job.key,
-        size=stored.size,
-        sha256=stored.sha256,
-        content_type=stored.content_type,
-        seconds=stored.seconds,
-        chars=stored.chars,
-        done_at=now_ms(),
-        error_kind=None,
-        error=None,
-    )
-    pay(session, job.id, job.provider, claim.attempt(job.id), stored.cost, stored.chars)
-    if settled:
-        if claim.fence > 1:
-            close_doubts(session, job.id, job.provider)
-        if not job.voice_has_spoken:
-            _note_voice_spoke(session, job.voice_id)
-        note_success(session, job.id)
+def _hold(session: Session, takes: Sequence[Take]) -> dict[str, CallsheetError]:
+    """Hold the prices of takes, and return why some of them cannot be paid."""
+    wants = [
+        ledger.Want(Claim(take.fence).attempt(take.id), take.account_id, take.run_id, take.provider, take.estimate)
+        for take in takes
+    ]
+    refusals = zip(takes, ledger.hold_all(session, wants), strict=True)
+    return {take.id: refusal for take, refusal in refusals if refusal is not None}
+
+
+def _block(session: Session, take: Take, error: CallsheetError) -> None:
+    blocked = {"state": TakeState.BLOCKED, "error_kind": error.code, "error": error.message[:MESSAGE_LIMIT]}
+    leases.settle(session, Take, take.id, take.fence, **blocked)
+    close_doubts(session, take.id, take.provider)
+    if isinstance(error, BudgetExceeded):
+        intake.stop_run(session, take.run_id, error.code)
 
 
 def _settle_missed(session: Session, spoken: Job | Take, claim: Claim, missed: Missed) -> None:
@@ -227,10 +263,3 @@ def _note_account(session: Session, take: Take, missed: Missed, judged: Verdict)
         provider_account.block(session, take.provider, kind=kind, message=missed.message, needs=take.estimate)
     elif missed.kind in OUTAGES:
         provider_account.note_failure(session, take.provider, missed.message)
-
-
-def _note_voice_spoke(session: Session, voice_id: str) -> None:
-    silent = session.scalar(select(Voice.id).where(Voice.id == voice_id, Voice.spoke_at.is_(None)))
-    if silent:
-        session.execute(update(Voice).where(Voice.id == voice_id).values(spoke_at=now_ms()))
-        voices.pay_first_use(session, voice_id)

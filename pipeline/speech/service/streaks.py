@@ -4,13 +4,14 @@ The provider account's breaker waits for a provider that is away, and goes on by
 tries are used up; several of them in a row for one cause, and none spoken in between, are what waiting does not mend.
 """
 
+from collections.abc import Collection
+
 import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run
-from pipeline.speech.models import Take
 from pipeline.speech.rules import STREAK_TO_PAUSE, is_systemic
 
 log = structlog.get_logger()
@@ -23,9 +24,8 @@ def note_failure(session: Session, run_id: str, kind: str, message: str) -> None
         log.error("run_paused", run=run_id, cause=kind)
 
 
-def note_success(session: Session, take_id: str) -> None:
-    """Note that a take was spoken; nothing is written where none of its run has failed just before."""
-    counted = select(Run.id).join(Take, Take.run_id == Run.id).where(Take.id == take_id, Run.streak > 0)
-    run_id = session.scalar(counted)
-    if run_id is not None:
+def note_success(session: Session, run_ids: Collection[str]) -> None:
+    """Note that takes of these runs were spoken; nothing is written where none has failed just before."""
+    counted = select(Run.id).where(Run.id.in_(run_ids), Run.streak > 0)
+    for run_id in session.scalars(counted).all() if run_ids else ():
         intake.end_streak(session, run_id)

@@ -1,8 +1,11 @@
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from pipeline.db import limits
 from pipeline.db.clock import now_ms
@@ -21,10 +24,27 @@ def set_limits(database: Database, *, concurrent: int = 2, per_minute: int = FAS
         limits.set_limits(session, NAME, concurrent=concurrent, per_minute=per_minute)
 
 
-def acquire(database: Database, *, seconds: float = 60) -> int | None:
+def acquire(database: Database, *, seconds: float = 60, holder: str = HOLDER) -> int | None:
+    """Draw a slot and a place for one more call of a holder."""
     with database.write() as session:
         session.execute(update(Pace).where(Pace.per_minute == FAST).values(next_at=0))
-        return limits.acquire(session, NAME, holder=HOLDER, seconds=seconds)
+        had = frozenset(session.scalars(select(Slot.number).where(Slot.holder == holder, Slot.lease_until >= now_ms())))
+        drawn = draw(session, [0], owed=len(had), seconds=seconds, holder=holder)
+        return min(drawn.slots - had) if drawn.starts else None
+
+
+def draw(
+    session: Session,
+    characters: Sequence[int],
+    *,
+    owed: int = 0,
+    seconds: float = 60,
+    holder: str = HOLDER,
+    ahead: int = 0,
+) -> limits.Drawn:
+    return limits.draw(
+        session, NAME, holder=holder, seconds=seconds, characters=characters, owed=owed, ahead=lambda _: ahead
+    )
 
 
 def wait_ms(database: Database) -> int:
@@ -110,7 +130,7 @@ def test_the_slots_are_never_exceeded_by_many_threads(database: Database) -> Non
 
     def grab() -> int | None:
         start.wait()
-        return acquire(database)
+        return acquire(database, holder=f"wrk_{threading.get_ident()}")
 
     with ThreadPoolExecutor(16) as threads:
         got = [done.result(timeout=60) for done in [threads.submit(grab) for _ in range(16)]]
@@ -180,7 +200,7 @@ def test_a_shorter_cooldown_does_not_end_a_longer_one(database: Database) -> Non
 def test_nothing_is_permitted_before_the_limits_are_known(database: Database) -> None:
     with database.write() as session:
         assert limits.concurrency(session, NAME) == 0
-        assert limits.acquire(session, NAME, holder=HOLDER, seconds=1) is None
+        assert draw(session, [0]).starts == ()
     assert wait_ms(database) == limits.SLOT_POLL_MS
 
 
@@ -200,7 +220,8 @@ def test_the_limits_of_two_providers_are_apart(database: Database) -> None:
     acquire(database)
     with database.write() as session:
         limits.set_limits(session, "other", concurrent=1, per_minute=FAST)
-        assert limits.acquire(session, "other", holder=HOLDER, seconds=60) == 0
+        drawn = limits.draw(session, "other", holder=HOLDER, seconds=60, characters=[0])
+    assert drawn.slots == {0}
 
 
 def test_a_start_that_is_late_delays_none_after_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,22 +235,60 @@ def test_a_start_that_is_late_delays_none_after_it(database: Database, monkeypat
         assert pace.next_at == due + pace.interval_us()
 
 
-def test_a_slot_is_used_for_the_next_call_without_being_free_in_between(database: Database) -> None:
-    set_limits(database, concurrent=1)
-    acquire(database)
+def test_several_calls_draw_together_and_each_has_its_own_place(database: Database) -> None:
+    set_limits(database, concurrent=8, per_minute=600)
     with database.write() as session:
-        assert limits.keep(session, NAME, 0, holder=HOLDER, seconds=60)
-        assert not limits.keep(session, NAME, 0, holder="wrk_2", seconds=60)
-    assert acquire(database) is None
+        drawn = draw(session, [0] * 8)
+        pace = session.get_one(Pace, NAME, populate_existing=True)
+        again = draw(session, [0], owed=len(drawn.slots))
+    # One at once, and those whose turn comes within the quarter of a second that a claim may take.
+    assert len(drawn.slots) == len(drawn.starts) == 3
+    assert drawn.starts[0] == 0
+    assert [later - earlier for earlier, later in pairwise(drawn.starts)] == pytest.approx([105, 105], abs=12)
+    assert drawn.starts[-1] + pace.interval_us() // 1000 - limits.SOON_MS == pytest.approx(drawn.wait_ms, abs=12)
+    assert (again.slots, again.starts) == (drawn.slots, [])
 
 
-def test_a_kept_slot_without_a_place_in_the_pace_is_free_for_all(database: Database) -> None:
-    set_limits(database, concurrent=1, per_minute=MINUTE_APART)
-    acquire(database)
+def test_the_pace_of_calls_drawn_early_is_that_of_calls_made_on_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SOON_MS", 3_600_000)
+    set_limits(database, concurrent=64, per_minute=MINUTE_APART)
     with database.write() as session:
-        assert not limits.keep(session, NAME, 0, holder=HOLDER, seconds=60)
+        drawn = [draw(session, [0] * 12, owed=owed) for owed in (0, 12)]
+        now = session.scalar(select(now_ms())) or 0
+        pace = session.get_one(Pace, NAME, populate_existing=True)
+    assert [len(each.starts) for each in drawn] == [12, 12]
+    assert pace.next_at // 1000 - now == pytest.approx(24 * pace.interval_us() / 1000, abs=10_000)
+
+
+def test_slots_are_renewed_with_every_draw_and_a_lost_one_is_not_ours(database: Database) -> None:
+    set_limits(database, concurrent=2)
+    assert [acquire(database), acquire(database)] == [0, 1]
+    with database.write() as session:
+        session.execute(update(Slot).where(Slot.number == 0).values(holder="wrk_2"))
+        session.execute(update(Slot).where(Slot.number == 1).values(lease_until=now_ms() + 1_000))
+        drawn = draw(session, [], owed=1, seconds=60)
+        until = session.scalar(select(Slot.lease_until - now_ms()).where(Slot.number == 1)) or 0
+    assert drawn.slots == {1}
+    assert until > 50_000
+
+
+def test_no_draw_shortens_the_lease_of_a_longer_call(database: Database) -> None:
+    set_limits(database, concurrent=2)
+    acquire(database, seconds=600)
+    acquire(database, seconds=60)
     with database.read() as session:
-        assert session.get_one(Slot, (NAME, 0)).holder is None
+        left = session.scalar(select(Slot.lease_until - now_ms()).where(Slot.number == 0)) or 0
+    assert left > 500_000
+
+
+def test_calls_ahead_have_a_place_and_no_slot(database: Database) -> None:
+    set_limits(database, concurrent=1)
+    with database.write() as session:
+        alone, ahead = draw(session, [0]), draw(session, [0, 0, 0], owed=1, ahead=2)
+    assert (alone.slots, len(alone.starts)) == ({0}, 1)
+    assert (ahead.slots, len(ahead.starts)) == ({0}, 2)
 
 
 def test_a_limit_that_shrinks_takes_no_slot_from_a_call_and_gives_it_to_no_other(database: Database) -> None:
@@ -239,7 +298,7 @@ def test_a_limit_that_shrinks_takes_no_slot_from_a_call_and_gives_it_to_no_other
     with database.read() as session:
         assert session.get_one(Slot, (NAME, 1)).holder == HOLDER
     with database.write() as session:
-        assert not limits.keep(session, NAME, 1, holder=HOLDER, seconds=60)
+        assert draw(session, [0], owed=2).slots == {0}
         limits.free(session, NAME, 1, HOLDER)
     assert (acquire(database), wait_ms(database)) == (None, limits.SLOT_POLL_MS)
     set_limits(database, concurrent=1)

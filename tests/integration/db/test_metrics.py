@@ -98,7 +98,7 @@ def test_causes_beyond_counting_are_counted_together(stage: Stage, monkeypatch: 
 
 def test_limits_breaker_and_cooldown_are_shown(stage: Stage) -> None:
     with stage.edge.write() as session:
-        limits.acquire(session, PROVIDER, holder=stage.edge.holder, seconds=60)
+        limits.draw(session, PROVIDER, holder=stage.edge.holder, seconds=60, characters=[0])
         limits.cool_down(session, PROVIDER, 30)
         provider_account.note_account(session, PROVIDER, 7_500_000, None)
         provider_account.block(session, PROVIDER, kind=Block.KEY, message="no", needs=0)

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from pipeline import views
+from pipeline.gate import Wish
 from pipeline.intake.models import Run, RunState
 from pipeline.ledger import provider_account
 from pipeline.ledger.models import Budget
@@ -198,7 +199,7 @@ def test_a_blocked_account_gives_no_permit(stage: Stage) -> None:
     start(stage, 1)
     with stage.edge.write() as session:
         provider_account.block(session, PROVIDER, kind=provider_account.Block.FUNDS, message="no", needs=1)
-    assert stage.edge.admit(lambda _: True, seconds=1) is None
+    assert stage.edge.admit(Wish(lambda _session, jobs, _holder, _seconds: jobs, "a job", 1)) is None
     stage.work()
     assert list(stage.provider.speech_calls) == []
     assert states(stage) == {TakeState.READY: 1}

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.edge import Admission, Edge
+from pipeline.gate import Wish
 from pipeline.settings import Settings
 from workers.serving import logs
 from workers.serving.following import Follower, MeasuredEdge
@@ -145,22 +146,22 @@ def test_lines_are_counted_by_event_and_a_text_is_no_label(
     assert written
 
 
-class Gate(Edge):
+class Door(Edge):
     """An edge that lets through, or does not."""
 
-    def admit(self, begin: Any, *, seconds: float) -> Any:
-        return Admission(begin(None), 1) if seconds > 0 else None
+    def admit(self, wish: Wish[Any, Any]) -> Any:
+        return Admission(wish.job, 1) if wish.seconds > 0 else None
 
 
 @pytest.mark.parametrize(("seconds", "outcome"), [(1.0, "granted"), (0.0, "denied")])
 def test_the_wait_for_a_permit_is_measured_and_nothing_else_changes(
     monkeypatch: pytest.MonkeyPatch, seconds: float, outcome: str
 ) -> None:
-    monkeypatch.setattr(Edge, "admit", Gate.admit)
+    monkeypatch.setattr(Edge, "admit", Door.admit)
     metrics = WorkerMetrics(1)
     given = dict.fromkeys(Edge.__dataclass_fields__)
     edge = MeasuredEdge.over(Edge(**given), metrics, holder="wrk_1")  # type: ignore[arg-type]
-    admission = edge.admit(lambda _session: "claim", seconds=seconds)
+    admission = edge.admit(Wish(lambda _session, jobs, _holder, _seconds: jobs, "job", seconds))
     assert edge.holder == "wrk_1"
-    assert (admission.claim if admission else None) == ("claim" if outcome == "granted" else None)
+    assert (admission.claim if admission else None) == ("job" if outcome == "granted" else None)
     assert value(metrics.registry, "callsheet_permit_wait_seconds_count", outcome=outcome) == 1

@@ -1,0 +1,95 @@
+"""Takes that were spoken and stored: settled together with their charges, each only under its own claim."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from pipeline.db.clock import now_ms
+from pipeline.ledger import service as ledger
+from pipeline.ledger.models import TransferKind
+from pipeline.speech.models import Take
+from pipeline.speech.rules import TakeState
+from pipeline.speech.service.attempt import Ended, Stored
+from pipeline.speech.service.blocking import close_doubts
+from pipeline.speech.service.streaks import note_success
+from pipeline.voices import service as voices
+from pipeline.voices.models import Voice
+
+_ONE = update(Take).where(Take.id == bindparam("take"))
+_DONE = _ONE.values(
+    state=TakeState.DONE,
+    done_at=now_ms(),
+    lease_until=None,
+    holder=None,
+    error_kind=None,
+    error=None,
+    cost=Take.cost + bindparam("paid"),
+    **{name: bindparam(f"new_{name}") for name in ("object_key", "size", "sha256", "content_type", "seconds", "chars")},
+)
+_PAID = _ONE.values(cost=Take.cost + bindparam("paid"))
+
+
+def settle_done(session: Session, ended: Sequence[Ended]) -> None:
+    """Settle attempts whose audio is stored, with what they cost; where a claim has ended, only that."""
+    if not ended:
+        return
+    live = _live(session, ended)
+    paid = ledger.settle_all(session, {_name(attempt): _payment(attempt) for attempt in ended})
+    done = [attempt for attempt in ended if attempt.job.id in live and live[attempt.job.id][0] == attempt.claim.fence]
+    late = [attempt for attempt in ended if attempt not in done and paid.get(_name(attempt))]
+    connection = session.connection()
+    if done:
+        connection.execute(_DONE, [_settled(attempt, paid.get(_name(attempt), 0)) for attempt in done])
+    if late:
+        connection.execute(_PAID, [{"take": a.job.id, "paid": paid[_name(a)]} for a in late])
+    for attempt in done:
+        if attempt.claim.fence > 1:
+            close_doubts(session, attempt.job.id, attempt.job.provider)
+        if not attempt.job.voice_has_spoken:
+            _note_voice_spoke(session, attempt.job.voice_id)
+    note_success(session, {live[attempt.job.id][1] for attempt in done})
+
+
+def _live(session: Session, ended: Sequence[Ended]) -> Mapping[str, tuple[int, str]]:
+    """Lock the takes that are claimed, and return the fence and the run of each."""
+    # Without the holder a claim that was taken back would pass under the lease of a message sent since.
+    claimed = (Take.id.in_([e.job.id for e in ended]), Take.holder.is_not(None), Take.lease_until.is_not(None))
+    locked = select(Take.id, Take.fence, Take.run_id).where(*claimed).order_by(Take.id).with_for_update()
+    return {take_id: (fence, run_id) for take_id, fence, run_id in session.execute(locked)}
+
+
+def _settled(attempt: Ended, paid: int) -> dict[str, object]:
+    stored = _stored(attempt)
+    return {
+        "take": attempt.job.id,
+        "paid": paid,
+        "new_object_key": attempt.job.key,
+        "new_size": stored.size,
+        "new_sha256": stored.sha256,
+        "new_content_type": stored.content_type,
+        "new_seconds": stored.seconds,
+        "new_chars": stored.chars,
+    }
+
+
+def _payment(attempt: Ended) -> ledger.Payment:
+    stored = _stored(attempt)
+    return ledger.Payment(TransferKind.SPEECH, attempt.job.provider, stored.cost, attempt.job.id, stored.chars)
+
+
+def _stored(attempt: Ended) -> Stored:
+    if not isinstance(attempt.outcome, Stored):
+        raise TypeError("only what is stored is settled as done")
+    return attempt.outcome
+
+
+def _name(attempt: Ended) -> str:
+    return attempt.claim.attempt(attempt.job.id)
+
+
+def _note_voice_spoke(session: Session, voice_id: str) -> None:
+    silent = session.scalar(select(Voice.id).where(Voice.id == voice_id, Voice.spoke_at.is_(None)))
+    if silent:
+        session.execute(update(Voice).where(Voice.id == voice_id).values(spoke_at=now_ms()))
+        voices.pay_first_use(session, voice_id)
