@@ -18,6 +18,30 @@ HINT_MS = 5_000
 """What has not been taken up for this long is announced again: its message is lost."""
 
 
+def _stale(since: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    return since < now_ms() - HINT_MS
+
+
+def _is_reservable() -> tuple[ColumnElement[bool], ...]:
+    # A voice whose recording is still being prepared waits for it in silence.
+    judged = Reference.state.in_((ReferenceState.READY, ReferenceState.REFUSED))
+    return Voice.state == VoiceState.WANTED, _stale(Voice.created_at), Reference.id.is_(None) | judged
+
+
+# Every sweep asks the same: put together once, it costs a third.
+# What somebody is settling is no more lapsed, and two sweepers do not wait for each other.
+_LAPSED = (
+    select(Attempt)
+    .where(Attempt.state == AttemptState.SENDING, leases.lapsed(Attempt))
+    .order_by(Attempt.id)
+    .with_for_update(skip_locked=True)
+)
+_DOUBTFUL = (Attempt.state == AttemptState.AMBIGUOUS, Attempt.not_before <= now_ms())
+_DUE = (Attempt.state == AttemptState.RESERVED, Attempt.not_before <= now_ms(), _stale(Attempt.created_at))
+_RESERVABLE = select(Voice.id).outerjoin(Reference).where(*_is_reservable())
+_STOPPED = select(Run.id).where(Run.state == RunState.RUNNING, Run.reason.is_not(None))
+
+
 def stop_run(session: Session, run_id: str) -> None:
     """Give up what a stopped run has not sent: its money is free again, its voices wait for the next run."""
     reason = session.get_one(Run, run_id).reason or "run_stopped"
@@ -36,28 +60,14 @@ def stop_run(session: Session, run_id: str) -> None:
 
 def sweep(session: Session) -> None:
     """Move on what has stood still: lapsed sends are in doubt, doubts are looked at, lost messages sent again."""
-    lapsed = select(Attempt).where(Attempt.state == AttemptState.SENDING, leases.lapsed(Attempt))
-    # What somebody is settling is no more lapsed, and two sweepers do not wait for each other.
-    for attempt in session.scalars(lapsed.order_by(Attempt.id).with_for_update(skip_locked=True)).all():
+    for attempt in session.scalars(_LAPSED).all():
         ended = leases.was_seen_to_end(session, attempt.holder)
         doubt(session, attempt, "lease_lapsed", "The worker that sent it is gone.", sender_ended=ended)
-    doubtful = (Attempt.state == AttemptState.AMBIGUOUS, Attempt.not_before <= now_ms())
-    for attempt_id in leases.announce(session, Attempt, *doubtful):
+    for attempt_id in leases.announce(session, Attempt, *_DOUBTFUL):
         emit(session, "attempt.doubted", attempt_id)
-    due = (Attempt.state == AttemptState.RESERVED, Attempt.not_before <= now_ms(), _stale(Attempt.created_at))
-    for attempt_id in leases.announce(session, Attempt, *due):
+    for attempt_id in leases.announce(session, Attempt, *_DUE):
         emit(session, "attempt.reserved", attempt_id)
-    for voice_id in session.scalars(select(Voice.id).outerjoin(Reference).where(*_is_reservable())):
+    for voice_id in session.scalars(_RESERVABLE):
         emit(session, "voice.wanted", voice_id)
-    for run_id in session.scalars(select(Run.id).where(Run.state == RunState.RUNNING, Run.reason.is_not(None))):
+    for run_id in session.scalars(_STOPPED):
         emit(session, "run.stopped", run_id)
-
-
-def _is_reservable() -> tuple[ColumnElement[bool], ...]:
-    # A voice whose recording is still being prepared waits for it in silence.
-    judged = Reference.state.in_((ReferenceState.READY, ReferenceState.REFUSED))
-    return Voice.state == VoiceState.WANTED, _stale(Voice.created_at), Reference.id.is_(None) | judged
-
-
-def _stale(since: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    return since < now_ms() - HINT_MS
