@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+import psutil
+
 from benchmarks.frame.figures import Better, Figure, Size, at_most
-from benchmarks.ground.processes import cpu_seconds, memory_bytes, own_cpu_seconds, own_memory_bytes
+from benchmarks.ground.processes import cpu_seconds, memory_bytes, own_cpu_seconds
 from benchmarks.ground.product import until
 from pipeline.settings import load_settings
 from tests.support.stack import RunningStack, running_stack
@@ -59,11 +61,14 @@ def _rest(state: StackState, seconds: float) -> tuple[float, dict[str, float]]:
     time.sleep(seconds)
     share = (_cpu(state.pid, parts.values()) - before) / (time.monotonic() - started)
     memory = {part: memory_bytes([pid]) / 1e6 for part, pid in parts.items()}
-    return share, {**memory, "supervisor": own_memory_bytes(state.pid) / 1e6}
+    # What is no part, the server that forks some of them, is the supervisor's; it is above parts and below nobody.
+    rest = memory_bytes([state.pid]) / 1e6 - sum(memory.values())
+    return share, {**memory, "supervisor": rest}
 
 
 def _cpu(supervisor: int, parts: Iterable[int]) -> float:
-    return own_cpu_seconds(supervisor) + cpu_seconds(parts)
+    servers = {process.ppid() for process in map(psutil.Process, parts)} - {supervisor}
+    return sum(map(own_cpu_seconds, (supervisor, *servers))) + cpu_seconds(parts)
 
 
 def _state(stack: RunningStack) -> StackState:

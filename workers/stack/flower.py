@@ -22,7 +22,7 @@ def flower_argv(settings: Settings, *, app: str = "workers.app", port: int | Non
     """Return the command. Without `port` it is the setting's, then that of `flower_url`, then a free one."""
     return (
         sys.executable,
-        *("-m", "celery", "--quiet", "-A", app, "flower"),
+        *("-m", "workers.serving.flower", app),
         f"--conf={CONFIGURATION}",
         # Flower listens on every interface by itself.
         f"--address={LOOPBACK}",

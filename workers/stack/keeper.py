@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from workers.stack.forks import Forked, Forks, NoForks
+from workers.stack.forkserver import Program
 from workers.stack.part import Part
 from workers.stack.places import Places
 from workers.stack.processes import Identity
@@ -54,6 +56,7 @@ class Keeper:
         *,
         places: Places,
         environment: Mapping[str, str],
+        forks: Forks,
         changed: Callable[[PartState], None],
         on_death: Callable[[str, int], None],
     ) -> None:
@@ -62,11 +65,12 @@ class Keeper:
         self.ended = asyncio.Event()
         self._home = places.home
         self._log = places.log(part.name)
-        self._environment = {**environment, **part.environment}
+        self._environment = environment
+        self._forks = forks
         self._changed = changed
         self._on_death = on_death
         self._state = PartState(part.name, url=part.url, grace=part.grace, runs_once=part.runs_once, fix=part.fix)
-        self._process: Process | None = None
+        self._process: Process | Forked | None = None
         self._ready_at: float | None = None
         self._stopping = False
 
@@ -118,14 +122,20 @@ class Keeper:
             proving.cancel()
         return self._died(process.pid, code)
 
-    async def _spawn(self) -> Process:
+    async def _spawn(self) -> Process | Forked:
+        if self.part.preload:
+            program = Program(self.part.name, self.part.argv[2:], dict(self.part.environment), str(self._log))
+            try:
+                return await self._forks.start(program)
+            except NoForks as error:
+                log.info("%s is started by itself: %s", self.part.name, error)
         with self._log.open("ab") as output:
             return await asyncio.create_subprocess_exec(
                 *self.part.argv,
                 stdin=DEVNULL,
                 stdout=output,
                 stderr=STDOUT,
-                env=self._environment,
+                env={**self._environment, **self.part.environment},
                 # Neither pins the folder the stack was started from nor imports what happens to lie there.
                 cwd=self._home,
                 # A terminal's Ctrl-C must reach the supervisor only, which knows the order to end things in.

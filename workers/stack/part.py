@@ -16,7 +16,9 @@ class Part:
     that of the supervisor; secrets go there or into files, never into `argv`, which every user can read.
     `starts_after` waits until those parts are ready; `stops_before` keeps those running until this one has
     ended. `grace` is in seconds, from SIGTERM to SIGKILL; `litter` names files that are removed after it has
-    ended. `fix` says what to do when it does not start.
+    ended. `fix` says what to do when it does not start. A part that names what to `preload` (modules, or
+    `module:function` to be called) is a Python module, `(python, -m, module, ...)`, and is forked from a process
+    that has done so already, where the system allows it.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Part:
     litter: tuple[str, ...] = ()
     url: str | None = None
     fix: str = ""
+    preload: tuple[str, ...] = ()
 
     @property
     def runs_once(self) -> bool:

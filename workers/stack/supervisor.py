@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workers.stack.forks import Forks
 from workers.stack.keeper import Keeper
 from workers.stack.lock import sign
 from workers.stack.part import Part
@@ -49,11 +50,19 @@ class Supervisor:
         self._watch = watch
         self._states: dict[str, PartState] = {}
         self._stop = asyncio.Event()
+        parts = tuple(parts)
+        self._forks = Forks(
+            (name for part in parts for name in part.preload),
+            environment=environment,
+            folder=places.home,
+            log=places.supervisor_log,
+        )
         self._keepers = {
             part.name: Keeper(
                 part,
                 places=places,
                 environment=environment,
+                forks=self._forks,
                 changed=self._changed,
                 on_death=self._tell_of_death,
             )
@@ -69,6 +78,7 @@ class Supervisor:
         await self._stop.wait()
         log.info("stopping")
         await asyncio.gather(*(self._end(keeper, tasks[name]) for name, keeper in self._keepers.items()))
+        await self._forks.close()
         self._record.clear()
         log.info("stopped")
 

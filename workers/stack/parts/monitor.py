@@ -8,6 +8,11 @@ from workers.stack.part import Part
 from workers.stack.ports import LOOPBACK
 from workers.stack.probes import HttpProbe
 
+FLOWER = (
+    *("workers.app", "kombu.transport.redis", "celery.app.control", "celery.bin.base"),
+    *("flower.command", "flower.urls", "tornado.platform.asyncio"),
+)
+
 
 class Flower:
     """Shows operators what the workers do."""
@@ -33,6 +38,7 @@ class Flower:
             flower_argv(ground.settings, port=_port(ground)),
             HttpProbe(_port(ground), "/healthcheck"),
             environment=flower_environment(facts["flower_password"]),
+            preload=FLOWER,
             starts_after=("valkey",),
             url=facts["flower_url"],
             fix="Read its log.",

@@ -12,6 +12,25 @@ HEALTH, METRICS = "/v1/health", "/metrics"
 READY_FILE = "CALLSHEET_READY_FILE"
 """The variable that names the file a worker writes once it takes work."""
 
+ROWS = (
+    "workers.relay",
+    "workers.serving.ground",
+    "workers.serving.logs",
+    "sqlite3",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+    "httpcore",
+    "sqlalchemy.orm:configure_mappers",
+)
+TASKS = (
+    *("celery.apps.worker", "celery.worker.consumer", "celery.worker.control", "celery.concurrency.thread"),
+    *("workers.serving.following", "workers.serving.threads"),
+    *("workers.tasks.references", "workers.tasks.voices", "workers.tasks.speech"),
+)
+MESSAGES = ("kombu.transport.redis", "workers.serving.metrics", "workers.serving.watch", "workers.serving.endpoint")
+HTTP = ("fastapi", "uvicorn", "uvicorn.lifespan.on", "uvicorn.protocols.http.auto", "uvicorn.loops.asyncio")
+BUCKET = ("pipeline.storage.s3:warm_up",)
+"""What several programs need in memory. Nothing here starts a thread or opens a connection (a test looks)."""
+
 SANDBOX_USER = "callsheet"
 STOP_MARGIN_SECONDS = 10.0
 
@@ -73,6 +92,7 @@ class Sandbox:
             ),
             HttpProbe(port, HEALTH),
             environment={"CALLSHEET_SANDBOX_KEYS": f"{facts['sandbox_api_key']}={user}"},
+            preload=HTTP,
             url=facts["sandbox_url"],
             fix="Read its log; CALLSHEET_SANDBOX_ENGINE=tone runs without any voice engine.",
         )
@@ -98,6 +118,7 @@ class Api:
             self.name,
             _module("workers.serving.api", str(_port(ground))),
             HttpProbe(_port(ground), HEALTH),
+            preload=(*ROWS, *HTTP, *BUCKET, "pipeline.api.app"),
             stops_before=("valkey", "storage"),
             url=facts["api_url"],
             fix="Read its log.",
@@ -122,7 +143,8 @@ class Worker:
         """Return the worker; it is given the time to end calls that are paid for."""
         settings = ground.settings
         longest_call = max(settings.clone_timeout_seconds, settings.speech_timeout_seconds)
-        return _in_background(ground, self.name, longest_call + STOP_MARGIN_SECONDS, settings.worker_metrics_port)
+        grace, port = longest_call + STOP_MARGIN_SECONDS, settings.worker_metrics_port
+        return _in_background(ground, self.name, grace, port, (*BUCKET, *TASKS))
 
 
 class Sweeper:
@@ -141,10 +163,10 @@ class Sweeper:
 
     def part(self, ground: Ground, _facts: dict[str, str]) -> Part:
         """Return the sweeper."""
-        return _in_background(ground, self.name, STOP_MARGIN_SECONDS, ground.settings.sweeper_metrics_port)
+        return _in_background(ground, self.name, STOP_MARGIN_SECONDS, ground.settings.sweeper_metrics_port, ())
 
 
-def _in_background(ground: Ground, name: str, grace: float, stated: int) -> Part:
+def _in_background(ground: Ground, name: str, grace: float, stated: int, preload: tuple[str, ...]) -> Part:
     ready = ground.places.run / f"{name}.ready"
     variable = f"CALLSHEET_{name.upper()}_METRICS_PORT"
     port = ground.ports.stated(variable, stated) if stated else ground.ports.choose(f"{name}.metrics")
@@ -153,6 +175,7 @@ def _in_background(ground: Ground, name: str, grace: float, stated: int) -> Part
         _module(f"workers.serving.{name}"),
         FileProbe(str(ready)),
         environment={READY_FILE: str(ready), variable: str(port)},
+        preload=(*ROWS, *MESSAGES, *preload),
         stops_before=("sandbox", "valkey", "storage"),
         grace=grace,
         url=f"http://{LOOPBACK}:{port}{METRICS}",
