@@ -1,7 +1,9 @@
 """What every test may ask for."""
 
 import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 import pytest
 from _pytest.nodeid import NodeId
@@ -13,24 +15,45 @@ SHARED_SERVERS = {"stack", "weed"}
 """Fixtures of the whole session that take seconds to start and memory to run."""
 MOST_PROCESSES = 4
 """Each may run a whole stack: about a gigabyte."""
+WAITING = "tests/acceptance/"
+"""Where tests wait most of their time for whole stacks."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """About a third of all tests' time is spent waiting for other processes."""
-    return min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
+    """Two more than there are cores: about half of all tests' time is spent waiting for other processes."""
+    return min((os.cpu_count() or 1) + 2, MOST_PROCESSES)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests stay together where several processes share them: those of a module or of a server."""
+    """Say which tests stay together where several processes share them, and which groups come first."""
+    if not config.getoption("loadgroup", default=False):
+        return
+    groups: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        marker = item.get_closest_marker("xdist_group")
-        if config.getoption("loadgroup", default=False):
+        groups[_group(item)].append(item)
+    for name, members in groups.items():
+        for item in members:
             # pytest-xdist 3.8 writes the group where pytest 9.2 no longer looks for a test's id.
-            item._id = NodeId.parse(f"{item.nodeid}@{marker.args[0] if marker else _group(item)}")
+            item._id = NodeId.parse(f"{item.nodeid}@{name}")
+    items[:] = [item for members in _in_order(groups.values()) for item in members]
+
+
+def _in_order(groups: Iterable[list[pytest.Item]]) -> Iterator[list[pytest.Item]]:
+    """Yield the long groups first, those that wait in turn with those that compute: neither cores nor time lie idle."""
+    waiting, computing, short = [], [], []
+    for group in groups:
+        first = group[0]
+        kind = waiting if WAITING in first.nodeid else computing if first.get_closest_marker("computes") else short
+        kind.append(group)
+    for pair in zip_longest(waiting, computing):
+        yield from filter(None, pair)
+    yield from short
 
 
 def _group(item: pytest.Item) -> str:
+    if marker := item.get_closest_marker("xdist_group"):
+        return str(marker.args[0])
     if item.get_closest_marker("apart"):
         return item.nodeid
     fixtures = item._fixtureinfo.name2fixturedefs

@@ -17,14 +17,14 @@ LOST_ANSWERS = Fault(0.0, Kind.PROVIDER_FAILS, chance=0.0, route="voice-clone", 
 
 
 def test_in_a_storm_no_line_is_lost_and_nothing_is_paid_twice_that_is_not_on_the_books() -> None:
-    result = try_out("postgresql", SMALL, weather(SEED, every=EVERY_SECONDS))
+    result = try_out("postgresql", SMALL, weather(SEED, every=EVERY_SECONDS), in_peace=False)
     assert result.broken_promises() == []
     assert result.faults >= len(Kind)
 
 
 def test_a_stack_that_sends_again_when_in_doubt_breaks_its_promises(tmp_path: Path) -> None:
     """The control: the storm is able to find a voice that was paid for twice."""
-    result = try_out("sqlite", TINY, [LOST_ANSWERS], naive_environment(tmp_path))
+    result = try_out("sqlite", TINY, [LOST_ANSWERS], naive_environment(tmp_path), in_peace=False)
     assert result.duplicate_charges > 0
     assert "no voice is charged twice" in result.broken_promises()
     assert "both books agree to the micro-dollar" in result.broken_promises()

@@ -24,7 +24,7 @@ PATIENCE = 150
 """Histories within which a control has to show what it takes out."""
 TWO_UNDER_WAY = "two clones are under way where the balance is the evidence"
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.computes]
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ MAX_SECONDS = 10.0
 """Of computing, for one file."""
 SHORT = ReferenceRules(min_seconds=0.5, max_seconds=30)
 
+pytestmark = pytest.mark.computes
+
 
 def hold(tally: Tally, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():

@@ -42,8 +42,9 @@ SHORT = {
     "CALLSHEET_SANDBOX_BALANCE_USD": "100000",
     "CALLSHEET_SANDBOX_LATENESS_SECONDS": "0.3",
     "CALLSHEET_WORKER_THREADS": "8",
+    "CALLSHEET_FLOWER_URL": "http://127.0.0.1:9",
 }
-"""Waits that only let time pass are short."""
+"""Waits that only let time pass are short, and nobody watches by way of Flower: it is not started."""
 T = TypeVar("T")
 
 
@@ -142,7 +143,10 @@ class Bench:
     def _ready_workers(self) -> list[psutil.Process] | None:
         records = [json.loads(path.read_text()) for path in self.stack.home.glob("**/run/parts.json")]
         ready = [record["worker"] for record in records if record["worker"]["ready"]]
-        return [psutil.Process(part["pid"]) for part in ready] if len(ready) == len(records) else None
+        try:
+            return [psutil.Process(part["pid"]) for part in ready] if len(ready) == len(records) else None
+        except psutil.NoSuchProcess:
+            return None  # it is dead, and its supervisor has not noticed yet
 
     def _rows(self, query: Select[T]) -> Sequence[T]:
         with self.database.read() as session:

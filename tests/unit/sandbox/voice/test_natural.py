@@ -18,6 +18,8 @@ from pipeline.sandbox.voice.catalogue import system_profile
 Portraits = dict[str, NDArray[np.float32]]
 Takes = dict[str, list[NDArray[np.float32]]]
 
+pytestmark = pytest.mark.computes
+
 
 @pytest.fixture
 def captain() -> Profile:
