@@ -1,11 +1,13 @@
 """Productions and runs: what was declared, and how each run of it stands."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import json
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from sqlalchemy import Select, Update, bindparam, case, delete, insert, select, update
+from sqlalchemy import Select, Text, Update, bindparam, case, cast, delete, select, update
 from sqlalchemy.orm import Session
 
+from pipeline.db.bulk import insert_rows
 from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
 from pipeline.db.ids import new_id
@@ -20,7 +22,6 @@ PREPARING = "preparing"
 """Why a run is stopped that has not started: its lines and takes are being written down."""
 PREPARING_MS = 60_000
 """For how long after its last step a run that is being written down keeps others of its account from starting."""
-_LINE_COLUMNS = [column for column in Line.__table__.columns if column.name != "production_id"]
 
 
 def find_production(session: Session, account_id: str, name: str) -> Production | None:
@@ -40,23 +41,49 @@ def declare_production(session: Session, account_id: str, project: Project) -> P
     return production
 
 
-def declare_lines(session: Session, production_id: str, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Bring lines of the production up to date; those that are as they were are not touched."""
+class LineRow(NamedTuple):
+    """A line as it is stored, but for its production."""
+
+    line_id: str
+    position: int
+    character: str
+    text: str
+    direction: str
+    extras: str
+    """JSON."""
+    fingerprint: str
+    voice_key: str
+
+
+_LINE_COLUMNS = [
+    cast(Line.extras, Text).label(name) if name == "extras" else getattr(Line, name) for name in LineRow._fields
+]
+
+
+def declare_lines(session: Session, production_id: str, lines: Iterable[LineRow], *, is_new: bool = False) -> None:
+    """Bring lines of the production up to date; those that are as they were are not touched.
+
+    `is_new` says that it had none before this run: they need not be looked for.
+    """
     for page in pages(lines, BATCH):
-        mine = select(*_LINE_COLUMNS).where(Line.production_id == production_id)
-        found = session.execute(mine.where(Line.line_id.in_([line["line_id"] for line in page])))
-        known = {row.line_id: row._asdict() for row in found}
-        new = [{"production_id": production_id, **line} for line in page if line["line_id"] not in known]
+        known = {} if is_new else _known_lines(session, production_id, page)
+        new = [(production_id, *line) for line in page if line.line_id not in known]
         if new:
-            session.connection().execute(insert(Line), new)  # past the unit of work, which takes as long again
-        changed = [dict(line) for line in page if known.get(line["line_id"], line) != line]
-        if changed:
-            _rewrite(session, production_id, changed)
+            insert_rows(session, Line, ("production_id", *LineRow._fields), new)
+        _rewrite(session, production_id, [line for line in page if known.get(line.line_id, line) != line])
 
 
-def _rewrite(session: Session, production_id: str, lines: Iterable[dict[str, Any]]) -> None:
+def _known_lines(session: Session, production_id: str, lines: Iterable[LineRow]) -> dict[str, LineRow]:
+    mine = select(*_LINE_COLUMNS).where(Line.production_id == production_id)
+    found = session.execute(mine.where(Line.line_id.in_([line.line_id for line in lines])))
+    return {row.line_id: LineRow(*row) for row in found.all()}
+
+
+def _rewrite(session: Session, production_id: str, lines: Iterable[LineRow]) -> None:
     one = update(Line).where(Line.production_id == production_id, Line.line_id == bindparam("known_id"))
-    session.connection().execute(one, [{"known_id": line.pop("line_id"), **line} for line in lines])
+    changed = [{"known_id": line.line_id, **line._asdict(), "extras": json.loads(line.extras)} for line in lines]
+    if changed:
+        session.connection().execute(one, changed)
 
 
 def drop_lines(session: Session, production_id: str, line_ids: Iterable[str]) -> None:

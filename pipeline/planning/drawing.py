@@ -1,8 +1,9 @@
 """Drawing a plan up: the sheet and the database are read side by side, a page at a time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -37,7 +38,7 @@ from pipeline.planning.rules import (
     plan_voices,
 )
 from pipeline.speech.models import Take
-from pipeline.speech.rules import OPEN, Sound, TakeState
+from pipeline.speech.rules import OPEN, Manner, Sound, TakeState
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import ACTIVATION_LINE, GONE, VoiceKind, VoiceState, cloned_key, designed_key, system_key
 
@@ -71,6 +72,8 @@ class Sounds:
     market: Market
     voice_keys: Mapping[str, str]
     """By character."""
+    _manners: dict[tuple[str, float | None], Manner] = field(default_factory=dict)
+    """By character and speed: few, where the lines are many."""
 
     @classmethod
     def of(cls, submission: Submission, market: Market) -> "Sounds":
@@ -81,15 +84,7 @@ class Sounds:
 
     def sound(self, line: Line) -> Sound:
         """Return everything that shapes the sound of a line."""
-        delivery = self.project.delivery(line)
-        return Sound(
-            provider=self.market.provider,
-            model=delivery.model,
-            voice_key=self.voice_keys[line.character],
-            text=spoken_text(line.text),
-            format=delivery.format,
-            speed=delivery.speed,
-        )
+        return self._manner(line).sound(spoken_text(line.text))
 
     def price(self, sound: Sound) -> int:
         """Return what speaking it once is expected to cost, in micro-dollars."""
@@ -97,9 +92,23 @@ class Sounds:
 
     def wanted(self, line: Line) -> WantedLine:
         """Return a line as the plan compares it."""
-        sound = self.sound(line)
-        price = self.price(sound)
-        return WantedLine(line.id, line.character, sound.text, sound.fingerprint(), sound.voice_key, price)
+        manner, text = self._manner(line), spoken_text(line.text)
+        price = self.market.prices.speech(manner.model, len(text))
+        return WantedLine(line.id, line.character, text, manner.fingerprint(text), manner.voice_key, price)
+
+    def _manner(self, line: Line) -> Manner:
+        key = line.character, line.speed
+        found = self._manners.get(key)
+        if found is None:
+            delivery = self.project.delivery(line)
+            found = self._manners[key] = Manner(
+                self.market.provider,
+                delivery.model,
+                self.voice_keys[line.character],
+                delivery.format,
+                delivery.speed,
+            )
+        return found
 
 
 def draw_up(session: Session, account_id: str, submission: Submission, market: Market) -> Plan:
@@ -170,7 +179,7 @@ class _Drawing:
         query = select(LineRow.line_id, LineRow.fingerprint, LineRow.voice_key, LineRow.text)
         mine = query.where(LineRow.production_id == self._production_id, LineRow.line_id.in_(line_ids))
         rows = self._session.execute(mine)
-        return {line_id: KnownLine(sha, key, text) for line_id, sha, key, text in rows}
+        return {line_id: KnownLine(sha, key, text) for line_id, sha, key, text in rows.all()}
 
 
 def require_consents(project: Project) -> None:
@@ -203,14 +212,11 @@ def voice_key(submission: Submission, character: Character) -> str:
 
 
 def _pack(line: PlannedLine) -> tuple[object, ...]:
-    sha = bytes.fromhex(line.fingerprint)
-    return line.line_id, line.character, str(line.reason), line.price, line.chars, sha, line.shares_with
+    return (*line[:2], line.reason.value, *line[3:])
 
 
-def _unpack(
-    line_id: str, character: str, reason: str, price: int, chars: int, sha: bytes, shares_with: str | None
-) -> PlannedLine:
-    return PlannedLine(line_id, character, _REASONS[reason], price, chars, sha.hex(), shares_with)
+def _unpack(line_id: str, character: str, reason: str, *others: Any) -> PlannedLine:  # noqa: ANN401 - what `_pack` has made
+    return PlannedLine(line_id, character, _REASONS[reason], *others)
 
 
 _REASONS = {reason.value: reason for reason in Reason}

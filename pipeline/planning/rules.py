@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.intake.rules import FirstMet, pages, spoken_text
 from pipeline.speech.rules import TakeState
@@ -50,8 +50,7 @@ _WORK = frozenset(
 SHA256_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class KnownLine:
+class KnownLine(NamedTuple):
     """A line as it was last applied; `text` stands as it was written."""
 
     fingerprint: str
@@ -59,8 +58,7 @@ class KnownLine:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class WantedLine:
+class WantedLine(NamedTuple):
     """A line as the sheet has it now; `price` in micro-dollars is what speaking it once would cost."""
 
     line_id: str
@@ -93,8 +91,7 @@ class WantedVoice:
     audition_price: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedLine:
+class PlannedLine(NamedTuple):
     """What happens to one line, and what it costs."""
 
     line_id: str

@@ -1,10 +1,12 @@
 """Plan and apply: what would be cloned, what would be spoken, why, at what price; and then exactly that."""
 
+import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import islice
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -30,8 +32,10 @@ __all__ = ["Submission", "Transactions", "apply", "draw_up", "require_consents",
 
 AT_ONCE = 10_000
 """Lines of a sheet up to which a run is written down in one transaction; it takes SQLite's lock for a second or two."""
-STEP = 2_500
-"""Lines of a longer sheet that are written down in one transaction."""
+STEP, LEAST_STEP, MOST_STEP = 2_500, 500, 10_000
+"""Lines of a longer sheet that are written down in one transaction: at first, and within which bounds later."""
+HELD_SECONDS = 0.25
+"""How long one of them may take: a worker that beats has to wait for it on SQLite."""
 BREATH_SECONDS = 0.11
 """After each of them on SQLite: who waits for its lock looks ten times a second, and would miss a shorter gap.
 
@@ -39,6 +43,7 @@ Without it a worker's beat waited 22 s while a million lines were written down.
 """
 
 Pair = tuple[Line, PlannedLine]
+_ASKS_FOR_NOTHING = frozenset((Reason.REUSED, Reason.SHARED))
 
 
 class Transactions(Protocol):
@@ -72,34 +77,48 @@ class _Start:
     production: Production
     run: Run
     cast: Mapping[str, Voice]
+    is_new: bool
+    """Whether the production had no lines before."""
 
     def pairs(self) -> Iterator[Pair]:
         """Yield each line of the sheet with what happens to it."""
         return zip(self.order.submission.project.lines, self.plan.lines, strict=True)
 
-    def write(self, session: Session, pairs: Iterable[Pair], *, position: int) -> None:
-        """Write some of the lines and takes down; `position` is that of the first of them on the sheet."""
-        some = list(pairs)
-        sounds = Sounds(self.order.submission.project, self.order.market, {k: v.key for k, v in self.cast.items()})
-        rows = (_row(sounds, number, pair) for number, pair in enumerate(some, position))
-        intake.declare_lines(session, self.production.id, rows)
-        speech.want(session, self.run, self._takes(sounds, some))
+    def write(self, session: Session, portion: "_Portion") -> None:
+        """Write some of the lines and takes down."""
+        intake.declare_lines(session, self.production.id, portion.rows, is_new=self.is_new)
+        speech.want(session, self.run, portion.takes)
 
-    def _takes(self, sounds: Sounds, pairs: Iterable[Pair]) -> Iterator[speech.WantedTake]:
+    def portion(self, pairs: Iterable[Pair], *, position: int) -> "_Portion":
+        """Return what is to be written for some of the lines; `position` is that of the first of them on the sheet."""
+        sounds = Sounds(self.order.submission.project, self.order.market, {k: v.key for k, v in self.cast.items()})
+        rows, takes = [], []
+        for number, (line, planned) in enumerate(pairs, position):
+            rows.append(_row(sounds, number, line, planned))
+            if planned.reason not in _ASKS_FOR_NOTHING:
+                takes.append(self._take(sounds, line, planned))
+        return _Portion(rows, takes)
+
+    def _take(self, sounds: Sounds, line: Line, planned: PlannedLine) -> speech.WantedTake:
+        sound = sounds.sound(line)
         project = sounds.project
-        for line, planned in pairs:
-            if planned.reason in {Reason.REUSED, Reason.SHARED}:
-                continue
-            sound = sounds.sound(line)
-            yield speech.WantedTake(
-                sound=sound,
-                voice=self.cast[line.character],
-                reason=planned.reason,
-                estimate=sounds.price(sound),
-                language=project.language,
-                production_name=project.production,
-                fingerprint=planned.fingerprint,
-            )
+        return speech.WantedTake(
+            sound,
+            self.cast[line.character],
+            planned.reason.value,
+            sounds.price(sound),
+            project.language,
+            project.production,
+            fingerprint=planned.fingerprint,
+        )
+
+
+@dataclass(frozen=True)
+class _Portion:
+    """Lines and takes that are written down together."""
+
+    rows: Sequence[intake.LineRow]
+    takes: Sequence[speech.WantedTake]
 
 
 def start(
@@ -144,7 +163,7 @@ def apply(
 def _apply(session: Session, order: _Order) -> Run:
     plan = _lock_and_plan(session, order)
     started = _begin(session, order, plan, intake.open_run)
-    started.write(session, started.pairs(), position=0)
+    started.write(session, started.portion(started.pairs(), position=0))
     intake.drop_lines(session, started.production.id, plan.removed)
     speech.dispatch(session, order.market.provider)
     speech.close_runs(session)
@@ -166,11 +185,12 @@ def _begin(session: Session, order: _Order, plan: Plan, open_run: Callable[..., 
     refused = refusal(session, order.account_id, plan, cap) if order.mode is BudgetMode.HARD else None
     if refused is not None:
         raise refused
+    is_new = intake.find_production(session, order.account_id, project.production) is None
     production = intake.declare_production(session, order.account_id, project)
     run = open_run(session, production, plan_digest=plan.digest(), estimate=plan.price)
     ledger.open_budget(session, run.id, order.account_id, cap)
     cast = want_voices(session, run, order.submission, order.market, plan)
-    return _Start(order, plan, production, run, cast)
+    return _Start(order, plan, production, run, cast, is_new)
 
 
 def _require_agreed(plan: Plan, agreed: str | None) -> None:
@@ -194,12 +214,11 @@ def _start_in_steps(transactions: Transactions, order: _Order) -> str:
         started = _begin(session, order, plan, intake.prepare_run)
     run_id = started.run.id
     try:
-        for number, pairs in enumerate(pages(started.pairs(), STEP)):
-            with _step(transactions, run_id) as session:
-                started.write(session, pairs, position=number * STEP)
+        _write_in_steps(transactions, started)
         for gone in pages(plan.removed, STEP):
             with _step(transactions, run_id) as session:
                 intake.drop_lines(session, started.production.id, gone)
+            _let_others_write(session)
         with transactions.write() as session:
             _open(session, started)
     except BaseException:
@@ -209,13 +228,34 @@ def _start_in_steps(transactions: Transactions, order: _Order) -> str:
     return run_id
 
 
+def _write_in_steps(transactions: Transactions, started: _Start) -> None:
+    """Write the lines and takes down; what is written is worked out before the lock is taken."""
+    pairs, position, step = started.pairs(), 0, STEP
+    while some := list(islice(pairs, step)):
+        portion = started.portion(some, position=position)
+        with _step(transactions, started.run.id) as session:
+            begun = time.monotonic()
+            started.write(session, portion)
+        position += len(some)
+        step = _next_step(step, time.monotonic() - begun)
+        _let_others_write(session)
+
+
+def _next_step(step: int, seconds: float) -> int:
+    """Return how many lines to write down next, where `step` of them have held the lock for so long."""
+    fitting = int(step * HELD_SECONDS / max(seconds, HELD_SECONDS / 2))
+    return max(LEAST_STEP, min(fitting, MOST_STEP))
+
+
 @contextmanager
 def _step(transactions: Transactions, run_id: str) -> Iterator[Session]:
     with transactions.write() as session:
         intake.keep_preparing(session, run_id)
         yield session
-        is_sqlite = session.get_bind().dialect.name == "sqlite"
-    if is_sqlite:
+
+
+def _let_others_write(session: Session) -> None:
+    if session.get_bind().dialect.name == "sqlite":
         time.sleep(BREATH_SECONDS)
 
 
@@ -232,15 +272,13 @@ def _open(session: Session, started: _Start) -> None:
     speech.close_runs(session)
 
 
-def _row(sounds: Sounds, position: int, pair: Pair) -> dict[str, Any]:
-    line, planned = pair
-    return {
-        "line_id": line.id,
-        "position": position,
-        "character": line.character,
-        "text": line.text,
-        "direction": line.direction,
-        "extras": dict(line.extras),
-        "fingerprint": planned.fingerprint,
-        "voice_key": sounds.voice_keys[line.character],
-    }
+def _row(sounds: Sounds, position: int, line: Line, planned: PlannedLine) -> intake.LineRow:
+    line_id, character, text, direction, _, extras, _, _ = line
+    voice_key = sounds.voice_keys[character]
+    written = ", ".join([f"{_JSON(title)}: {_JSON(cell)}" for title, cell in extras.items()])
+    fingerprint = planned.fingerprint
+    return intake.LineRow(line_id, position, character, text, direction, f"{{{written}}}", fingerprint, voice_key)
+
+
+_JSON = json.JSONEncoder().encode
+"""Of texts; what prepares it for an object costs more than a line's few columns."""

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 FINGERPRINT_VERSION = 1
 """Counts up when the pipeline itself starts to shape the sound differently."""
@@ -61,8 +62,7 @@ UNBEGUN = (TakeState.WAITING, TakeState.READY, TakeState.DISPATCHED)
 IN_WINDOW = (TakeState.DISPATCHED, TakeState.SPEAKING)
 
 
-@dataclass(frozen=True)
-class Sound:
+class Sound(NamedTuple):
     """Everything that shapes the sound of a take."""
 
     provider: str
@@ -74,8 +74,33 @@ class Sound:
 
     def fingerprint(self) -> str:
         """Return the SHA-256 that two takes share exactly when they would sound alike."""
-        shape = [FINGERPRINT_VERSION, self.provider, self.model, self.voice_key, self.text, self.format, self.speed]
-        return hashlib.sha256(_CANONICAL(shape).encode()).hexdigest()
+        return Manner(self.provider, self.model, self.voice_key, self.format, self.speed).fingerprint(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """Everything that shapes a sound but its text: the lines of a million have few."""
+
+    provider: str
+    model: str
+    voice_key: str
+    format: str
+    speed: float | None
+    _around: tuple[str, str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Write down once what stands around every text."""
+        head = _CANONICAL([FINGERPRINT_VERSION, self.provider, self.model, self.voice_key])
+        object.__setattr__(self, "_around", (f"{head[:-1]},", f",{_CANONICAL([self.format, self.speed])[1:]}"))
+
+    def sound(self, text: str) -> Sound:
+        """Return how a text sounds that is spoken so."""
+        return Sound(self.provider, self.model, self.voice_key, text, self.format, self.speed)
+
+    def fingerprint(self, text: str) -> str:
+        """Return the fingerprint of the sound of a text."""
+        head, tail = self._around
+        return hashlib.sha256(f"{head}{_CANONICAL(text)}{tail}".encode()).hexdigest()
 
 
 def extension(audio_format: str) -> str:

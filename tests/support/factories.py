@@ -115,7 +115,7 @@ def wanted_take(of: Voice, text: str = "Who goes there?", **change: Any) -> spee
         language=LANGUAGE,
         production_name="game",
     )
-    return replace(wish, **change)
+    return wish._replace(**change)
 
 
 def take(session: Session, started: Run, of: Voice, text: str = "Who goes there?", **change: Any) -> Take:

@@ -4,7 +4,7 @@ import unicodedata
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pipeline.intake.rules import names, values
 from pipeline.intake.rules.columns import Columns, find_columns
@@ -57,27 +57,6 @@ class UsedIds:
         return f"row {self._rows[number]} of {sheet}"
 
 
-class _Packing:
-    """Lines without the titles of their sheet's own columns, which are the same for all of them."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[tuple[str, ...], int] = {}
-        self._titles: list[tuple[str, ...]] = []
-
-    def pack(self, line: Line) -> tuple[object, ...]:
-        titles = tuple(line.extras)
-        number = self._numbers.setdefault(titles, len(self._titles))
-        if number == len(self._titles):
-            self._titles.append(titles)
-        own = tuple(line.extras.values())
-        return line.id, line.character, line.text, line.direction, line.speed, number, own, line.file, line.row
-
-    def unpack(self, *packed: Any) -> Line:  # noqa: ANN401 - what `pack` has made
-        line_id, character, text, direction, speed, number, own, file, row = packed
-        extras = dict(zip(self._titles[number], own, strict=True))
-        return Line(line_id, character, text, direction, speed, extras, file, row)
-
-
 @dataclass
 class Collected:
     """What all sheets of a project have given so far; line ids are unique across them."""
@@ -94,8 +73,7 @@ class Collected:
         """Prepare what is asked for every row."""
         self.cast = frozenset(self.characters)
         self.suggestions = Suggestions(self.characters)
-        packing = _Packing()
-        self.lines: LongList[Line] = LongList((), packing.pack, packing.unpack)
+        self.lines: LongList[Line] = LongList((), tuple, Line)
 
 
 def read_lines(sheet: Sheet, into: Collected, *, file: str, shown: str, column_names: Mapping[str, str]) -> None:

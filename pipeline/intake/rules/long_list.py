@@ -5,7 +5,7 @@ import tempfile
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, starmap
 from typing import Generic, TypeVar, overload
 
 T = TypeVar("T")
@@ -48,9 +48,8 @@ class LongList(Sequence[T], Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Read the items in order, page by page."""
-        unpack = self._unpack
-        pages = (self._read(number) for number in range(self._length // PAGE + 1))
-        return (unpack(*packed) for packed in chain.from_iterable(pages))
+        pages = map(self._read, range(self._length // PAGE + 1))
+        return starmap(self._unpack, chain.from_iterable(pages))
 
     @overload
     def __getitem__(self, index: int) -> T: ...

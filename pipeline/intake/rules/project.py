@@ -1,8 +1,9 @@
 """A submission as it was read: the cast, the settings and every line, free of problems."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 from pipeline.intake.rules.fields import AgeGroup, AudioFormat, Gender
 from pipeline.intake.rules.talents import Talent
@@ -60,8 +61,7 @@ class Character:
     notes: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of the sheet; `text` stands as it was written, `row` is its row in `file` as a spreadsheet counts."""
 
     id: str
@@ -69,7 +69,7 @@ class Line:
     text: str
     direction: str = ""
     speed: float | None = None
-    extras: Mapping[str, str] = field(default_factory=dict)
+    extras: Mapping[str, str] = MappingProxyType({})
     file: str = ""
     row: int = 0
 

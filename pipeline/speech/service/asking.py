@@ -1,14 +1,15 @@
 """A run asks for takes, thousands at a time: new ones are made, what failed or is blocked is opened again."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from pipeline.db.ids import new_id
+from pipeline.db.bulk import insert_rows
+from pipeline.db.clock import now_ms
+from pipeline.db.ids import new_ids
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run
 from pipeline.intake.rules import pages
@@ -23,8 +24,7 @@ BATCH = 1_000
 """Takes a statement: bounded by SQLite's 32,766 variables."""
 
 
-@dataclass(frozen=True, slots=True)
-class WantedTake:
+class WantedTake(NamedTuple):
     """A take a run needs: how it sounds, with which voice, why, and what it is expected to cost."""
 
     sound: Sound
@@ -51,45 +51,77 @@ def want(session: Session, run: Run, wanted: Iterable[WantedTake]) -> None:
 def _want(session: Session, run: Run, wanted: Mapping[str, WantedTake]) -> None:
     columns = (Take.id, Take.fingerprint, Take.state, Take.run_id)
     query = select(*columns).where(Take.account_id == run.account_id, Take.fingerprint.in_(wanted))
-    known = {row.fingerprint: row for row in session.execute(query)}
+    known = {row.fingerprint: row for row in session.execute(query).all()}
     unmade = [row for row in known.values() if row.state is not TakeState.DONE]
-    asked = {row.fingerprint: row.id for row in unmade}
     _open_again(session, run, wanted, unmade)
-    new = [_new_take(run, fingerprint, take) for fingerprint, take in wanted.items() if fingerprint not in known]
-    if new:
-        session.connection().execute(insert(Take), new)  # past the unit of work, which takes as long again
-        asked.update((row["fingerprint"], row["id"]) for row in new)
-    _ask(session, run, wanted, asked)
+    _ask_again(session, run, {row.id: wanted[row.fingerprint].reason for row in unmade})
+    new = {sha: take for sha, take in wanted.items() if sha not in known} if known else wanted
+    _make(session, run, new)
+    made = {row.fingerprint for row in known.values()} - {row.fingerprint for row in unmade}
+    _need_voices(session, run, {take.voice.id for sha, take in wanted.items() if sha not in made})
 
 
-def _ask(session: Session, run: Run, wanted: Mapping[str, WantedTake], asked: Mapping[str, str]) -> None:
-    """Note which takes and voices the run asks for; what it has asked for already stays."""
-    if not asked:
+def _make(session: Session, run: Run, wanted: Mapping[str, WantedTake]) -> None:
+    """Make takes that were never asked for."""
+    if not wanted:
         return
-    insert_new = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    takes = [{"run_id": run.id, "take_id": take, "reason": wanted[key].reason} for key, take in asked.items()]
-    session.connection().execute(insert_new(RunTake).on_conflict_do_nothing(), takes)
-    voices = sorted({wanted[key].voice.id for key in asked})
-    needed = [{"run_id": run.id, "voice_id": voice_id} for voice_id in voices]
-    session.execute(insert_new(RunVoice).on_conflict_do_nothing(), needed)
+    ids = new_ids("take", len(wanted))
+    created_at, standings = session.scalar(select(now_ms())), _Standings(run)
+    rows = (
+        (take_id, run.account_id, sha, run.id, created_at, *_values(take), *standings.of(take.voice))
+        for take_id, (sha, take) in zip(ids, wanted.items(), strict=True)
+    )
+    insert_rows(session, Take, _COLUMNS, rows)
+    asked = [(run.id, take_id, take.reason) for take_id, take in zip(ids, wanted.values(), strict=True)]
+    insert_rows(session, RunTake, ("run_id", "take_id", "reason"), asked)
 
 
-def _new_take(run: Run, fingerprint: str, wanted: WantedTake) -> Values:
-    sound = wanted.sound
-    return {
-        "id": new_id("take"),
-        "account_id": run.account_id,
-        "fingerprint": fingerprint,
-        "kind": wanted.kind,
-        "voice_id": wanted.voice.id,
-        "provider": sound.provider,
-        "model": sound.model,
-        "text": sound.text,
-        "format": sound.format,
-        "speed": sound.speed,
-        "priority": wanted.priority,
-        **_opened(run, wanted),
-    }
+def _values(take: WantedTake) -> tuple[object, ...]:
+    provider, model, _, text, audio_format, speed = take.sound
+    told = (take.estimate, take.language, take.production_name, take.kind.value, take.priority)
+    return (*told, provider, model, text, audio_format, speed, 0, 0, 0, 0, 0)
+
+
+_COLUMNS = (
+    *("id", "account_id", "fingerprint", "run_id", "created_at"),
+    *("estimate", "language", "production_name", "kind", "priority"),
+    *("provider", "model", "text", "format", "speed"),
+    *("attempt", "claims", "not_before", "fence", "cost"),
+    *("voice_id", "consent_id", "state", "error_kind", "error"),
+)
+
+
+class _Standings:
+    """What a take has from its voice: few voices have many takes."""
+
+    def __init__(self, run: Run) -> None:
+        self._is_started = not intake.is_preparing(run)
+        self._known: dict[str, tuple[object, ...]] = {}
+
+    def of(self, voice: Voice) -> tuple[object, ...]:
+        known = self._known.get(voice.id)
+        if known is None:
+            standing = _standing(voice, is_started=self._is_started)
+            state, *why = (standing["state"].value, standing["error_kind"], standing["error"])
+            known = self._known[voice.id] = (voice.id, voice.consent_id, state, *why)
+        return known
+
+
+def _ask_again(session: Session, run: Run, reasons: Mapping[str, str]) -> None:
+    """Note that the run asks for takes that are there; what it has asked for already stays."""
+    if reasons:
+        rows = [{"run_id": run.id, "take_id": take_id, "reason": reason} for take_id, reason in reasons.items()]
+        session.connection().execute(_insert_new(session)(RunTake).on_conflict_do_nothing(), rows)
+
+
+def _need_voices(session: Session, run: Run, voices: Collection[str]) -> None:
+    if voices:
+        rows = [{"run_id": run.id, "voice_id": voice_id} for voice_id in sorted(voices)]
+        session.execute(_insert_new(session)(RunVoice).on_conflict_do_nothing(), rows)
+
+
+def _insert_new(session: Session) -> Callable[..., postgresql.Insert | sqlite.Insert]:
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
 
 
 def _opened(run: Run, wanted: WantedTake) -> Values:

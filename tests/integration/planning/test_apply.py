@@ -133,7 +133,7 @@ def test_each_kind_of_change_is_told_apart(stage: Stage, owner: str) -> None:
     changed = CAST.cloned("bram", of="bram_older").cloned("narrator", of="mara")
     changed = changed.says("mara", "Halt!  ", "Who goes there, friend?").says("bram", "A friend.")
     changed = changed.says("narrator", "Night fell.").says("mara", "Pass.")
-    changed = replace(changed, lines=(*changed.lines[:4], replace(changed.lines[4], id="line_new", speed=1.2)))
+    changed = replace(changed, lines=(*changed.lines[:4], changed.lines[4]._replace(id="line_new", speed=1.2)))
     planned = plan(stage, owner, changed.submission())
     assert reasons(planned) == {
         "line_1": Reason.REUSED,

@@ -37,7 +37,8 @@ def owner(stage: Stage) -> str:
 @pytest.fixture(autouse=True)
 def _short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "AT_ONCE", 5)
-    monkeypatch.setattr(planning, "STEP", 2)
+    for name in ("STEP", "LEAST_STEP", "MOST_STEP"):
+        monkeypatch.setattr(planning, name, 2)
     monkeypatch.setattr(planning, "BREATH_SECONDS", 0.0)
 
 
@@ -146,7 +147,7 @@ def test_without_the_mark_of_preparing_a_crash_would_leave_work_under_way(
 def test_a_failure_while_a_run_is_written_down_keeps_nobody_waiting(
     stage: Stage, owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError("disk")
 
     with monkeypatch.context() as patch:

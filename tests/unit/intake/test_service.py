@@ -18,18 +18,18 @@ def started(sqlite_database: Database) -> Run:
         return factories.run(session, factories.account(session, name="studio"))
 
 
-def rows(count: int) -> list[dict[str, object]]:
+def rows(count: int) -> list[intake.LineRow]:
     return [
-        {
-            "line_id": f"line_{number}",
-            "position": number,
-            "character": "mara",
-            "text": f"Line {number}.",
-            "direction": "",
-            "extras": {"scene": str(number)},
-            "fingerprint": factories.sha256(str(number)),
-            "voice_key": "clone:1",
-        }
+        intake.LineRow(
+            line_id=f"line_{number}",
+            position=number,
+            character="mara",
+            text=f"Line {number}.",
+            direction="",
+            extras=f'{{"scene": "{number}"}}',
+            fingerprint=factories.sha256(str(number)),
+            voice_key="clone:1",
+        )
         for number in range(count)
     ]
 
@@ -67,12 +67,13 @@ def test_only_what_has_changed_is_written(sqlite_database: Database, started: Ru
         session.execute(
             text("CREATE TEMP TRIGGER t AFTER UPDATE ON lines BEGIN INSERT INTO touched VALUES (OLD.line_id); END")
         )
-        declared[BATCH + 1] |= {"text": "Otherwise.", "extras": {"scene": "last"}}
-        declared[1] |= {"position": 7}
+        declared[BATCH + 1] = declared[BATCH + 1]._replace(text="Otherwise.", extras='{"scene": "last"}')
+        declared[1] = declared[1]._replace(position=7)
         intake.declare_lines(session, started.production_id, [*declared, *rows(BATCH + 3)[-1:]])
         assert session.scalars(text("SELECT line_id FROM touched")).all() == ["line_1", f"line_{BATCH + 1}"]
     lines = stored(sqlite_database)
     assert (lines[f"line_{BATCH + 1}"].text, lines["line_1"].position, len(lines)) == ("Otherwise.", 7, BATCH + 3)
+    assert lines[f"line_{BATCH + 1}"].extras == {"scene": "last"}
 
 
 def test_lines_are_dropped_by_name(sqlite_database: Database, started: Run) -> None:

@@ -48,10 +48,10 @@ def plan_one(known: KnownLine | None, take: TakeState | None) -> PlannedLine:
     ("known", "take", "reason"),
     [
         (None, None, Reason.NEW),
-        (replace(BEFORE, fingerprint=sha256("then"), text="Stop!"), None, Reason.TEXT),
-        (replace(BEFORE, fingerprint=sha256("then"), voice_key="clone:2"), None, Reason.VOICE),
-        (replace(BEFORE, fingerprint=sha256("then"), voice_key="clone:2", text="Stop!"), None, Reason.VOICE),
-        (replace(BEFORE, fingerprint=sha256("then")), None, Reason.DELIVERY),
+        (BEFORE._replace(fingerprint=sha256("then"), text="Stop!"), None, Reason.TEXT),
+        (BEFORE._replace(fingerprint=sha256("then"), voice_key="clone:2"), None, Reason.VOICE),
+        (BEFORE._replace(fingerprint=sha256("then"), voice_key="clone:2", text="Stop!"), None, Reason.VOICE),
+        (BEFORE._replace(fingerprint=sha256("then")), None, Reason.DELIVERY),
         (BEFORE, None, Reason.MISSING),
         (BEFORE, TakeState.FAILED, Reason.FAILED),
         (BEFORE, TakeState.BLOCKED, Reason.FAILED),
@@ -67,7 +67,7 @@ def test_each_change_of_a_line_has_its_reason(known: KnownLine | None, take: Tak
 
 
 def test_lines_that_sound_the_same_are_priced_once() -> None:
-    lines = [replace(NOW, line_id=f"line_{number}") for number in range(3)]
+    lines = [NOW._replace(line_id=f"line_{number}") for number in range(3)]
     planned = plan_lines(lines, {}, {})
     assert [line.reason for line in planned] == [Reason.NEW, Reason.SHARED, Reason.SHARED]
     assert [line.price for line in planned] == [500, 0, 0]
@@ -76,7 +76,7 @@ def test_lines_that_sound_the_same_are_priced_once() -> None:
 
 @pytest.mark.parametrize("take", [TakeState.DONE, TakeState.SPEAKING])
 def test_lines_that_need_no_work_share_none(take: TakeState) -> None:
-    planned = plan_lines([NOW, replace(NOW, line_id="line_2")], {}, {sha256("now"): take})
+    planned = plan_lines([NOW, NOW._replace(line_id="line_2")], {}, {sha256("now"): take})
     assert [line.shares_with for line in planned] == [None, None]
     assert sum(line.price for line in planned) == 0
 
@@ -118,7 +118,7 @@ def a_plan(**change: object) -> Plan:
         "production": "game",
         "provider": "stage",
         "voices": plan_voices([VOICE], {}),
-        "lines": plan_lines([NOW, replace(NOW, line_id="line_2")], {}, {}),
+        "lines": plan_lines([NOW, NOW._replace(line_id="line_2")], {}, {}),
         "removed": ["line_0"],
     }
     return Plan(**{**values, **change})  # type: ignore[arg-type] # a mapping of fields
@@ -144,7 +144,7 @@ def test_the_totals_are_those_of_the_rows() -> None:
 def test_lines_that_are_planned_page_by_page_share_what_an_earlier_page_has() -> None:
     planner = LinePlanner()
     (first,) = planner.plan([NOW], {}, {})
-    (second,) = planner.plan([replace(NOW, line_id="line_2")], {}, {})
+    (second,) = planner.plan([NOW._replace(line_id="line_2")], {}, {})
     assert (first.shares_with, second.shares_with, second.price) == (None, "line_1", 0)
 
 
@@ -152,7 +152,7 @@ def test_equal_plans_have_equal_digests() -> None:
     assert a_plan().digest() == a_plan().digest()
 
 
-CHEAPER = plan_lines([replace(NOW, price=499), replace(NOW, line_id="line_2")], {}, {})
+CHEAPER = plan_lines([NOW._replace(price=499), NOW._replace(line_id="line_2")], {}, {})
 READY: list[PlannedVoice] = plan_voices([VOICE], {"clone:1": KnownVoice(VoiceState.READY)})
 
 
@@ -165,7 +165,7 @@ READY: list[PlannedVoice] = plan_voices([VOICE], {"clone:1": KnownVoice(VoiceSta
         {"voices": READY},
         {"lines": []},
         {"lines": CHEAPER},
-        {"lines": plan_lines([replace(NOW, fingerprint=sha256("else")), replace(NOW, line_id="line_2")], {}, {})},
+        {"lines": plan_lines([NOW._replace(fingerprint=sha256("else")), NOW._replace(line_id="line_2")], {}, {})},
         {"removed": []},
     ],
 )
@@ -185,7 +185,7 @@ SOUNDS = [sha256(name) for name in "abc"]
     st.lists(st.sampled_from(SOUNDS), max_size=12), st.dictionaries(st.sampled_from(SOUNDS), st.sampled_from(TakeState))
 )
 def test_each_sound_is_paid_for_at_most_once(sounds: list[str], takes: dict[str, TakeState]) -> None:
-    lines = [replace(NOW, line_id=f"line_{number}", fingerprint=sound) for number, sound in enumerate(sounds)]
+    lines = [NOW._replace(line_id=f"line_{number}", fingerprint=sound) for number, sound in enumerate(sounds)]
     planned = plan_lines(lines, {}, takes)
     paid = [line.fingerprint for line in planned if line.price]
     assert len(paid) == len(set(paid))
