@@ -74,8 +74,8 @@ class Edge:
         """Run a transaction; once it is committed, publish the events it left. `first` goes before who waits to."""
         with self.database.write(first=first) as session:
             yield session
-        for event in emitted(session):
-            self.publisher.publish(FLOW[event.name], event.id)
+        for name, events in groupby(emitted(session), key=lambda event: event.name):
+            self.publisher.publish(FLOW[name], *(event.id for event in events))
 
     def record(self, action: Callable[[Session], T]) -> T:
         """Run a transaction that writes down what has happened already; a database that is away is waited for.

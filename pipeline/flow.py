@@ -20,5 +20,5 @@ FLOW = {
 class Publisher(Protocol):
     """Sends hints. A hint that is lost costs time only, so publishing never fails and never waits."""
 
-    def publish(self, task: str, row_id: str) -> None:
-        """Hint that a task has something to do for a row."""
+    def publish(self, task: str, *row_ids: str) -> None:
+        """Hint that a task has something to do for each of these rows."""

@@ -6,14 +6,13 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from celery import Celery
-from celery.app.amqp import AMQP
-from kombu.connection import Connection
 from kombu.entity import Queue
 
 from pipeline.edge import Edge
 from pipeline.errors import EnvironmentFault
 from pipeline.settings import Settings, load_settings
 from workers.binding import binding
+from workers.messaging import SteadyAMQP
 
 DECODING = "references"
 ROUTES: Mapping[str, str] = {
@@ -26,8 +25,6 @@ ROUTES: Mapping[str, str] = {
 }
 """Which queue a task goes to: tasks of one queue need the same of a machine."""
 QUEUES = tuple(ROUTES.values())
-RECONNECT_SECONDS = 2.0
-"""Between two tries to reach a broker that is away."""
 
 Body = Callable[[Edge, str], None]
 
@@ -46,21 +43,6 @@ CONVENIENCE: Mapping[str, object] = {
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
 }
-
-
-class SteadyConnection(Connection):
-    """Tries again at an even pace: kombu's own pauses grow to 30 s, for which a worker stands idle beside its work."""
-
-    def ensure_connection(self, *given: Any, **options: Any) -> Any:  # noqa: ANN401 - kombu's own arguments
-        """Connect, however long the broker is away."""
-        pace = {"interval_start": RECONNECT_SECONDS, "interval_step": 0, "interval_max": RECONNECT_SECONDS}
-        return super().ensure_connection(*given, **pace | options)  # type: ignore[no-untyped-call] # no annotations
-
-
-class SteadyAMQP(AMQP):  # type: ignore[misc] # no annotations
-    """Celery's messaging, over such connections."""
-
-    Connection = SteadyConnection
 
 
 def create_app(settings: Settings) -> Celery:

@@ -13,8 +13,9 @@ from kombu.utils import functional
 
 from pipeline.errors import EnvironmentFault, ExitCode
 from pipeline.settings import Settings, load_settings
-from workers.app import QUEUES, RECONNECT_SECONDS, create_app
+from workers.app import QUEUES, create_app
 from workers.binding import BINDING, OTHER_BROKERS, binding, refuse_unsafe
+from workers.messaging import RECONNECT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 TRIES = 50

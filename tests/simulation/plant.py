@@ -70,8 +70,12 @@ class Broker:
         self._world = world
         self._deliver = deliver
 
-    def publish(self, task: str, row_id: str) -> None:
-        """Send a hint."""
+    def publish(self, task: str, *row_ids: str) -> None:
+        """Send hints."""
+        for row_id in row_ids:
+            self._publish(task, row_id)
+
+    def _publish(self, task: str, row_id: str) -> None:
         if self._world.chance(self._world.weather.lost):
             self._world.note(f"lost {task}")
             return

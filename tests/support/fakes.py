@@ -178,8 +178,8 @@ class Messages:
 
     waiting: deque[tuple[str, str]] = field(default_factory=deque)
 
-    def publish(self, task: str, row_id: str) -> None:
-        self.waiting.append((task, row_id))
+    def publish(self, task: str, *row_ids: str) -> None:
+        self.waiting.extend((task, row_id) for row_id in row_ids)
 
     def lose_all(self) -> None:
         """Forget what was sent, as a flushed broker does."""

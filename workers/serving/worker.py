@@ -16,6 +16,7 @@ from workers.serving.endpoint import serve_metrics
 from workers.serving.following import MeasuredEdge, follow_tasks
 from workers.serving.ground import has_bucket, open_edge, ready_file, told, wait_until
 from workers.serving.metrics import WorkerMetrics
+from workers.serving.posting import EventPost
 from workers.serving.threads import WakingThreads
 from workers.serving.watch import start_watch
 
@@ -39,6 +40,7 @@ def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
     worker_ready.connect(lambda **_: _ready(heartbeat), weak=False)
     worker_ready.connect(lambda **_: start_watch(app, queues, threads), weak=False)
     worker_shutdown.connect(lambda **_: heartbeat.stop(), weak=False)
+    app.steps["consumer"].add(EventPost)
     app.Worker(
         pool=WakingThreads,
         concurrency=threads,
