@@ -16,7 +16,6 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.db import leases, limits
 from pipeline.db.clock import now_ms
-from pipeline.db.limits import Pace, Slot
 from pipeline.intake.models import Run, RunState
 from pipeline.ledger.models import Budget, ProviderAccount, Transfer, TransferKind
 from pipeline.ledger.provider_account import Block
@@ -178,25 +177,24 @@ def _breaker(session: Session) -> Iterator[Sample]:
 
 
 def _slots(session: Session) -> Iterator[Sample]:
-    for name, count in session.execute(select(Slot.name, func.count()).group_by(Slot.name)):
-        yield (name,), count
-
-
-def _slots_taken(session: Session) -> Iterator[Sample]:
-    taken = select(Slot.name, func.count()).where(Slot.lease_until >= now_ms()).group_by(Slot.name)
-    found = dict(session.execute(taken).all())
     for name in limits.names(session):
-        yield (name,), found.get(name, 0)
+        yield (name,), limits.concurrency(session, name)
 
 
-def _pace(session: Session) -> Iterator[Sample]:
-    for pace in session.scalars(select(Pace)):
-        yield (pace.name,), 60_000_000 / pace.interval_us()
+def _limit(figure: Callable[[limits.State], float]) -> Callable[[Session], Iterator[Sample]]:
+    """Read one figure of how each provider's limits stand."""
+
+    def read(session: Session) -> Iterator[Sample]:
+        for name in limits.names(session):
+            state = limits.state(session, name)
+            if state is not None:
+                yield (name,), figure(state)
+
+    return read
 
 
-def _cooldown(session: Session) -> Iterator[Sample]:
-    for name, left in session.execute(select(Pace.name, Pace.cooldown_until - now_ms())):
-        yield (name,), max(left, 0) / 1000
+def _calls_per_minute(state: limits.State) -> float:
+    return state.per_minute * state.learnt_share * limits.SHARE / 100
 
 
 def _runs_paused(session: Session) -> Iterator[Sample]:
@@ -257,10 +255,26 @@ FAMILIES: tuple[Family, ...] = (
         _breaker,
     ),
     Family("callsheet_limit_slots", "Calls the provider allows at once.", ("provider",), _slots),
-    Family("callsheet_limit_slots_taken", "Slots that are taken.", ("provider",), _slots_taken),
-    Family("callsheet_limit_calls_per_minute", "Calls a minute that are let through at most.", ("provider",), _pace),
     Family(
-        "callsheet_limit_cooldown_seconds", "How long nobody calls after a refusal for speed.", ("provider",), _cooldown
+        "callsheet_limit_slots_taken", "Slots that are taken.", ("provider",), _limit(lambda state: state.slots_taken)
+    ),
+    Family(
+        "callsheet_limit_calls_per_minute",
+        "Calls a minute that are let through at most.",
+        ("provider",),
+        _limit(_calls_per_minute),
+    ),
+    Family(
+        "callsheet_limit_learnt_share",
+        "What is used of the pace since calls were refused for speed, from 0 to 1; 1 where none was lately.",
+        ("provider",),
+        _limit(lambda state: state.learnt_share),
+    ),
+    Family(
+        "callsheet_limit_cooldown_seconds",
+        "How long nobody calls after a refusal for speed.",
+        ("provider",),
+        _limit(lambda state: state.cooldown_seconds),
     ),
     Family("callsheet_processes_alive", "Workers and sweepers that beat.", ("part",), _alive),
 )

@@ -51,6 +51,25 @@ def doctor(*, as_json: AsJson = False) -> None:
 
 
 @app.command(rich_help_panel=PANEL)
+def key(
+    account: Annotated[str, typer.Argument(help="Name of the account; it is opened where there is none.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make an API key for an account and show it, this once. It takes the settings of whoever runs the stack.
+
+    Whoever is given it works with CALLSHEET_API_URL and CALLSHEET_API_KEY.
+    """
+    from workers import operator
+
+    made = operator.Operator(load_settings()).issue_key(account)
+    if as_json:
+        show_json({"account": account, "api_key": made})
+    else:
+        data.print(made, soft_wrap=True, markup=False, highlight=False)
+
+
+@app.command(rich_help_panel=PANEL)
 def worker(
     queues: Annotated[str, typer.Option(help="Queues to serve, separated by commas.")] = "references,voices,speech",
 ) -> None:

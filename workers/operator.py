@@ -1,5 +1,6 @@
-"""What only those do who have the stack's settings: audit all accounts, cap a provider, record what was paid in."""
+"""What only those do who have the settings of the stack: open accounts, audit all, cap a provider, record top-ups."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,15 +14,16 @@ from pipeline.audit import audit
 from pipeline.audit.outside import TOP_UP
 from pipeline.db.engine import Database
 from pipeline.db.migrate import is_current
-from pipeline.errors import EnvironmentFault, NotFound
+from pipeline.errors import EnvironmentFault, NotFound, UsageError
 from pipeline.ledger import provider_account
 from pipeline.ledger import service as ledger
-from pipeline.ledger.accounts import create_account, find_account
+from pipeline.ledger.accounts import create_account, find_account, issue_key
 from pipeline.ledger.models import PriceList
 from pipeline.provider.errors import ProviderError
 from pipeline.settings import Settings
 from workers.rows import OWN_ACCOUNT
 
+ACCOUNT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LATENESS_SECONDS = 300.0
 """How long after its quiescence a doubt may take to find its end, with the slowest provider."""
 
@@ -48,6 +50,17 @@ class Operator:
             account = _own_account(session)
             ledger.set_cap(session, owner, cap, account_id=account, shared=True, actor=_actor(by), reason=reason)
         return {"cap_micros": cap, "reason": reason, "by": _actor(by)}
+
+    def issue_key(self, account: str) -> str:
+        """Return a new API key for an account, which is opened where there is none of that name; `UsageError`."""
+        if not ACCOUNT_NAME.fullmatch(account):
+            raise UsageError(
+                f"{account!r} cannot be an account's name.",
+                hint="Use 1 to 64 letters, digits, dots, underscores and hyphens, such as studio-a.",
+            )
+        with self._database() as database, database.write() as session:
+            owner = find_account(session, account) or create_account(session, account)
+            return issue_key(session, owner.id)
 
     def top_up(self, provider: str, amount: int, *, by: str, reason: str) -> dict[str, Any]:
         """Record that micro-dollars were paid in at a provider."""

@@ -71,6 +71,8 @@ def line(status: Json) -> str:
         parts.append(f"paused: {status['paused']['message']}")
     elif status["state"] == "running" and eta is not None:
         parts.append(f"{_rate(status['takes_per_second'])}, about {_duration(eta)} left")
+    if status.get("slowed"):
+        parts.append(_slowed(status["slowed"]))
     return ", ".join(parts)
 
 
@@ -138,6 +140,12 @@ def is_held_up(status: Json) -> bool:
 
 def _is_refused(status: Json) -> bool:
     return bool(status.get("paused")) and status["paused"]["code"] in REFUSALS
+
+
+def _slowed(slow: Json) -> str:
+    if slow["cooldown_seconds"]:
+        return "cooling down"
+    return f"{slow['learnt_share']:.0%} of the pace allowed"
 
 
 def _rate(takes_per_second: float) -> str:

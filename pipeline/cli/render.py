@@ -1,5 +1,6 @@
 """Plans, runs and voices as tables."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -61,6 +62,8 @@ def run_view(status: Json) -> Group:
     if status.get("paused"):
         lines.insert(1, f"[yellow]paused[/] {escape(status['paused']['message'])}")
         lines.insert(2, f"       {escape(status['paused']['hint'])}")
+    if status.get("slowed"):
+        lines.append(f"limit  {escape(slowed(status['slowed']))}")
     lines += [
         f"[red]voice {escape(v['label'])}[/] {v['state']}: {escape(v['problem'])}"
         for v in status["voices"]
@@ -70,6 +73,16 @@ def run_view(status: Json) -> Group:
         lines.append(f"[red]{failure['count']} lines[/] {failure['cause']}: {escape(failure['message'] or '')}")
         lines.append(f"       [dim]{escape(failure['next'])}[/]")
     return Group(*(Text.from_markup(line) for line in lines))
+
+
+def slowed(slow: Json) -> str:
+    """Say how many calls a provider allows and how many it is sent since it has refused some for speed."""
+    wait = slow["cooldown_seconds"]
+    cooling = f"; nobody calls for {math.ceil(wait)} s" if wait else ""
+    return (
+        f"{slow['provider']} allows {slow['calls_at_once']} calls at once and {slow['calls_per_minute']} a minute;"
+        f" it refused some for speed, so {slow['learnt_share']:.0%} of that pace is used{cooling}"
+    )
 
 
 def left_over(status: Json) -> str:

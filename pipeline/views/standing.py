@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from pipeline.db import limits
 from pipeline.db.clock import iso, now_ms
 from pipeline.errors import CallsheetError, RunPaused, SystemicFailure
 from pipeline.intake.models import Production, Run, RunState
@@ -37,6 +38,7 @@ def run_status(session: Session, run: Run) -> dict[str, Any]:
         "state": run.state,
         "reason": run.reason,
         "paused": _paused(session, run, takes["open"]),
+        "slowed": _slowed(session, run, takes["open"]),
         "takes": takes,
         "voices": _run_voices(session, run.id),
         "failures": _failures(session, run.id, tallies),
@@ -86,6 +88,23 @@ def _paused(session: Session, run: Run, still_open: int) -> dict[str, Any] | Non
     if account is None or fault is None:
         return None
     return {**fault.as_dict(), "provider": account.provider, "since": iso(account.blocked_at)}
+
+
+def _slowed(session: Session, run: Run, still_open: int) -> dict[str, Any] | None:
+    """Tell how a provider is called more slowly than it allows, because it has refused calls for speed."""
+    if run.state is not RunState.RUNNING or not still_open:
+        return None
+    for provider in session.scalars(select(Voice.provider).where(Voice.id.in_(_cast(run.id))).distinct()):
+        state = limits.state(session, provider)
+        if state is not None and (state.learnt_share < 1 or state.cooldown_seconds):
+            return {
+                "provider": provider,
+                "calls_at_once": limits.concurrency(session, provider),
+                "calls_per_minute": state.per_minute,
+                "learnt_share": state.learnt_share,
+                "cooldown_seconds": state.cooldown_seconds,
+            }
+    return None
 
 
 def _pause(run: Run) -> CallsheetError:

@@ -102,8 +102,12 @@ def test_limits_breaker_and_cooldown_are_shown(stage: Stage) -> None:
         limits.cool_down(session, PROVIDER, 30)
         provider_account.note_account(session, PROVIDER, 7_500_000, None)
         provider_account.block(session, PROVIDER, kind=Block.KEY, message="no", needs=0)
+        allowed = limits.state(session, PROVIDER)
+    assert allowed is not None
     found = shown(stage)
     assert found["callsheet_limit_slots"][(PROVIDER,)] == 8
+    assert found["callsheet_limit_learnt_share"][(PROVIDER,)] == 0.7
+    assert found["callsheet_limit_calls_per_minute"][(PROVIDER,)] == pytest.approx(allowed.per_minute * 0.7 * 0.95)
     assert found["callsheet_limit_slots_taken"][(PROVIDER,)] == 1
     assert 25 < found["callsheet_limit_cooldown_seconds"][(PROVIDER,)] <= 30
     assert found["callsheet_balance_dollars"][(PROVIDER,)] == 7.5

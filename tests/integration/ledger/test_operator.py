@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from pipeline import wiring
 from pipeline.db.engine import Database
-from pipeline.errors import EnvironmentFault, NotFound
+from pipeline.errors import EnvironmentFault, NotFound, UsageError
 from pipeline.ledger import service as ledger
+from pipeline.ledger.accounts import authenticate
 from pipeline.ledger.models import Budget, Decision
 from pipeline.ledger.prices import store_prices
 from pipeline.provider.errors import ProviderFailed
@@ -53,6 +54,19 @@ def test_a_balance_that_cannot_be_read_leaves_the_book_undecided(
     report = operator.audit()
     assert report["ok"]
     assert finding(report, "I8")["verdict"] == "undecided"
+
+
+def test_a_key_is_for_the_account_of_that_name_which_is_opened_once(operator: Operator, database: Database) -> None:
+    first, second = operator.issue_key("studio-a"), operator.issue_key("studio-a")
+    other = operator.issue_key("studio-b")
+    with database.read() as session:
+        assert authenticate(session, first) == authenticate(session, second) != authenticate(session, other)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 65, "naïve"])
+def test_an_account_has_a_plain_name(operator: Operator, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be an account's name"):
+        operator.issue_key(name)
 
 
 def test_what_was_paid_in_is_recorded_and_explains_the_balance(

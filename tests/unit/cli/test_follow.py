@@ -148,3 +148,9 @@ def test_only_what_is_spent_shows_that_a_refused_run_moves_again(monkeypatch: py
         for paused, spent in ((None, 0), (REFUSED, 0), (None, 0), (REFUSED, 0), (REFUSED, 500), (REFUSED, 500))
     ]
     assert seen == [0.0, 1.0, 0.0, 2.0, 1.0, 2.0]
+
+
+def test_the_line_says_what_share_of_the_pace_is_used_since_calls_were_refused_for_speed() -> None:
+    slow = {"provider": "kyma", "calls_at_once": 8, "calls_per_minute": 600, "learnt_share": 0.7}
+    assert follow.line(status(3) | {"slowed": slow | {"cooldown_seconds": 0.0}}).endswith("70% of the pace allowed")
+    assert follow.line(status(3) | {"slowed": slow | {"cooldown_seconds": 4.0}}).endswith("cooling down")

@@ -216,3 +216,12 @@ def test_a_retry_shows_what_it_makes_what_it_leaves_out_and_its_price() -> None:
     text = shown(render.retry_view(retry))
     for told in ("1 voices", "3 lines", "1,200", "3 provider_failed", "2 reference_refused", "$2.100700", "Too much."):
         assert told in text
+
+
+def test_a_run_that_is_slowed_down_says_what_is_allowed_what_is_used_and_for_how_long_nobody_calls() -> None:
+    slow = {"provider": "kyma", "calls_at_once": 8, "calls_per_minute": 600, "learnt_share": 0.62}
+    told = shown(render.run_view(status(slowed=slow | {"cooldown_seconds": 11.2})))
+    assert "limit  kyma allows 8 calls at once and 600 a minute" in told
+    assert "62% of that pace is used; nobody calls for 12 s" in told
+    assert "nobody calls" not in shown(render.run_view(status(slowed=slow | {"cooldown_seconds": 0.0})))
+    assert "limit" not in shown(render.run_view(status(slowed=None)))

@@ -1,0 +1,55 @@
+"""What a run's status says of the limits it is held to."""
+
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from pipeline import views
+from pipeline.db import limits
+from pipeline.db.limits import Pace
+from pipeline.intake.models import Run, RunState
+from tests.support import factories
+from tests.support.fakes import PROVIDER
+from tests.support.stage import Stage
+
+
+def started(stage: Stage) -> str:
+    with stage.edge.write() as session:
+        run = factories.run(session, factories.account(session))
+        factories.take(session, run, factories.system_voice(session, run), "A line.")
+        return run.id
+
+
+def slowed(session: Session, run_id: str) -> Any:
+    return views.run_status(session, session.get_one(Run, run_id))["slowed"]
+
+
+def test_nothing_is_said_while_the_whole_pace_is_used(stage: Stage) -> None:
+    run_id = started(stage)
+    with stage.database.read() as session:
+        assert slowed(session, run_id) is None
+
+
+def test_a_refusal_for_speed_is_told_with_what_is_allowed_and_what_is_used(stage: Stage) -> None:
+    run_id = started(stage)
+    with stage.edge.write() as session:
+        limits.cool_down(session, PROVIDER, 30)
+        told = slowed(session, run_id)
+    assert 25 < told.pop("cooldown_seconds") <= 30
+    assert told == {
+        "provider": PROVIDER,
+        "calls_at_once": 8,
+        "calls_per_minute": told["calls_per_minute"],
+        "learnt_share": 0.7,
+    }
+
+
+def test_it_is_told_until_the_pace_has_recovered_and_only_of_a_run_that_still_wants_calls(stage: Stage) -> None:
+    run_id = started(stage)
+    with stage.edge.write() as session:
+        session.execute(update(Pace).values(learnt=980))
+        assert slowed(session, run_id)["learnt_share"] == 0.98
+        session.get_one(Run, run_id).state = RunState.STOPPED
+        session.flush()
+        assert slowed(session, run_id) is None
