@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from pipeline.voices.models import Attempt
 from pipeline.voices.service import settling, sweeping
 
-PROGRAMS = ("workers.serving.worker", "workers.serving.sweeper")
+PROGRAMS = ("workers.stack.forkserver", "workers.serving.worker", "workers.serving.sweeper")
+"""Whatever is forked is what the fork server is."""
 SITECUSTOMIZE = f"""
 import sys
 if any(word in {PROGRAMS!r} for word in sys.orig_argv):
