@@ -12,7 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from pipeline.audio import ReferenceRules
-from pipeline.db import limits
+from pipeline.db import leases, limits
 from pipeline.db.engine import Database
 from pipeline.db.events import emitted
 from pipeline.flow import FLOW, Publisher
@@ -126,6 +126,12 @@ class Edge:
     def dismiss(self, admission: Admission[C]) -> None:
         """Give the permit back: the call is over, storing and settling need none."""
         self._free(self.gate.dismiss(admission.slot))
+
+    def share_slots(self) -> None:
+        """Look how many workers share the provider's slots, and keep no more than this one's share for long."""
+        with self.read() as session:
+            slots, workers = limits.concurrency(session, self.provider.name), leases.alive(session, leases.WORKER)
+        self.gate.share_slots(slots, workers)
 
     def _ask(self) -> None:
         """Ask for all threads that wait."""

@@ -112,6 +112,7 @@ class Heartbeat:
             # Before the threads that wait to write: a worker that is busy is not dead.
             with self._edge.write(first=True) as session:
                 leases.beat(session, self.holder)
+            self._edge.share_slots()
         except SQLAlchemyError as error:
             log.warning("beat_missed", holder=self.holder, error=type(error).__name__)
 

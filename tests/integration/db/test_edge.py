@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from pipeline import edge as edges
 from pipeline import gate as gates
-from pipeline.db import limits
+from pipeline.db import leases, limits
 from pipeline.db.events import emit
 from pipeline.gate import Wish
 from pipeline.ledger.models import Account
@@ -213,6 +213,17 @@ def test_after_a_refusal_for_speed_no_claim_made_before_it_is_used(stage: Stage)
     stage.edge.cool_down(30)
     assert gate.is_stale(ticket)
     assert not gate.is_stale(gate.enter(wish("b"), 60))  # a clone has its slot, and cannot be taken back
+
+
+def test_slots_are_shared_with_the_workers_that_beat(stage: Stage) -> None:
+    allow(stage, slots=8)
+    stage.edge.share_slots()
+    assert stage.edge.gate._share is None
+    with stage.database.write() as session:
+        for _ in range(2):
+            leases.join(session)
+    stage.edge.share_slots()
+    assert stage.edge.gate._share == 3
 
 
 def test_where_nothing_was_claimed_no_permit_is_kept(stage: Stage) -> None:

@@ -129,6 +129,10 @@ class Away:
     database: Database
     is_away: bool = False
     tried: Event = field(default_factory=Event)
+    shared: Event = field(default_factory=Event)
+
+    def share_slots(self) -> None:
+        self.shared.set()
 
     @contextlib.contextmanager
     def write(self, *, first: bool = False) -> Iterator[Session]:
@@ -165,6 +169,7 @@ def test_a_heart_beats_on_after_its_database_was_away(away: Away) -> None:
     heart.start()
     try:
         assert beaten(away.database, heart.holder)
+        assert away.shared.wait(AT_MOST)
         away.is_away = True
         assert away.tried.wait(AT_MOST)
         away.is_away = False
