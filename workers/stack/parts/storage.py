@@ -66,10 +66,10 @@ class Storage:
                 facts["s3_secret_key"],
                 settings.s3_region,
             ),
-            # Of the 250 MB that it reserves for buffers 30 are touched, unless its collector runs while it starts: what
-            # is used again is cleared first, 110 MB instead of 70. So it runs by the limit, and every 2 minutes. At
-            # 200 MiB it never stopped, 20 % of a core at rest, because the limit counts what is reserved.
-            environment={"GOMEMLIMIT": "440MiB", "GOGC": "3000"},
+            # It reserves 250 MB for buffers and touches 60, but 115 where its collector runs while it starts: what is
+            # used again is cleared first. So the collector runs by the limit, and every 2 minutes. Below what is
+            # reserved it never ends (200 MiB: 20 % of a core at rest), because the limit counts that.
+            environment={"GOMEMLIMIT": "440MiB", "GOGC": "10000"},
             # Once in ten times its volume server waits for a connection nobody closes, when all else has long been
             # stopped (measured; it ends within 1.5 s otherwise), and it may be killed: it survives that at any time.
             grace=4.0,
