@@ -179,7 +179,8 @@ class SecondWorker(Worker):
     def part(self, ground: Ground, facts: dict[str, str]) -> Part:
         """Return the worker."""
         part = super().part(ground, facts)
-        return replace(part, environment={**self.environment, **part.environment})
+        # What is imported before a fork knows nothing of an environment that comes after it.
+        return replace(part, environment={**self.environment, **part.environment}, preload=())
 
 
 @contextmanager
