@@ -46,13 +46,13 @@ Transaction = Callable[[], AbstractContextManager[Session]]
 
 def pause(session: Session, run: Run) -> None:
     """Let a run start nothing until it is resumed. What is under way is finished; harmless where it is paused."""
-    _require_open(run, "paused")
+    _require_open(session, run, "paused")
     intake.pause_run(session, run.id)
 
 
 def resume(session: Session, run: Run) -> None:
     """Let a paused run go on; harmless where it goes on already."""
-    _require_open(run, "resumed")
+    _require_open(session, run, "resumed")
     if not intake.resume_run(session, run.id):
         return
     mine = select(Voice).join(RunVoice, RunVoice.voice_id == Voice.id).where(RunVoice.run_id == run.id)
@@ -69,13 +69,13 @@ def resume(session: Session, run: Run) -> None:
 
 def cancel(session: Session, run: Run) -> None:
     """Let a run start nothing more, for good. What is under way is finished, what was made is kept."""
-    _require_open(run, "cancelled")
+    _require_open(session, run, "cancelled")
     intake.stop_run(session, run.id, errors.Cancelled.code)
 
 
 def _require_lines(session: Session, run: Run, chosen: Chosen) -> None:
     """Raise `NotFound` naming the characters and lines that the run's production does not have."""
-    _require_open(run, "changed")
+    _require_open(session, run, "changed")
     for column, names, what in ((Line.character, chosen.characters, "character"), (Line.line_id, chosen.lines, "line")):
         known = set(session.scalars(select(column).where(_is_of(run), column.in_(names)).distinct()))
         unknown = [name for name in names if name not in known]
@@ -121,11 +121,12 @@ def _is_of(run: Run) -> ColumnElement[bool]:
     return Line.production_id == run.production_id
 
 
-def _require_open(run: Run, what: str) -> None:
+def _require_open(session: Session, run: Run, what: str) -> None:
+    unstarted = intake.not_started(session, run)
+    if unstarted is not None:
+        raise unstarted
     if run.state is not RunState.RUNNING:
         raise Conflict(f"The run {run.id} is over ({run.state}); it cannot be {what}.", hint=_instead(what))
-    if run.reason == intake.PREPARING:
-        raise Conflict(f"The run {run.id} is still being prepared.", hint="Try again in a few seconds.")
     if run.reason is not None and what != "cancelled":
         raise Conflict(f"The run {run.id} was stopped ({run.reason}); it cannot be {what}.", hint=_instead(what))
 

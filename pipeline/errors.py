@@ -7,6 +7,7 @@ CallsheetError
 ├── PartialError          some of the work could not be done               exit 3
 │   ├── RunStopped
 │   │   ├── Cancelled
+│   │   ├── NotStarted
 │   │   └── WasteCapReached
 │   └── RunPaused
 │       └── SystemicFailure
@@ -126,6 +127,12 @@ class Cancelled(RunStopped):
     """A person has cancelled the run, or the line; what was made is kept, and applying or retrying opens it again."""
 
     code = "cancelled"
+
+
+class NotStarted(RunStopped):
+    """The run has not started: it is still being written down, or whoever wrote it has ended; nothing was spent."""
+
+    code = "preparing"
 
 
 class RunPaused(PartialError):

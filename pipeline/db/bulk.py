@@ -1,11 +1,33 @@
 """Thousands of new rows at once, past the compilation of a statement for each row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from pipeline.db.base import Base
+
+ROOM_KB = 64_000
+"""Of SQLite's cache while thousands of rows are written: their fingerprints lie all over an index.
+
+With its own 2 MB it writes and reads the same pages several times in one transaction, which costs a third more.
+"""
+
+
+@contextmanager
+def roomy(session: Session) -> Iterator[None]:
+    """Let a transaction of SQLite keep more of the database in memory; it is given back at the end."""
+    if session.get_bind().dialect.name != "sqlite":
+        yield
+        return
+    connection = session.connection()
+    kept = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA cache_size = -{ROOM_KB}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA cache_size = {kept}")
 
 
 def insert_rows(session: Session, table: type[Base], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -75,6 +75,8 @@ class Run(Base):
     closed_at: Mapped[Millis | None]
     paused_at: Mapped[Millis | None]
     """Since when a person lets it start nothing more until it is resumed."""
+    stopping_at: Mapped[Millis | None]
+    """When some of what it had not begun was last given up; the rest follows."""
     resumed_at: Mapped[Millis | None]
     """When it was last resumed: its pace is measured from then on."""
     streak: Mapped[int] = mapped_column(default=0)

@@ -12,13 +12,13 @@ from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
 from pipeline.db.ids import new_id
 from pipeline.db.leases import rowcount
-from pipeline.errors import Cancelled, Conflict, RunStopped
+from pipeline.errors import Cancelled, Conflict, NotStarted, RunStopped
 from pipeline.intake.models import Line, Production, Run, RunState
 from pipeline.intake.rules import Project, pages
 
 BATCH = 1_000
 """Rows a statement: bounded by SQLite's 32,766 variables."""
-PREPARING = "preparing"
+PREPARING = NotStarted.code
 """Why a run is stopped that has not started: its lines and takes are being written down."""
 PREPARING_MS = 60_000
 """For how long after its last step a run that is being written down keeps others of its account from starting."""
@@ -141,6 +141,11 @@ def stop_run(session: Session, run_id: str, reason: str) -> bool:
     return True
 
 
+def note_stopping(session: Session, run_id: str) -> None:
+    """Note that some of what a stopped run had not begun has just been given up."""
+    session.execute(update(Run).where(Run.id == run_id).values(stopping_at=now_ms()))
+
+
 def pause_run(session: Session, run_id: str) -> bool:
     """Let a run start nothing until it is resumed; False where it is over, stopped or paused already."""
     return rowcount(session, _going_on(run_id).values(paused_at=now_ms())) == 1
@@ -222,6 +227,16 @@ def require_none_preparing(session: Session, account_id: str) -> None:
 def is_preparing(run: Run) -> bool:
     """Tell whether a run is still being written down, or was when its writer died: nothing of it has started."""
     return run.state is RunState.STOPPED and run.reason == PREPARING
+
+
+def not_started(session: Session, run: Run) -> NotStarted | None:
+    """Return what to know of a run that is still being written down, or was when its writer died; else None."""
+    if not is_preparing(run):
+        return None
+    if session.scalar(select(Run.closed_at > now_ms()).where(Run.id == run.id)):
+        return NotStarted(f"The run {run.id} is still being prepared.", hint="Try again in a few seconds.")
+    ended = f"The run {run.id} was not started: its preparation ended halfway. Nothing was spent."
+    return NotStarted(ended, hint="callsheet apply starts a new one, of the whole.")
 
 
 def unstarted() -> Select[str]:

@@ -85,8 +85,11 @@ class Retry:
 def draw_up(session: Session, run: Run, choice: Choice, market: Market) -> Retry:
     """Return what a retry of a run would make. Reads the database, writes nothing and calls nobody.
 
-    Raises `NotFound` where the run's production has no such line.
+    Raises `NotFound` where the run's production has no such line, `NotStarted` where the run never was.
     """
+    unstarted = intake.not_started(session, run)
+    if unstarted is not None:
+        raise unstarted
     production = session.get_one(Production, run.production_id)
     _require_lines(session, production, choice)
     retry = Retry(production.name, market.provider)

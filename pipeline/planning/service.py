@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipeline.db.bulk import roomy
 from pipeline.db.events import emit
 from pipeline.errors import Conflict
 from pipeline.intake import service as intake
@@ -237,11 +238,11 @@ def _write_in_steps(transactions: Transactions, started: _Start) -> None:
             begun = time.monotonic()
             started.write(session, portion)
         position += len(some)
-        step = _next_step(step, time.monotonic() - begun)
+        step = next_step(step, time.monotonic() - begun)
         _let_others_write(session)
 
 
-def _next_step(step: int, seconds: float) -> int:
+def next_step(step: int, seconds: float) -> int:
     """Return how many lines to write down next, where `step` of them have held the lock for so long."""
     fitting = int(step * HELD_SECONDS / max(seconds, HELD_SECONDS / 2))
     return max(LEAST_STEP, min(fitting, MOST_STEP))
@@ -249,7 +250,7 @@ def _next_step(step: int, seconds: float) -> int:
 
 @contextmanager
 def _step(transactions: Transactions, run_id: str) -> Iterator[Session]:
-    with transactions.write() as session:
+    with transactions.write() as session, roomy(session):
         intake.keep_preparing(session, run_id)
         yield session
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from pipeline.db import limits
 from pipeline.db.clock import iso, now_ms
 from pipeline.errors import CallsheetError, RunPaused, SystemicFailure
+from pipeline.intake import service as intake
 from pipeline.intake.models import Production, Run, RunState
 from pipeline.ledger import provider_account
 from pipeline.ledger.models import Budget, ProviderAccount
@@ -76,7 +77,10 @@ def _take_counts(session: Session, run_id: str, tallies: Tallies) -> dict[str, i
 
 
 def _paused(session: Session, run: Run, still_open: int) -> dict[str, Any] | None:
-    """Tell what holds a running run up, since when, and what to do about it."""
+    """Tell what holds a run up, since when, and what to do about it."""
+    unstarted = intake.not_started(session, run)
+    if unstarted is not None:
+        return {**unstarted.as_dict(), "since": iso(run.created_at)}
     if run.state is not RunState.RUNNING:
         return None
     if run.paused_at is not None:

@@ -153,13 +153,32 @@ def test_what_a_cancelled_run_has_not_begun_is_blocked_in_steps(stage: Stage, mo
     started = start(stage, lines(40))
     stage.messages.lose_all()
     do(stage, control.cancel, started)
+    stage.hand_on()  # the voices of the run
+    for step in (1, 2):
+        stage.hand_on()
+        assert states(stage)[TakeState.BLOCKED] == 7 * step
+        assert run(stage, started).state is RunState.RUNNING
     stage.work()
-    assert states(stage)[TakeState.BLOCKED] == 7
-    assert run(stage, started).state is RunState.RUNNING
-    stage.settle_down(10)
     assert states(stage) == {TakeState.BLOCKED: 40}
     assert run(stage, started).state is RunState.STOPPED
     assert not stage.provider.speech_calls
+
+
+def test_a_run_is_stopped_to_its_end_although_a_step_was_lost(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "STEP", 7)
+    started = start(stage, lines(40))
+    stage.messages.lose_all()
+    do(stage, control.cancel, started)
+    stage.hand_on()
+    stage.hand_on()
+    stage.messages.lose_all()
+    stage.sweep()
+    assert not [task for task, _ in stage.messages.waiting if "stop_run" in task]  # one is under way, for all it knows
+    with stage.database.write() as session:
+        session.execute(update(Run).values(stopping_at=Run.stopping_at - 6_000))
+    stage.sweep()
+    stage.work()
+    assert run(stage, started).state is RunState.STOPPED
 
 
 def test_lines_and_characters_are_cancelled_and_the_others_are_spoken(stage: Stage) -> None:

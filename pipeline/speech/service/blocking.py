@@ -1,6 +1,6 @@
 """Takes that cannot go on, and the money of attempts that may have been charged."""
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.ledger import service as ledger
@@ -8,9 +8,10 @@ from pipeline.ledger.models import TransferKind
 from pipeline.speech.models import Take
 from pipeline.speech.rules import UNBEGUN, TakeState
 
-STEP = 10_000
+STEP = 5_000
 """Takes that are blocked at a time where there may be a million."""
-_TURN = case((Take.state == TakeState.DISPATCHED, 0), (Take.state == TakeState.READY, 1), else_=2)
+_TURN = (TakeState.DISPATCHED, TakeState.READY, TakeState.WAITING)
+"""In the order in which they are sent: what could start next is blocked first."""
 
 
 def block(
@@ -27,9 +28,7 @@ def block(
     """
     blocking = update(Take).where(which, Take.state.in_(UNBEGUN))
     if most is not None:
-        # In the order in which they are sent: what could start next is blocked first.
-        next_ones = select(Take.id).where(which, Take.state.in_(UNBEGUN)).order_by(_TURN, Take.priority, Take.id)
-        blocking = blocking.where(Take.id.in_(next_ones.limit(most)))
+        blocking = blocking.where(Take.id.in_(_next(session, which, most)))
     values = {"state": TakeState.BLOCKED, "lease_until": None, "error_kind": error_kind, "error": error}
     returning = blocking.values(**values).returning(Take.id, Take.provider, Take.attempt)
     blocked = session.execute(returning.execution_options(synchronize_session=False)).all()
@@ -37,6 +36,16 @@ def block(
         if attempts:
             close_doubts(session, take_id, provider)
     return len(blocked)
+
+
+def _next(session: Session, which: ColumnElement[bool], most: int) -> list[str]:
+    """Return the takes that would be sent first, read from the index that holds them in this order."""
+    found: list[str] = []
+    for state in _TURN:
+        standing = select(Take.id).where(which, Take.state == state)
+        in_turn = standing.order_by(Take.provider, Take.priority, Take.id).limit(most - len(found))
+        found += session.scalars(in_turn).all()
+    return found
 
 
 def close_doubts(session: Session, take_id: str, provider: str) -> None:

@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
+from pipeline.db.events import emit
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.speech.models import RunTake, Take, is_audition
@@ -18,14 +19,17 @@ MISSED = tuple(state for state in TakeState if state.is_final() and state is not
 def stop_run(session: Session, run_id: str) -> None:
     """Block what a stopped run has not begun, unless another run wants it; what is being spoken is finished.
 
-    One step of it, where it is much: the sweeper asks for the next, and until then none of it is sent.
+    One step of it, where it is much: it asks for the next itself, and none of the rest is sent meanwhile.
     """
     run = session.get_one(Run, run_id)
     if run.reason is None:
         return
-    if block(session, Take.run_id == run_id, error_kind=run.reason, error=None, most=STEP) < STEP:
-        hand_over(session, run)
-        close_runs(session)
+    if block(session, Take.run_id == run_id, error_kind=run.reason, error=None, most=STEP) == STEP:
+        intake.note_stopping(session, run_id)
+        emit(session, "run.voices_stopped", run_id)
+        return
+    hand_over(session, run)
+    close_runs(session)
 
 
 def close_runs(session: Session) -> None:

@@ -3,6 +3,8 @@
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from pipeline.db.events import emit
+from pipeline.db.leases import rowcount
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.provider.port import Prices
@@ -15,18 +17,28 @@ from pipeline.voices.models import Voice
 from pipeline.voices.rules import ACTIVATION_LINE, GONE, VoiceKind, VoiceState
 
 AUDITION_FORMAT = "mp3"
+STEP = 5_000
+"""Lines that one transaction opens where a voice has many: others wait for it on SQLite."""
 
 
 def open_voice(session: Session, voice_id: str, *, prices: Prices) -> None:
-    """Start the lines of a voice that has become ready, its audition first."""
+    """Start the lines of a voice that has become ready, its audition first; one step of them, where they are many."""
     voice = session.get_one(Voice, voice_id, with_for_update=True)  # the message may be there twice, at the same time
     if voice.state is not VoiceState.READY:
         return
     if voice.kind is not VoiceKind.SYSTEM and voice.spoke_at is None:
         _want_audition(session, voice, prices)
-    waiting = (Take.voice_id == voice_id, Take.state == TakeState.WAITING, Take.run_id.not_in(intake.unstarted()))
-    session.execute(update(Take).where(*waiting).values(state=TakeState.READY))
+    if _open_some(session, voice_id) == STEP:
+        emit(session, "voice.ready", voice_id)
     dispatch(session, voice.provider)
+
+
+def _open_some(session: Session, voice_id: str) -> int:
+    waiting = (Take.voice_id == voice_id, Take.state == TakeState.WAITING, Take.run_id.not_in(intake.unstarted()))
+    # Unsorted: the index holds them nearly as they were asked for, and sorting would look at all of them each time.
+    some = select(Take.id).where(*waiting).limit(STEP)
+    opening = update(Take).where(Take.id.in_(some)).values(state=TakeState.READY)
+    return rowcount(session, opening.execution_options(synchronize_session=False))
 
 
 def block_voice(session: Session, voice_id: str) -> None:

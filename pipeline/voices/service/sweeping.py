@@ -39,7 +39,9 @@ _LAPSED = (
 _DOUBTFUL = (Attempt.state == AttemptState.AMBIGUOUS, Attempt.not_before <= now_ms())
 _DUE = (Attempt.state == AttemptState.RESERVED, Attempt.not_before <= now_ms(), _stale(Attempt.created_at))
 _RESERVABLE = select(Voice.id).outerjoin(Reference).where(*_is_reservable())
-_STOPPED = select(Run.id).where(Run.state == RunState.RUNNING, Run.reason.is_not(None))
+# One that is being stopped step by step asks for the next step itself.
+_LOST_STOP = Run.stopping_at.is_(None) | (Run.stopping_at < now_ms() - HINT_MS)
+_STOPPED = select(Run.id).where(Run.state == RunState.RUNNING, Run.reason.is_not(None), _LOST_STOP)
 
 
 def stop_run(session: Session, run_id: str) -> None:

@@ -8,13 +8,16 @@ from contextlib import contextmanager, suppress
 import pytest
 from sqlalchemy import event, func, select
 
-from pipeline.errors import Conflict
+from pipeline import control, views
+from pipeline.errors import Conflict, NotStarted
 from pipeline.intake import service as intake
 from pipeline.intake.models import Line, Run, RunState
+from pipeline.planning import retrying
 from pipeline.planning import service as planning
 from pipeline.planning.rules import Reason
 from pipeline.speech.models import RunTake, Take
 from pipeline.speech.rules import TakeState
+from pipeline.speech.service import wanting
 from pipeline.voices.models import Voice
 from tests.support import factories
 from tests.support.databases import on_sqlite
@@ -131,6 +134,56 @@ def test_whoever_applies_after_a_crash_gets_everything(
     stage.settle_down(4)
     assert run(stage, run_id).state is RunState.DONE
     assert states(stage) == {TakeState.DONE: len(SHEET.lines) + 1}
+
+
+def test_a_run_that_was_never_started_says_so_and_what_to_do(
+    stage: Stage, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dying_at(monkeypatch, 3):
+        start(stage, owner)
+    for message, hint in (("still being prepared", "few seconds"), ("was not started", "callsheet apply")):
+        with stage.database.write() as session:
+            dead = session.scalars(select(Run)).one()
+            shown = views.run_status(session, dead)
+            assert (shown["reason"], shown["paused"]["code"]) == ("preparing", "preparing")
+            assert message in shown["paused"]["message"]
+            assert hint in shown["paused"]["hint"]
+            with pytest.raises(NotStarted, match=message):
+                retrying.draw_up(session, dead, retrying.Choice(), factories.market())
+            with pytest.raises(NotStarted, match=message):
+                control.cancel(session, dead)
+            intake.give_up_preparing(session, dead.id)
+
+
+def test_a_voice_that_many_lines_wait_for_opens_them_in_steps(
+    stage: Stage, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wanting, "STEP", 3)
+    start(stage, owner, CAST.says("narrator", *(f"Line {n}." for n in range(8))))
+    stage.hand_on()
+    assert states(stage)[TakeState.WAITING] == 5
+    stage.settle_down(4)
+    assert states(stage) == {TakeState.DONE: 8 + 1}  # and the first words of the cloned voice
+
+
+def test_without_the_bound_a_voice_opens_all_of_its_lines_at_once(stage: Stage, owner: str) -> None:
+    """The control: a million of them would keep everybody else from writing meanwhile."""
+    start(stage, owner, CAST.says("narrator", *(f"Line {n}." for n in range(8))))
+    stage.hand_on()
+    assert TakeState.WAITING not in states(stage)
+
+
+def test_steps_become_shorter_where_they_take_long_and_never_too_long_or_too_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(planning, "LEAST_STEP", 500)
+    monkeypatch.setattr(planning, "MOST_STEP", 10_000)
+    held = planning.HELD_SECONDS
+    assert planning.next_step(4_000, 2 * held) == 2_000
+    assert planning.next_step(4_000, held) == 4_000
+    assert planning.next_step(4_000, 0.0) == 8_000
+    assert planning.next_step(8_000, 0.0) == 10_000
+    assert planning.next_step(4_000, 100 * held) == 500
 
 
 def test_without_the_mark_of_preparing_a_crash_would_leave_work_under_way(
