@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from pipeline import wiring
 from pipeline.settings import Settings
+from workers.stack.control import Stack
 
 LONGEST_ERROR = 200
 
@@ -42,6 +43,14 @@ def rows(settings: Settings) -> Iterator[Session]:
         raise CheckFailed(f"the database cannot be asked: {told(error)}", "See the database above.") from error
     finally:
         database.close()
+
+
+def started_anew(settings: Settings, part: str, otherwise: str) -> str:
+    """Return the fix for a part that answers nobody: where the stack here runs it, a start alone would leave it."""
+    if all(known.name != part for known in Stack(settings).state().parts):
+        return otherwise
+    log = settings.home / "logs" / f"{part}.log"
+    return f"Run `callsheet down`, then `callsheet up`; its log is {log}."
 
 
 def told(error: Exception) -> str:

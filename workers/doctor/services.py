@@ -14,7 +14,7 @@ from pipeline.ledger.money import dollars
 from pipeline.provider.errors import ProviderError
 from pipeline.settings import Settings
 from pipeline.storage.port import ObjectExists, ObjectStore, StorageError
-from workers.doctor.finding import CheckFailed, rows
+from workers.doctor.finding import CheckFailed, rows, started_anew
 from workers.stack.control import Stack
 from workers.stack.ports import LOOPBACK
 
@@ -47,7 +47,8 @@ def broker(settings: Settings, app: Celery) -> str:
             connection.ensure_connection(max_retries=1, timeout=2)
             facts: dict[str, Any] = connection.default_channel.client.info()
     except (OperationalError, OSError) as error:
-        raise CheckFailed(str(error)[:200], "Is it running? Check CALLSHEET_BROKER_URL.") from error
+        fix = started_anew(settings, "valkey", "Is it running? Check CALLSHEET_BROKER_URL.")
+        raise CheckFailed(str(error)[:200], fix) from error
     policy = facts.get("maxmemory_policy", UNKNOWN)
     if policy not in (KEEPING, UNKNOWN):
         raise CheckFailed(
@@ -65,7 +66,8 @@ def bucket(settings: Settings) -> str:
         store = wiring.store(settings)
         _write_twice(store, f"doctor/{secrets.token_hex(8)}")
     except StorageError as error:
-        raise CheckFailed(str(error), "Check CALLSHEET_S3_ENDPOINT and its keys.") from error
+        fix = started_anew(settings, "storage", "Check CALLSHEET_S3_ENDPOINT and its keys.")
+        raise CheckFailed(str(error), fix) from error
     return f"{settings.s3_bucket} at {settings.s3_endpoint}, the first writer wins"
 
 
@@ -76,7 +78,9 @@ def provider(settings: Settings) -> str:
         balance = upstream.account().balance_micros
         limits = upstream.limits()
     except ProviderError as error:
-        raise CheckFailed(error.message, "Check the key and that the provider is within reach.") from error
+        fix = "Check the key and that the provider is within reach."
+        is_ours = settings.provider == "sandbox"
+        raise CheckFailed(error.message, started_anew(settings, "sandbox", fix) if is_ours else fix) from error
     if balance is not None and balance <= 0:
         raise CheckFailed(f"{upstream.name}: {dollars(balance)} left", f"Top up the account at {upstream.name}.")
     left = UNKNOWN if balance is None else dollars(balance)
@@ -101,7 +105,8 @@ def api(settings: Settings) -> str:
         answer = _get(f"{url}/v1/health").json()
         serving = answer["provider"]
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise CheckFailed(f"{url}: {type(error).__name__}", "Run `callsheet up`; see logs/api.log.") from error
+        fix = started_anew(settings, "api", "Run `callsheet up`; see logs/api.log.")
+        raise CheckFailed(f"{url}: {type(error).__name__}", fix) from error
     except (ValueError, KeyError, TypeError) as error:
         raise CheckFailed(f"{url}: what answers is not this API", "Check CALLSHEET_API_URL.") from error
     return f"{url}, for {serving}"
@@ -115,7 +120,8 @@ def flower(settings: Settings) -> str:
     try:
         _get(f"{url}/healthcheck")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise CheckFailed(f"{url}: {type(error).__name__}", "Run `callsheet up`; see logs/flower.log.") from error
+        fix = started_anew(settings, "flower", "Run `callsheet up`; see logs/flower.log.")
+        raise CheckFailed(f"{url}: {type(error).__name__}", fix) from error
     return f"{url}, behind its password"
 
 
@@ -126,7 +132,10 @@ def metrics(settings: Settings) -> str:
         try:
             _get(url, settings)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            fix = "Is its process running? Where CALLSHEET_METRICS_TOKEN is set, it has to be the same everywhere."
+            fix = (
+                "Is its process running, and the broker, which the sweeper's page asks? Where CALLSHEET_METRICS_TOKEN"
+                " is set, it has to be the same everywhere."
+            )
             raise CheckFailed(f"{url}: {_what(error)}", fix) from error
     return ", ".join(pages) or "none are served here"
 

@@ -9,7 +9,7 @@ from pipeline.settings import Settings
 from pipeline.voices.models import Attempt, Orphan
 from pipeline.voices.rules import AttemptState, OrphanState
 from workers.app import QUEUES
-from workers.doctor.finding import CheckFailed, rows
+from workers.doctor.finding import CheckFailed, rows, started_anew
 
 ANSWER_SECONDS = 1.0
 """How long workers are given to say which queues they serve."""
@@ -20,7 +20,8 @@ def worker(settings: Settings) -> str:
     with rows(settings) as session:
         count = leases.alive(session, leases.WORKER)
     if not count:
-        raise CheckFailed("no worker is alive", "Run `callsheet up`, or `callsheet worker`.")
+        fix = started_anew(settings, "worker", "Run `callsheet up`, or `callsheet worker`.")
+        raise CheckFailed("no worker is alive", fix)
     return f"{count} alive"
 
 
@@ -30,7 +31,7 @@ def sweeper(settings: Settings) -> str:
         count = leases.alive(session, leases.SWEEPER)
     if not count:
         fix = "Run `callsheet up`, or `callsheet sweeper`: lost messages and dead workers are found by nobody else."
-        raise CheckFailed("no sweeper is alive", fix)
+        raise CheckFailed("no sweeper is alive", started_anew(settings, "sweeper", fix))
     return f"{count} alive"
 
 

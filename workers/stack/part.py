@@ -18,7 +18,7 @@ class Part:
     ended. `grace` is in seconds, from SIGTERM to SIGKILL; `litter` names files that are removed after it has
     ended. `fix` says what to do when it does not start. A part that names what to `preload` (modules, or
     `module:function` to be called) is a Python module, `(python, -m, module, ...)`, and is forked from a process
-    that has done so already, where the system allows it.
+    that has done so already, where the system allows it; what is preloaded has not seen this `environment`.
     """
 
     name: str

@@ -24,6 +24,9 @@ from tests.support import factories
 from tests.support.fakes import ScriptedProvider
 from workers.app import QUEUES, create_app
 from workers.doctor import Doctor, Finding
+from workers.stack.places import Places
+from workers.stack.processes import Identity
+from workers.stack.record import PartState, Record
 
 PARTS = [
     *("python", "disk", "spool", "database", "clock", "broker", "bucket", "provider", "breaker"),
@@ -160,6 +163,17 @@ def test_a_broker_that_is_away_is_told_with_its_setting() -> None:
     finding = examine(broker_url="redis://dead")["broker"]
     assert (finding.ok, finding.message) == (False, "Connection refused")
     assert "CALLSHEET_BROKER_URL" in finding.fix
+
+
+@pytest.mark.parametrize(("runs", "fix"), [("valkey", "callsheet down"), ("api", "CALLSHEET_BROKER_URL")])
+def test_a_part_of_the_stack_here_that_hangs_is_to_be_started_anew(tmp_path: Path, runs: str, fix: str) -> None:
+    places = Places(tmp_path / "home")
+    places.make()
+    own = Identity.own()
+    Record(places.record).write({runs: PartState(runs, pid=own.pid, created=own.created)})
+    finding = examine(broker_url="redis://dead", home=places.home)["broker"]
+    assert fix in finding.fix
+    assert ("valkey.log" in finding.fix) == (runs == "valkey")
 
 
 def test_a_bucket_that_refuses_is_told_with_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
