@@ -179,7 +179,7 @@ class Gate:
                 if claim is not None:
                     self._claimed.append(ticket)
                 self._wake(ticket)
-            self._pace_at = now + answer.wait_seconds
+            self._pace_at = now + min(answer.wait_seconds, LOOK_RARELY_SECONDS)  # limits may be raised meanwhile
             self._was_in_vain = not answer.claims and not answer.wait_seconds and self._mine <= had
             if self._was_in_vain:
                 is_short = self._share is not None and len(self._mine) < self._share

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Collection
 
 from celery.signals import worker_ready, worker_shutdown
@@ -20,11 +21,15 @@ from workers.serving.posting import EventPost
 from workers.serving.threads import WakingThreads
 from workers.serving.watch import start_watch
 
+SWITCH_SECONDS = 0.001
+"""How long a thread that computes keeps those waiting that have a call to make."""
+
 
 def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
     """Serve these queues: one thread a provider call, or one a recording that is decoded; raises `UsageError`."""
     refuse_unknown(queues)
     refuse_unsafe(app, settings)
+    sys.setswitchinterval(SWITCH_SECONDS)
     threads = threads_for(settings, queues)
     metrics = WorkerMetrics(threads)
     logs.set_up(settings, "worker", metrics.note_event)

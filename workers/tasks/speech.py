@@ -1,6 +1,7 @@
 """Takes are opened, spoken by one task each, and stopped."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -70,9 +71,8 @@ def _speak_anew(edge: Edge, job: speech.Job) -> None:
     for point in ("sending_committed", "zombie", "broker_lost", "clock_jump"):
         crash.here(point)
     keeper = speech.Keeper(edge.store, edge.spool, job, admission.claim)
-    spoken = speech.call(edge.provider, keeper, edge.wait_place)
+    spoken = speech.call(edge.provider, keeper, edge.wait_place, over=partial(edge.dismiss, admission))
     crash.here("response_read")
-    edge.dismiss(admission)
     outcome = keeper.keep(spoken) if isinstance(spoken, speech.Spoken) else spoken
     crash.here("db_lost")
     _settle(edge, keeper, outcome)

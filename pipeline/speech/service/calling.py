@@ -12,11 +12,24 @@ from pipeline.speech.service.attempt import Job, Missed, Spoken
 from pipeline.speech.service.storing import Keeper
 
 
-def call(provider: VoiceProvider, keeper: Keeper, wait: Callable[[int], None]) -> Spoken | Missed:
-    """Speak a take: one call, or one a part for a text above the provider's limit; `wait` keeps the pace between."""
+def call(
+    provider: VoiceProvider, keeper: Keeper, wait: Callable[[int], None], over: Callable[[], None] = lambda: None
+) -> Spoken | Missed:
+    """Speak a take: one call, or one a part for a text above the provider's limit.
+
+    `wait` keeps the pace between the parts; `over` is told as soon as the last answer is there, before it is looked at.
+    """
     job = keeper.job
     if len(job.parts) == 1:
-        return _speak(provider, job, job.parts[0])
+        return _speak(provider, job, job.parts[0], over)
+    try:
+        return _speak_parts(provider, keeper, wait)
+    finally:
+        over()
+
+
+def _speak_parts(provider: VoiceProvider, keeper: Keeper, wait: Callable[[int], None]) -> Spoken | Missed:
+    job = keeper.job
     parts: list[Spoken] = []
     for number, text in enumerate(job.parts):
         part = keeper.found_part(number)
@@ -32,10 +45,13 @@ def call(provider: VoiceProvider, keeper: Keeper, wait: Callable[[int], None]) -
     return _joined(job, parts)
 
 
-def _speak(provider: VoiceProvider, job: Job, text: str) -> Spoken | Missed:
+def _speak(provider: VoiceProvider, job: Job, text: str, over: Callable[[], None] = lambda: None) -> Spoken | Missed:
     request = SpeechRequest(job.model, text, job.provider_voice_id, job.format, job.speed)
     try:
-        answer = provider.synthesize(request)
+        try:
+            answer = provider.synthesize(request)
+        finally:
+            over()
         return _checked(answer, job.format)
     except ProviderError as error:
         block = Block.of(error) if isinstance(error, AccountBlocked) else None

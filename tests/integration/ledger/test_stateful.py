@@ -5,7 +5,7 @@ rolled back, so that thousands of them cost seconds; what happens at the same mo
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -292,9 +292,9 @@ def test_the_books_balance_after_any_history(books: type[Books], database: Datab
     run(books, EXAMPLES[database.url.get_backend_name()])
 
 
-def _close_again(session: Session, attempt: str, state: HoldState) -> Hold | None:
-    closing = update(Hold).where(Hold.attempt == attempt).values(state=state).returning(Hold)
-    return session.scalar(closing.execution_options(populate_existing=True))
+def _close_again(session: Session, attempts: Sequence[str], state: HoldState) -> Sequence[Hold]:
+    closing = update(Hold).where(Hold.attempt.in_(attempts)).values(state=state).returning(Hold)
+    return session.scalars(closing.execution_options(populate_existing=True)).all()
 
 
 @on_sqlite

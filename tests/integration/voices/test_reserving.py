@@ -269,11 +269,12 @@ def test_of_many_messages_for_a_voice_one_holds_its_price(stage: Stage) -> None:
 
 
 def test_without_a_permit_nothing_is_claimed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edges, "PATIENCE_SECONDS", 0.05)
     start(stage, "mara")
     stage.hand_on()
     stage.edge.cool_down(60)
-    stage.hand_on()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(edges, "PATIENCE_SECONDS", 0.05)
+        stage.hand_on()
     with stage.database.read() as session:
         waiting = session.scalars(select(Attempt)).one()
     assert (waiting.state, waiting.fence) == (AttemptState.RESERVED, 0)
