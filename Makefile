@@ -20,7 +20,7 @@ demo: $(RUN) ## Clone a cast and speak its lines in the sandbox (REFS=folder CON
 	@$(BIN)/python deploy/demo.py $(if $(REFS),--recordings "$(REFS)") $(if $(CONSENT),--consent "$(CONSENT)")
 
 test: $(DEV) ## Run the tests in several processes (ARGS="-k take": only some; ARGS=-n0: in one)
-	@$(BIN)/pytest -n auto $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto $(ARGS)  # else each process compiles all tests, each time
 
 sure: lint types contracts test ## Everything that has to hold: lint, format, types, contracts, tests
 

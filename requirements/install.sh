@@ -25,6 +25,6 @@ pip --no-compile --require-hashes --only-binary :all: --requirement "$lock"
 pip --no-deps --no-build-isolation --editable .
 # pip compiles one file after the other, and the first start of the stack would compile the same files in six
 # processes at once. A file of somebody else's that does not compile is no fault.
-"$venv/bin/python" -m compileall -q -j 0 -x '/(pip|setuptools|pygments|wcwidth|tests?|testing|transformers|quantization)/' \
+"$venv/bin/python" -m compileall -q -j 0 -x '/(pip|setuptools|wcwidth|tests?|testing|transformers|quantization)/|/pygments/(lexers|styles|formatters)/[^_]' \
   "$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" pipeline workers >>"$log" 2>&1 || true
 echo "Installed in $SECONDS s."
