@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 from typing import ParamSpec
@@ -11,11 +12,13 @@ from celery import Celery
 from kombu.exceptions import BatchPublishError, OperationalError
 from kombu.messaging import Producer
 from kombu.pools import producers
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from pipeline.db import leases, limits
 from pipeline.edge import Edge
+from pipeline.intake import service as intake
 from pipeline.ledger import provider_account
 from pipeline.ledger.prices import store_prices
 from pipeline.provider.errors import ProviderError
@@ -26,6 +29,8 @@ from pipeline.voices import service as voices
 P = ParamSpec("P")
 
 SWEEP_SECONDS = 1.0
+QUIET_ROUNDS = 10
+"""Every so many rounds all is swept, also where nothing is under way."""
 KEPT_SECONDS = 2.0
 """After this long on disk an answer is taken up by others than the task that kept it."""
 MARKET_SECONDS = 60.0
@@ -138,6 +143,15 @@ def sweep(edge: Edge) -> bool:
     return all_well
 
 
+def is_quiet(edge: Edge) -> bool:
+    """Tell in one look that nothing is under way: what then stands still can wait for a round in which all is swept."""
+    try:
+        with edge.read() as session:
+            return not session.scalar(select(intake.is_busy() | references.is_busy() | voices.is_busy()))
+    except SQLAlchemyError:
+        return False
+
+
 def _sweep_one(edge: Edge, stage: Callable[[Session], None], asked: float) -> None:
     with edge.write() as session:
         session.connection()  # SQLite's lock is taken here
@@ -210,14 +224,15 @@ def run_sweeper(
 
     `ready` is written after the first round that went well; `after_round` is told after each whether it did.
     """
-    market_due = 0.0
+    market_due, rounds = 0.0, count()
     while not stopped.is_set():
+        number = next(rounds)
         if time.monotonic() >= market_due:
             is_read = _attempt("market", read_market, edge)
             market_due = time.monotonic() + (MARKET_SECONDS if is_read else SWEEP_SECONDS)
         _attempt("answers", record_kept_answers, edge)
         _attempt("audio", store_kept_audio, edge)
-        all_well = sweep(edge)
+        all_well = (number % QUIET_ROUNDS != 0 and is_quiet(edge)) or sweep(edge)
         if all_well and ready is not None:
             ready.touch()
         after_round(all_well)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Select, Text, Update, bindparam, case, cast, delete, select, update
+from sqlalchemy import ColumnElement, Select, Text, Update, bindparam, case, cast, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.db.bulk import insert_rows
@@ -104,6 +104,11 @@ def open_run(session: Session, production: Production, *, plan_digest: str, esti
     session.add(run)
     session.flush()
     return run
+
+
+def is_busy() -> ColumnElement[bool]:
+    """Say whether any run is under way."""
+    return exists().where(Run.state == RunState.RUNNING)
 
 
 def is_stopped(session: Session, run_id: str) -> bool:

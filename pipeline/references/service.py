@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.audio import AudioRejected, AudioToolFailed, PreparedReference, ReferenceRules, prepare_reference
@@ -167,6 +167,11 @@ def lose(session: Session, reference_id: str) -> None:
     """Note that the normalised form of a recording is gone; declared again, it is prepared anew from its original."""
     ready = update(Reference).where(Reference.id == reference_id, Reference.state == ReferenceState.READY)
     session.execute(ready.values(state=ReferenceState.REFUSED, problems=[asdict(lost())]))
+
+
+def is_busy() -> ColumnElement[bool]:
+    """Say whether any recording has yet to be prepared."""
+    return exists().where(Reference.state.in_((ReferenceState.RECEIVED, ReferenceState.PREPARING)))
 
 
 def sweep(session: Session) -> None:

@@ -17,7 +17,7 @@ from pipeline.voices.service.sending import (
     request,
 )
 from pipeline.voices.service.settling import lose_recording, pay_first_use, settle
-from pipeline.voices.service.sweeping import stop_run, sweep
+from pipeline.voices.service.sweeping import is_busy, stop_run, sweep
 from pipeline.voices.service.wanting import WantedVoice, find, hand_over, refuse, reserve, reserve_cloned, want
 from pipeline.voices.service.watching import about_to_lapse, gone, lapsed
 
@@ -41,6 +41,7 @@ __all__ = [
     "find",
     "gone",
     "hand_over",
+    "is_busy",
     "job",
     "lapsed",
     "look",

@@ -1,6 +1,6 @@
 """What a stopped run gives up, what has stood still, and what only a person can decide."""
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.db import leases
@@ -58,6 +58,12 @@ def stop_run(session: Session, run_id: str) -> None:
             ledger.release(session, attempt.id)
             fail(session, attempt.voice_id, reason, "The run was stopped before it was sent.")
     emit(session, "run.voices_stopped", run_id)
+
+
+def is_busy() -> ColumnElement[bool]:
+    """Say whether any attempt at a voice is under way, or in doubt."""
+    open_states = (AttemptState.RESERVED, AttemptState.SENDING, AttemptState.AMBIGUOUS)
+    return exists().where(Attempt.state.in_(open_states))
 
 
 def sweep(session: Session) -> None:

@@ -19,6 +19,7 @@ from pipeline.db import leases
 from pipeline.db.engine import Database
 from pipeline.provider.errors import NotSent
 from pipeline.settings import Settings
+from tests.support import factories
 from workers import relay
 from workers.app import create_app
 from workers.relay import CeleryPublisher, Heartbeat, run_sweeper
@@ -135,6 +136,13 @@ class Away:
         self.shared.set()
 
     @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        if self.is_away:
+            raise OperationalError("SELECT", {}, OSError("gone"))
+        with self.database.read() as session:
+            yield session
+
+    @contextlib.contextmanager
     def write(self, *, first: bool = False) -> Iterator[Session]:
         if self.is_away:
             self.tried.set()
@@ -235,6 +243,7 @@ def sweeping(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stages]:
     for name in ("probe_account", "read_market"):
         monkeypatch.setattr(relay, name, lambda _edge: None)
     monkeypatch.setattr(relay, "SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(relay, "QUIET_ROUNDS", 1)
 
     def replaced(a_round: int, *failures: Exception | None) -> Stages:
         stages = Stages(*failures)
@@ -303,3 +312,32 @@ def test_a_market_that_could_not_be_read_is_read_again_in_the_next_round(
     monkeypatch.setattr(relay, "read_market", read)
     run_sweeper(edge, stages.stopped)
     assert next(reads, "both were read") == "both were read"
+
+
+def test_where_nothing_is_under_way_all_is_swept_every_tenth_round_only(
+    away: Away, sweeping: Callable[..., Stages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge: Any = away
+    monkeypatch.setattr(relay, "QUIET_ROUNDS", 10)
+    rounds: list[bool] = []
+    run_sweeper(edge, sweeping(1, None, None, None).stopped, after_round=rounds.append)
+    assert rounds == [True] * 21
+
+
+def test_a_run_under_way_is_swept_in_every_round(
+    away: Away, sweeping: Callable[..., Stages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge: Any = away
+    monkeypatch.setattr(relay, "QUIET_ROUNDS", 10)
+    with away.database.write() as session:
+        factories.run(session, factories.account(session))
+    rounds: list[bool] = []
+    run_sweeper(edge, sweeping(1, None, None, None).stopped, after_round=rounds.append)
+    assert rounds == [True] * 3
+
+
+def test_what_cannot_be_looked_at_is_swept(away: Away) -> None:
+    edge: Any = away
+    assert relay.is_quiet(edge)
+    away.is_away = True
+    assert not relay.is_quiet(edge)
