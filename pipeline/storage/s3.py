@@ -258,6 +258,8 @@ class S3Store:
             connect_timeout=connect_seconds,
             read_timeout=read_seconds,
             max_pool_connections=CONNECTIONS,
+            # Names and contents are checked before they come here; a second look is a sixth of what a call costs.
+            parameter_validation=False,
             request_checksum_calculation=self._checksums,
             response_checksum_validation=self._checksums,
             # An office's proxy variables must not reach for a server on this machine.
