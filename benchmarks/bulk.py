@@ -4,7 +4,8 @@
 
 Every step runs in a process of its own, so that its peak of memory is its own. `plan` reads a sheet of which one line
 in a hundred was changed since it was applied; `import` reads a new sheet, plans it and writes the run down. A line
-has 66 characters of text and one column of its own. `exponent` is the slope of an import's CPU seconds over lines,
+has 66 characters of text and one column of its own. `wait` is the longest that the beat of a worker, in a process of
+its own, had to wait for the database meanwhile. `exponent` is the slope of an import's CPU seconds over lines,
 both as logarithms, from 10,000 lines on: below that what a process costs by itself is measured.
 """
 
@@ -15,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
 from pipeline.audio.report import peak_rss_bytes
+from pipeline.db import leases
 from pipeline.db.engine import Database
 from pipeline.db.migrate import upgrade
 from pipeline.intake.rules import Project, read_project
@@ -50,6 +54,7 @@ def measure(*, full: bool = False, database: str | None = None) -> dict[str, flo
                 figures[f"{step}_{NAMES[size]}_seconds"] = round(told["seconds"], 3)
                 figures[f"{step}_{NAMES[size]}_cpu_seconds"] = round(told["cpu"], 3)
                 figures[f"{step}_{NAMES[size]}_mb"] = round(told["mb"], 1)
+                figures[f"{step}_{NAMES[size]}_wait_seconds"] = round(told["wait"], 3)
         seconds[size] = figures[f"import_{NAMES[size]}_cpu_seconds"]
     return {**figures, "exponent": round(exponent(seconds), 3)}
 
@@ -85,8 +90,34 @@ def _measured(size: int, folder: Path, database: str | None) -> dict[str, dict[s
     told = {}
     for step, revised in (("check", False), ("import", False), ("plan", True)):
         write_project(folder, size, revised=revised)
-        told[step] = _in_a_process(step, folder, url, account)
+        with _beating(url) as waits:
+            told[step] = _in_a_process(step, folder, url, account)
+        told[step]["wait"] = max(waits)
     return told
+
+
+@contextmanager
+def _beating(url: str) -> Iterator[list[float]]:
+    """Beat as a worker does, from another process than the one that writes, and keep how long each beat took."""
+    database, ended, waits = Database(url), Event(), [0.0]
+    with database.write() as session:
+        holder = leases.join(session)
+
+    def beat() -> None:
+        while not ended.wait(leases.BEAT_SECONDS):
+            begun = time.perf_counter()
+            with database.write(first=True) as session:
+                leases.beat(session, holder)
+            waits.append(time.perf_counter() - begun)
+
+    beating = Thread(target=beat)
+    beating.start()
+    try:
+        yield waits
+    finally:
+        ended.set()
+        beating.join()
+        database.close()
 
 
 def _in_a_process(step: str, folder: Path, url: str, account: str) -> dict[str, float]:

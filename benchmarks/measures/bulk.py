@@ -9,6 +9,8 @@ from benchmarks.frame.figures import Bar, Better, Figure, Size, at_most
 BARS: Mapping[str, Bar] = {
     "plan_100k_seconds": at_most(5.0),
     "import_1m_seconds": at_most(60.0),
+    "import_1m_cpu_seconds": at_most(60.0),
+    "import_1m_wait_seconds": at_most(0.5),
     "import_1m_mb": at_most(300.0),
     "exponent": at_most(1.05),
 }

@@ -212,7 +212,7 @@ def voice_key(submission: Submission, character: Character) -> str:
 
 
 def _pack(line: PlannedLine) -> tuple[object, ...]:
-    return (*line[:2], line.reason.value, *line[3:])
+    return (*line[:2], str(line.reason), *line[3:])
 
 
 def _unpack(line_id: str, character: str, reason: str, *others: Any) -> PlannedLine:  # noqa: ANN401 - what `_pack` has made

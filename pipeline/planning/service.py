@@ -106,7 +106,7 @@ class _Start:
         return speech.WantedTake(
             sound,
             self.cast[line.character],
-            planned.reason.value,
+            str(planned.reason),
             sounds.price(sound),
             project.language,
             project.production,

@@ -78,7 +78,7 @@ def _make(session: Session, run: Run, wanted: Mapping[str, WantedTake]) -> None:
 
 def _values(take: WantedTake) -> tuple[object, ...]:
     provider, model, _, text, audio_format, speed = take.sound
-    told = (take.estimate, take.language, take.production_name, take.kind.value, take.priority)
+    told = (take.estimate, take.language, take.production_name, str(take.kind), take.priority)
     return (*told, provider, model, text, audio_format, speed, 0, 0, 0, 0, 0)
 
 
