@@ -131,7 +131,7 @@ class Edge:
         """Look how many workers share the provider's slots, and keep no more than this one's share for long."""
         with self.read() as session:
             slots, workers = limits.concurrency(session, self.provider.name), leases.alive(session, leases.WORKER)
-        self.gate.share_slots(slots, workers)
+        self._free(self.gate.share_slots(slots, workers))
 
     def _ask(self) -> None:
         """Ask for all threads that wait."""

@@ -111,6 +111,8 @@ class Gate:
         self._freed: set[int] = set()
         """Slots that were given back while somebody asked: what the answer says of them may be old."""
         self._share: int | None = None
+        self._keeps = 0
+        self._was_idle: frozenset[int] = frozenset()
         self._above_share_since: float | None = None
         self._call_seconds = 0.0
         self._asked_at = self._pace_at = self._look_at = self._silent_until = float("-inf")
@@ -127,10 +129,18 @@ class Gate:
         """How many calls of this process are under way."""
         return len(self._calling)
 
-    def share_slots(self, slots: int, processes: int) -> None:
-        """Say that so many processes share the provider's slots: what one has above its share it gives back in time."""
+    def share_slots(self, slots: int, processes: int) -> Collection[int]:
+        """Say that so many processes share the provider's slots, and return those to be given back: long idle ones.
+
+        Said again every second. A process keeps up to its share for a moment where nobody waits, and what it has above
+        its share it gives back in time.
+        """
         with self._lock:
-            self._share = -(-slots // processes) if processes > 1 else None
+            self._keeps = -(-slots // processes) if processes else 0
+            self._share = self._keeps if processes > 1 else None
+            idle = frozenset(self._idle()) if not self._queue else frozenset()
+            give, self._was_idle = idle & self._was_idle, idle
+            return self._give_back(give)
 
     def enter(self, wish: Wish[J, C], patience: float) -> Ticket[J, C]:
         """Queue up, for at most so many seconds; `leave` in any case."""
@@ -238,7 +248,8 @@ class Gate:
             seconds = self.now() - self._calling.pop(slot)
             self._call_seconds = (3 * self._call_seconds + seconds) / 4 if self._call_seconds else seconds
             self._assign()
-            return self._surplus()
+            # One that the provider no longer allows is nobody's here, and still ours where the row says so.
+            return [*self._surplus(), *self._give_back(frozenset({slot}) - self._mine - self._freeing)]
 
     def freed(self, slot: int) -> None:
         """Note that a slot has been given back, or that this failed."""
@@ -278,6 +289,7 @@ class Gate:
                 break
             ticket = self._claimed.popleft()
             ticket.slot = slot
+            self._was_idle -= {slot}
             self._calling[slot] = self.now()
             self._wake(ticket)
         if self._idle():
@@ -302,15 +314,17 @@ class Gate:
             self._assign()
 
     def _surplus(self) -> Collection[int]:
-        """Take the slots out that nobody here waits for, and one in a while of those above our share."""
+        """Give back the slots that nobody waits for and that are not kept, and now and then one above our share."""
         idle = self._idle()
-        waiting = len(self._queue)
-        give = idle[waiting:]
+        give = idle[max(len(self._queue), self._keeps - len(self._calling)) :]
         if idle and not give and self._is_kept_long():
             give = idle[-1:]
-        self._mine -= frozenset(give)
-        self._freeing.update(give)
-        return give
+        return self._give_back(frozenset(give))
+
+    def _give_back(self, slots: frozenset[int]) -> Collection[int]:
+        self._mine -= slots
+        self._freeing |= slots
+        return sorted(slots)
 
     def _is_kept_long(self) -> bool:
         now = self.now()

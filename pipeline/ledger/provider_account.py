@@ -109,10 +109,14 @@ def note_failure(session: Session, provider: str, message: str) -> None:
 
 def note_success(session: Session, provider: str) -> None:
     """Note that the provider has answered as it should; writes only where something is to be reset."""
-    session.execute(_row(provider).where(ProviderAccount.failures > 0).values(failures=0))
     # A call sent before the account was refused proves nothing about money, unless there is no balance to ask for.
     proven = (ProviderAccount.blocked_kind == Block.FAILING) | ProviderAccount.balance.is_(None)
-    if session.scalar(select(ProviderAccount.provider).where(ProviderAccount.provider == provider, _is_open(), proven)):
+    odd = (ProviderAccount.failures > 0) | (_is_open() & proven)
+    row = session.execute(select(_is_open() & proven).where(ProviderAccount.provider == provider, odd)).one_or_none()
+    if row is None:
+        return
+    session.execute(_row(provider).where(ProviderAccount.failures > 0).values(failures=0))
+    if row[0]:
         unblock(session, provider)
 
 

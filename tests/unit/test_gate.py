@@ -171,7 +171,7 @@ def test_after_an_ask_in_vain_it_is_looked_before_the_next() -> None:
 def test_who_is_above_its_share_gives_a_slot_back_now_and_then() -> None:
     clock = Clock()
     gate = Gate(clock)
-    gate.share_slots(4, 2)
+    assert gate.share_slots(4, 2) == []
     tickets = [gate.enter(wish(), 60) for _ in range(8)]
     gate.await_turn(tickets[0])
     grant(gate, gate.ask(), {0, 1, 2, 3}, 4)
@@ -180,6 +180,34 @@ def test_who_is_above_its_share_gives_a_slot_back_now_and_then() -> None:
         clock.time += gates.KEPT_SECONDS
         kept.append(gate.dismiss(slot))
     assert kept == [[], [1], [2], []]  # the time runs from the first look, and two of four are our share
+
+
+def test_up_to_its_share_a_process_keeps_slots_for_a_moment_where_nobody_waits() -> None:
+    gate = Gate()
+    assert gate.share_slots(4, 1) == []
+    tickets = [gate.enter(wish(), SOON) for _ in range(2)]
+    gate.await_turn(tickets[0])
+    grant(gate, gate.ask(), {0, 1}, 2)
+    assert [gate.dismiss(0), gate.share_slots(4, 1), gate.dismiss(1)] == [[], [], []]
+    assert gate.slots == {0, 1}
+    assert gate.share_slots(4, 1) == [0]  # idle at two looks in a row
+    assert gate.share_slots(4, 1) == [1]
+    assert gate.slots == frozenset()
+
+
+def test_a_slot_that_is_kept_serves_the_next_call_without_asking_for_it() -> None:
+    gate = Gate()
+    gate.share_slots(4, 1)
+    admitted(gate, {0})
+    assert gate.dismiss(0) == []
+    assert gate.share_slots(4, 1) == []
+    again = gate.enter(wish(), SOON)
+    assert gate.await_turn(again)
+    ask = gate.ask()
+    assert (ask.owed, ask.looks_first) == (0, False)
+    grant(gate, ask, {0}, 1)
+    assert gate.dismiss(0) == []
+    assert gate.share_slots(4, 1) == []  # it was used in between
 
 
 def test_a_failure_is_told_to_each_that_was_asked_for_alone() -> None:

@@ -1,13 +1,13 @@
 """Budgets: every change is one conditional UPDATE, so that no two callers can both take the last of a cap."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import BigInteger, Table, bindparam, case, update
+from sqlalchemy import BigInteger, Table, bindparam, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import Update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from pipeline.errors import BudgetExceeded
 from pipeline.ledger.models import Budget
@@ -18,25 +18,33 @@ RUN_PREFIX = "run_"
 RAISE_RUN = "Raise it with --budget, or voice fewer lines."
 
 
-# Each paid call makes eight of these changes: prepared once, they cost a tenth of statements that are built each time.
+# Each paid call makes two of these changes: prepared once, they cost a tenth of statements that are built each time.
 _AMOUNT, _RESERVED, _GUESSED = (bindparam(name, type_=BigInteger) for name in ("amount", "reserved", "guessed"))
 _BUDGETS = cast("Table", Budget.__table__)
 _COLUMNS = _BUDGETS.c
-_ONE = update(_BUDGETS).where(_COLUMNS.owner == bindparam("whose"))
+# Locked in one order, whatever the statement finds them by: two transactions never wait for each other.
+_LOCKED = (
+    select(_COLUMNS.owner)
+    .where(_COLUMNS.owner.in_(bindparam("owners", expanding=True)))
+    .order_by(_COLUMNS.owner)
+    .with_for_update()
+    .cte("locked")
+)
+_EACH = update(_BUDGETS).where(_COLUMNS.owner.in_(select(_LOCKED.c.owner))).returning(_COLUMNS.owner)
 # What went beyond a cap counts as well: a released hold does not make room that is not there.
 _HAS_ROOM = _COLUMNS.spent + _COLUMNS.overrun + _COLUMNS.held + _AMOUNT <= _COLUMNS.cap
-_RESERVE = _ONE.where(_HAS_ROOM).values(held=_COLUMNS.held + _AMOUNT)
-_FREE = _ONE.values(held=_COLUMNS.held - _AMOUNT)
+_RESERVE = _EACH.where(_HAS_ROOM).values(held=_COLUMNS.held + _AMOUNT)
+_FREE = _EACH.values(held=_COLUMNS.held - _AMOUNT)
 _ROOM = _COLUMNS.cap - _COLUMNS.spent - _COLUMNS.held + _RESERVED
 _WITHIN = case((_ROOM < _AMOUNT, _ROOM), else_=_AMOUNT)
-_BOOK = _ONE.values(
+_BOOK = _EACH.values(
     held=_COLUMNS.held - _RESERVED,
     spent=_COLUMNS.spent + _WITHIN,
     overrun=_COLUMNS.overrun + _AMOUNT - _WITHIN,
     estimated=_COLUMNS.estimated + _GUESSED,
 )
 _BEYOND = case((_COLUMNS.overrun < _AMOUNT, _COLUMNS.overrun), else_=_AMOUNT)
-_TAKE_BACK = _ONE.values(
+_TAKE_BACK = _EACH.values(
     overrun=_COLUMNS.overrun - _BEYOND,
     spent=_COLUMNS.spent - (_AMOUNT - _BEYOND),
     estimated=_COLUMNS.estimated - _GUESSED,
@@ -53,7 +61,7 @@ class Payers:
     run_id: str | None
 
     def owners(self) -> Sequence[str]:
-        """Return the owners of the budgets, always in one order: two transactions never wait for each other."""
+        """Return the owners of the budgets, the widest first."""
         owners = (provider_owner(self.provider), self.account_id, self.production_id, self.run_id)
         return [owner for owner in owners if owner]
 
@@ -96,19 +104,19 @@ def known_spend(session: Session, provider: str) -> KnownSpend:
 def reserve(session: Session, payers: Payers, amount: int) -> None:
     """Hold money in every budget; raises `BudgetExceeded` and changes nothing where a cap has no room."""
     owners = payers.owners()
-    for number, owner in enumerate(owners):
-        if not (
-            _reserve(session, owner, amount) or (_open(session, owner, payers) and _reserve(session, owner, amount))
-        ):
-            for earlier in owners[:number]:
-                _change(session, _FREE, earlier, amount=amount)
+    held = _change(session, _RESERVE, owners, amount=amount)
+    for owner in owners:
+        if owner in held:
+            continue
+        held |= _change(session, _RESERVE, [owner], amount=amount) if _open(session, owner, payers) else set()
+        if owner not in held:
+            _change(session, _FREE, held, amount=amount)
             raise _exceeded(session, owner, amount)
 
 
 def free(session: Session, payers: Payers, amount: int) -> None:
     """Set held money free in every budget."""
-    for owner in payers.owners():
-        _change(session, _FREE, owner, amount=amount)
+    _change(session, _FREE, payers.owners(), amount=amount)
 
 
 def book(session: Session, payers: Payers, amount: int, *, held: int, estimated: bool) -> None:
@@ -117,20 +125,16 @@ def book(session: Session, payers: Payers, amount: int, *, held: int, estimated:
     The money has left: it is booked whatever the cap, and what the cap has no room for shows as overrun.
     """
     charge = {"amount": amount, "reserved": held, "guessed": amount if estimated else 0}
+    booked = _change(session, _BOOK, payers.owners(), **charge)
     for owner in payers.owners():
         # What was held has opened the budget; what was lost without a hold may be the first that it hears of.
-        if not _change(session, _BOOK, owner, **charge) and not held and _open(session, owner, payers):
-            _change(session, _BOOK, owner, **charge)
+        if owner not in booked and not held and _open(session, owner, payers):
+            _change(session, _BOOK, [owner], **charge)
 
 
 def take_back(session: Session, payers: Payers, amount: int, *, estimated: bool) -> None:
     """Bring a refund into every budget: what went beyond the cap comes back first."""
-    for owner in payers.owners():
-        _change(session, _TAKE_BACK, owner, amount=amount, guessed=amount if estimated else 0)
-
-
-def _reserve(session: Session, owner: str, amount: int) -> bool:
-    return _change(session, _RESERVE, owner, amount=amount) == 1
+    _change(session, _TAKE_BACK, payers.owners(), amount=amount, guessed=amount if estimated else 0)
 
 
 def _open(session: Session, owner: str, payers: Payers) -> bool:
@@ -145,9 +149,10 @@ def _open(session: Session, owner: str, payers: Payers) -> bool:
     return True
 
 
-def _change(session: Session, statement: Update, owner: str, **amounts: int) -> int:
+def _change(session: Session, statement: ReturningUpdate[str], owners: Collection[str], **amounts: int) -> set[str]:
+    """Change budgets, and return the owners of those that were changed."""
     # Whoever reads a budget in the same transaction reads it anew; looking for copies of it costs more than the change.
-    return session.connection().execute(statement, {"whose": owner, **amounts}).rowcount
+    return set(session.connection().execute(statement, {"owners": list(owners), **amounts}).scalars())
 
 
 def _exceeded(session: Session, owner: str, amount: int) -> BudgetExceeded:

@@ -101,6 +101,7 @@ def begin_all(session: Session, jobs: Sequence[Job], holder: str, seconds: float
     """
     crash.here("before_sending_commit")
     takes = _claim(session, [job.id for job in jobs], holder, seconds + LEASE_MARGIN_SECONDS)
+    runs = [session.get(Run, run_id) for run_id in {take.run_id for take in takes}]
     going = [take for take in takes if not _is_held_up(session, take)]
     for take in going:
         if take.error_kind == KEPT_ON_DISK:  # on another worker's machine, or it would be in the bucket by now
@@ -110,6 +111,7 @@ def begin_all(session: Session, jobs: Sequence[Job], holder: str, seconds: float
     for take in going:
         if take.id in refused:
             _block(session, take, refused[take.id])
+    del runs  # asked about for each take: a session forgets rows that nobody holds
     claims = {take.id: Claim(take.fence) for take in going if take.id not in refused}
     return [claims.get(job.id) for job in jobs]
 
@@ -175,13 +177,11 @@ def _is_held_up(session: Session, take: Take) -> bool:
 def _ask_leave(session: Session, takes: Sequence[Take]) -> dict[str, CallsheetError]:
     """Return why some of the takes may not be spoken."""
     refused: dict[str, CallsheetError] = {}
-    runs = {take.run_id: session.get(Run, take.run_id) for take in takes}  # a session forgets rows that nobody holds
     for take in takes:
         try:
             _require_leave(session, take)
         except CallsheetError as error:
             refused[take.id] = error
-    del runs
     return refused
 
 
