@@ -210,6 +210,7 @@ def _start_in_steps(transactions: Transactions, order: _Order) -> str:
     """
     with transactions.read() as session:
         plan = draw_up(session, order.account_id, order.submission, order.market)
+    plan.digest()  # what is read of all lines together is read before the lock is taken, and kept
     with transactions.write() as session:
         session.get_one(Account, order.account_id, with_for_update=True)
         started = _begin(session, order, plan, intake.prepare_run)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import QueuePool, event, func, select
 
 from pipeline import control, views
 from pipeline.errors import Conflict, NotStarted
@@ -14,7 +14,7 @@ from pipeline.intake import service as intake
 from pipeline.intake.models import Line, Run, RunState
 from pipeline.planning import retrying
 from pipeline.planning import service as planning
-from pipeline.planning.rules import Reason
+from pipeline.planning.rules import Plan, Reason
 from pipeline.speech.models import RunTake, Take
 from pipeline.speech.rules import TakeState
 from pipeline.speech.service import wanting
@@ -49,7 +49,7 @@ def start(stage: Stage, owner: str, sheet: Sheet = SHEET, agreed: str | None = N
     return planning.start(stage.edge, owner, sheet.submission(), factories.market(), agreed=agreed, budget=None)
 
 
-def plan(stage: Stage, owner: str, sheet: Sheet = SHEET) -> planning.Plan:
+def plan(stage: Stage, owner: str, sheet: Sheet = SHEET) -> Plan:
     with stage.database.read() as session:
         return planning.draw_up(session, owner, sheet.submission(), factories.market())
 
@@ -171,6 +171,26 @@ def test_without_the_bound_a_voice_opens_all_of_its_lines_at_once(stage: Stage, 
     start(stage, owner, CAST.says("narrator", *(f"Line {n}." for n in range(8))))
     stage.hand_on()
     assert TakeState.WAITING not in states(stage)
+
+
+@on_sqlite
+def test_a_plan_is_summed_up_before_the_lock_is_taken(
+    stage: Stage, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read a million lines takes seconds, for which no worker could say that it lives."""
+    locked: list[bool] = []
+    pool = stage.database.engine.pool
+    assert isinstance(pool, QueuePool)
+    digest = Plan.digest
+
+    def summed_up(drawn: Plan) -> str:
+        locked.append("_summary" not in vars(drawn) and pool.checkedout() > 0)
+        return digest(drawn)
+
+    monkeypatch.setattr(Plan, "digest", summed_up)
+    start(stage, owner)
+    assert locked
+    assert not any(locked)
 
 
 def test_steps_become_shorter_where_they_take_long_and_never_too_long_or_too_short(
