@@ -132,12 +132,12 @@ class Gate:
     def share_slots(self, slots: int, processes: int) -> Collection[int]:
         """Say that so many processes share the provider's slots, and return those to be given back: long idle ones.
 
-        Said again every second. A process keeps up to its share for a moment where nobody waits, and what it has above
-        its share it gives back in time.
+        Said again every second. Alone, a process keeps its slots for a moment where nobody waits; where it is not alone it
+        gives back, in time, what it has above its share also where somebody does.
         """
         with self._lock:
-            self._keeps = -(-slots // processes) if processes else 0
-            self._share = self._keeps if processes > 1 else None
+            self._keeps = slots if processes == 1 else 0
+            self._share = -(-slots // processes) if processes > 1 else None
             idle = frozenset(self._idle()) if not self._queue else frozenset()
             give, self._was_idle = idle & self._was_idle, idle
             return self._give_back(give)
@@ -191,10 +191,10 @@ class Gate:
                 self._wake(ticket)
             self._pace_at = now + min(answer.wait_seconds, LOOK_RARELY_SECONDS)  # limits may be raised meanwhile
             self._was_in_vain = not answer.claims and not answer.wait_seconds and self._mine <= had
-            if self._was_in_vain:
+            self._assign()
+            if self._was_in_vain or self._claimed:  # who is claimed and has no slot was asked for with the others
                 is_short = self._share is not None and len(self._mine) < self._share
                 self._look_at = now + (LOOK_SECONDS if is_short or not self._calling else LOOK_RARELY_SECONDS)
-            self._assign()
 
     def fail(self, ask: Ask, error: BaseException) -> None:
         """Let those who were asked for together be asked for one by one: one of them may be why it failed."""

@@ -182,7 +182,7 @@ def test_who_is_above_its_share_gives_a_slot_back_now_and_then() -> None:
     assert kept == [[], [1], [2], []]  # the time runs from the first look, and two of four are our share
 
 
-def test_up_to_its_share_a_process_keeps_slots_for_a_moment_where_nobody_waits() -> None:
+def test_a_process_that_is_alone_keeps_slots_for_a_moment_where_nobody_waits() -> None:
     gate = Gate()
     assert gate.share_slots(4, 1) == []
     tickets = [gate.enter(wish(), SOON) for _ in range(2)]
@@ -193,6 +193,22 @@ def test_up_to_its_share_a_process_keeps_slots_for_a_moment_where_nobody_waits()
     assert gate.share_slots(4, 1) == [0]  # idle at two looks in a row
     assert gate.share_slots(4, 1) == [1]
     assert gate.slots == frozenset()
+
+
+def test_one_that_is_not_keeps_nothing_others_could_use() -> None:
+    gate = Gate()
+    assert gate.share_slots(4, 2) == []
+    admitted(gate, {0})
+    assert gate.dismiss(0) == [0]
+
+
+def test_who_was_claimed_ahead_does_not_ask_for_a_slot_again_at_once() -> None:
+    clock = Clock()
+    gate = Gate(clock)
+    admitted(gate, {0})
+    gate.enter(wish(takes_back=True), SOON)
+    grant(gate, gate.ask(), {0}, 1)
+    assert gate._next_look() == clock.time + gates.LOOK_RARELY_SECONDS
 
 
 def test_a_slot_that_is_kept_serves_the_next_call_without_asking_for_it() -> None:
