@@ -132,7 +132,7 @@ class Gate:
     def share_slots(self, slots: int, processes: int) -> Collection[int]:
         """Say that so many processes share the provider's slots, and return those to be given back: long idle ones.
 
-        Said again every second. Alone, a process keeps its slots for a moment where nobody waits; where it is not alone it
+        Said again every second. Alone, a process keeps its slots for a moment where nobody waits; beside others it
         gives back, in time, what it has above its share also where somebody does.
         """
         with self._lock:
