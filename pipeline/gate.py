@@ -15,6 +15,8 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
+from pipeline.slots import Slots
+
 J = TypeVar("J")
 C = TypeVar("C")
 
@@ -26,10 +28,6 @@ LOOK_SECONDS = 0.02
 """How soon to look again for a slot where this process has fewer than its share; a call ends when it ends."""
 LOOK_RARELY_SECONDS = 0.5
 """How soon where it has its share: what others have left unused is worth a look now and then."""
-KEPT_SECONDS = 2.0
-"""For how long a slot above this process's share goes from thread to thread before other processes may take it."""
-AHEAD_SECONDS = 0.4
-"""How long before its slot is free a call may be claimed, as far as that can be told."""
 STALE_SECONDS = 0.75
 """After this long what was claimed ahead is claimed anew: its run may have been cancelled meanwhile."""
 
@@ -104,43 +102,31 @@ class Gate:
         self._claimed: deque[Ticket[Any, Any]] = deque()
         """Those that were claimed and wait for a slot."""
         self._leader: Ticket[Any, Any] | None = None
-        self._mine: frozenset[int] = frozenset()
-        self._calling: dict[int, float] = {}
-        """The slots that calls are using, and since when."""
-        self._freeing: set[int] = set()
-        self._freed: set[int] = set()
-        """Slots that were given back while somebody asked: what the answer says of them may be old."""
-        self._share: int | None = None
-        self._keeps = 0
-        self._was_idle: frozenset[int] = frozenset()
-        self._above_share_since: float | None = None
-        self._call_seconds = 0.0
+        """Whose thread asks, or waits until it is worth asking."""
+        self._slots = Slots()
         self._asked_at = self._pace_at = self._look_at = self._silent_until = float("-inf")
         self._is_asking = self._was_in_vain = False
         self._one_by_one = 0
+        """How many are asked for alone: asking for several has failed."""
 
     @property
     def slots(self) -> frozenset[int]:
         """The slots this process has."""
-        return self._mine
+        return self._slots.mine
 
     @property
     def in_flight(self) -> int:
         """How many calls of this process are under way."""
-        return len(self._calling)
+        return len(self._slots.calling)
+
+    def ahead(self, slots: int) -> int:
+        """Return how many calls may be claimed before there is a slot for them, of so many."""
+        return self._slots.ahead(slots)
 
     def share_slots(self, slots: int, processes: int) -> Collection[int]:
-        """Say that so many processes share the provider's slots, and return those to be given back: long idle ones.
-
-        Said again every second. Alone, a process keeps its slots for a moment where nobody waits; beside others it
-        gives back, in time, what it has above its share also where somebody does.
-        """
+        """Say every second how many processes share the provider's slots, and return those to be given back."""
         with self._lock:
-            self._keeps = slots if processes == 1 else 0
-            self._share = -(-slots // processes) if processes > 1 else None
-            idle = frozenset(self._idle()) if not self._queue else frozenset()
-            give, self._was_idle = idle & self._was_idle, idle
-            return self._give_back(give)
+            return self._slots.divide(slots, processes, wanted=bool(self._queue))
 
     def enter(self, wish: Wish[J, C], patience: float) -> Ticket[J, C]:
         """Queue up, for at most so many seconds; `leave` in any case."""
@@ -174,15 +160,15 @@ class Gate:
                 ticket.is_asked = True
             self._one_by_one = max(self._one_by_one - 1, 0)
             self._is_asking, self._asked_at = True, self.now()
-            return Ask(tickets, len(self._calling) + len(self._claimed), self._was_in_vain and not self._idle())
+            owed = len(self._slots.calling) + len(self._claimed)
+            return Ask(tickets, owed, self._was_in_vain and not self._slots.idle)
 
     def answer(self, ask: Ask, answer: Answer) -> None:
         """Hand on what the database has granted."""
         with self._lock:
-            had, now = self._mine, self.now()
+            had, now = self._slots.mine, self.now()
             self._end(ask)
-            self._mine = answer.slots - self._freeing - self._freed
-            self._freed.clear()
+            self._slots.tell(answer.slots)
             for ticket, claim, starts_at in answer.claims:
                 self._queue.remove(ticket)
                 ticket.claim, ticket.starts_at, ticket.is_over = claim, starts_at, claim is None
@@ -190,11 +176,11 @@ class Gate:
                     self._claimed.append(ticket)
                 self._wake(ticket)
             self._pace_at = now + min(answer.wait_seconds, LOOK_RARELY_SECONDS)  # limits may be raised meanwhile
-            self._was_in_vain = not answer.claims and not answer.wait_seconds and self._mine <= had
+            self._was_in_vain = not answer.claims and not answer.wait_seconds and self._slots.mine <= had
             self._assign()
             if self._was_in_vain or self._claimed:  # who is claimed and has no slot was asked for with the others
-                is_short = self._share is not None and len(self._mine) < self._share
-                self._look_at = now + (LOOK_SECONDS if is_short or not self._calling else LOOK_RARELY_SECONDS)
+                is_soon = self._slots.is_short or not self._slots.calling
+                self._look_at = now + (LOOK_SECONDS if is_soon else LOOK_RARELY_SECONDS)
 
     def fail(self, ask: Ask, error: BaseException) -> None:
         """Let those who were asked for together be asked for one by one: one of them may be why it failed."""
@@ -206,12 +192,6 @@ class Gate:
                 self._queue.remove(ticket)
                 ticket.error, ticket.is_over = error, True
                 self._wake(ticket)
-
-    def ahead(self, slots: int) -> int:
-        """Return how many calls may be claimed before there is a slot: those whose turn comes within moments."""
-        if not self._call_seconds or not slots:
-            return 0
-        return min(int(AHEAD_SECONDS * slots / self._call_seconds), max(slots // 2, 1))
 
     def sleep_until(self, moment: float) -> None:
         """Wait for a call's place in the pace."""
@@ -240,23 +220,20 @@ class Gate:
                 self._queue.remove(ticket)
             self._put_down(ticket)
             self._step_down(ticket)
-            return self._surplus()
+            return self._slots.surplus(len(self._queue), self.now())
 
     def dismiss(self, slot: int) -> Collection[int]:
         """Note that a call is over; return the slots to be given back, each to be reported as `freed`."""
         with self._lock:
-            seconds = self.now() - self._calling.pop(slot)
-            self._call_seconds = (3 * self._call_seconds + seconds) / 4 if self._call_seconds else seconds
+            self._slots.end(slot, self.now())
             self._assign()
-            # One that the provider no longer allows is nobody's here, and still ours where the row says so.
-            return [*self._surplus(), *self._give_back(frozenset({slot}) - self._mine - self._freeing)]
+            surplus = self._slots.surplus(len(self._queue), self.now())
+            return [*surplus, *self._slots.give_back(self._slots.lost(slot))]
 
     def freed(self, slot: int) -> None:
         """Note that a slot has been given back, or that this failed."""
         with self._lock:
-            self._freeing.discard(slot)
-            if self._is_asking:
-                self._freed.add(slot)
+            self._slots.freed(slot, is_read=self._is_asking)
 
     def silence(self, seconds: float) -> None:
         """Let no claim that was made already be used for so long: calls are refused for speed."""
@@ -272,28 +249,24 @@ class Gate:
 
     def _next_look(self) -> float:
         """Return when it is worth asking."""
-        if self._idle():
+        slots = self._slots
+        if slots.idle:
             return self._pace_at  # nobody waits for company where a slot stands idle
-        spoken_for = len(self._calling) + len(self._claimed)
+        spoken_for = len(slots.calling) + len(self._claimed)
         may_be_ahead = bool(self._queue) and self._queue[0].wish.give_up is not None
-        has_room = may_be_ahead and spoken_for < len(self._mine) + self.ahead(len(self._mine))
-        asked_next = self._asked_at + ROUND_SECONDS if self._calling else self._asked_at
+        has_room = may_be_ahead and spoken_for < len(slots.mine) + slots.ahead(len(slots.mine))
+        asked_next = self._asked_at + ROUND_SECONDS if slots.calling else self._asked_at
         return max(self._pace_at, asked_next, float("-inf") if has_room else self._look_at)
 
-    def _idle(self) -> Sequence[int]:
-        return sorted(self._mine.difference(self._calling))
-
     def _assign(self) -> None:
-        for slot in self._idle():
+        for slot in self._slots.idle:
             if not self._claimed:
+                self._wake(self._leader)
                 break
             ticket = self._claimed.popleft()
             ticket.slot = slot
-            self._was_idle -= {slot}
-            self._calling[slot] = self.now()
+            self._slots.use(slot, self.now())
             self._wake(ticket)
-        if self._idle():
-            self._wake(self._leader)
 
     def _end(self, ask: Ask) -> None:
         self._is_asking = False
@@ -310,30 +283,5 @@ class Gate:
         if ticket in self._claimed:
             self._claimed.remove(ticket)
         if ticket.slot is not None:
-            self._calling.pop(ticket.slot, None)
+            self._slots.let_go(ticket.slot)
             self._assign()
-
-    def _surplus(self) -> Collection[int]:
-        """Give back the slots that nobody waits for and that are not kept, and now and then one above our share."""
-        idle = self._idle()
-        give = idle[max(len(self._queue), self._keeps - len(self._calling)) :]
-        if idle and not give and self._is_kept_long():
-            give = idle[-1:]
-        return self._give_back(frozenset(give))
-
-    def _give_back(self, slots: frozenset[int]) -> Collection[int]:
-        self._mine -= slots
-        self._freeing |= slots
-        return sorted(slots)
-
-    def _is_kept_long(self) -> bool:
-        now = self.now()
-        if self._share is None or len(self._mine) <= self._share:
-            self._above_share_since = None
-            return False
-        if self._above_share_since is None:
-            self._above_share_since = now
-        if now - self._above_share_since < KEPT_SECONDS:
-            return False
-        self._above_share_since = now
-        return True

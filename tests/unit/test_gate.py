@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from sqlalchemy.orm import Session
 
 from pipeline import gate as gates
+from pipeline import slots
 from pipeline.gate import Answer, Ask, Gate, Ticket, Wish
 
 SOON = 10.0
@@ -135,18 +135,6 @@ def test_who_has_waited_for_long_enough_goes_away() -> None:
     assert (ticket.claim, gate.leave(ticket)) == (None, [])
 
 
-@pytest.mark.parametrize(
-    ("call_seconds", "slots", "expected"),
-    [(0.3, 1, 1), (0.3, 8, 4), (1.5, 64, 17), (1.5, 1, 0), (30, 64, 0), (0, 8, 0)],
-)
-def test_as_many_are_claimed_ahead_as_come_to_their_turn_within_moments(
-    call_seconds: float, slots: int, expected: int
-) -> None:
-    gate = Gate()
-    gate._call_seconds = call_seconds
-    assert gate.ahead(slots) == expected
-
-
 def test_while_calls_are_under_way_others_are_waited_for() -> None:
     clock = Clock()
     gate = Gate(clock)
@@ -177,7 +165,7 @@ def test_who_is_above_its_share_gives_a_slot_back_now_and_then() -> None:
     grant(gate, gate.ask(), {0, 1, 2, 3}, 4)
     kept = []
     for slot in (0, 1, 2, 3):
-        clock.time += gates.KEPT_SECONDS
+        clock.time += slots.KEPT_SECONDS
         kept.append(gate.dismiss(slot))
     assert kept == [[], [1], [2], []]  # the time runs from the first look, and two of four are our share
 

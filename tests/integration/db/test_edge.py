@@ -134,7 +134,7 @@ def test_a_claim_that_fails_among_others_fails_alone(stage: Stage) -> None:
 
 def test_the_next_claim_is_made_while_its_predecessor_calls(stage: Stage) -> None:
     allow(stage, slots=1)
-    stage.edge.gate._call_seconds = 0.3  # as calls took so far
+    stage.edge.gate._slots.call_seconds = 0.3  # as calls took so far
     claimed, given_up = Event(), []
 
     def claim(_session: Session, jobs: Sequence[str], _holder: str, _seconds: float) -> Sequence[str]:
@@ -158,7 +158,7 @@ def test_the_next_claim_is_made_while_its_predecessor_calls(stage: Stage) -> Non
 def test_what_cannot_be_taken_back_is_never_claimed_ahead(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edges, "PATIENCE_SECONDS", 0.2)
     allow(stage, slots=1)
-    stage.edge.gate._call_seconds = 0.1
+    stage.edge.gate._slots.call_seconds = 0.1
     first = stage.edge.admit(wish("first"))
     assert first is not None
     assert stage.edge.admit(Wish(_never, "second", 60)) is None
@@ -168,7 +168,7 @@ def test_what_cannot_be_taken_back_is_never_claimed_ahead(stage: Stage, monkeypa
 def test_a_claim_that_has_waited_for_long_is_made_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gates, "STALE_SECONDS", 0.0)
     allow(stage, slots=1)
-    stage.edge.gate._call_seconds = 0.3
+    stage.edge.gate._slots.call_seconds = 0.3
     claims, given_up = iter(("stale", "fresh")), []
     ahead = Wish(
         lambda _session, _jobs, _holder, _seconds: [next(claims)],
@@ -194,7 +194,7 @@ def test_a_claim_made_ahead_whose_slot_does_not_come_is_taken_back(
 ) -> None:
     monkeypatch.setattr(edges, "PATIENCE_SECONDS", 0.2)
     allow(stage, slots=1)
-    stage.edge.gate._call_seconds = 0.1
+    stage.edge.gate._slots.call_seconds = 0.1
     given_up: list[str] = []
     first = stage.edge.admit(wish("first"))
     assert first is not None
@@ -218,12 +218,12 @@ def test_after_a_refusal_for_speed_no_claim_made_before_it_is_used(stage: Stage)
 def test_slots_are_shared_with_the_workers_that_beat(stage: Stage) -> None:
     allow(stage, slots=8)
     stage.edge.share_slots()
-    assert stage.edge.gate._share is None
+    assert stage.edge.gate._slots.share is None
     with stage.database.write() as session:
         for _ in range(2):
             leases.join(session)
     stage.edge.share_slots()
-    assert stage.edge.gate._share == 3
+    assert stage.edge.gate._slots.share == 3
 
 
 def test_where_nothing_was_claimed_no_permit_is_kept(stage: Stage) -> None:

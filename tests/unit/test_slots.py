@@ -1,0 +1,45 @@
+"""A process's slots: how far ahead calls are claimed, and what is given back to others."""
+
+import pytest
+
+from pipeline.slots import NOVELTY, Slots
+
+
+@pytest.mark.parametrize(
+    ("call_seconds", "slots", "expected"),
+    [(0.3, 1, 1), (0.3, 8, 4), (1.5, 64, 17), (1.5, 1, 0), (30, 64, 0), (0, 8, 0)],
+)
+def test_as_many_are_claimed_ahead_as_come_to_their_turn_within_moments(
+    call_seconds: float, slots: int, expected: int
+) -> None:
+    assert Slots(call_seconds=call_seconds).ahead(slots) == expected
+
+
+def test_what_calls_take_is_learnt_from_the_last_few() -> None:
+    slots = Slots(frozenset({0}))
+    for seconds in (1.0, 2.0):
+        slots.use(0, 10.0)
+        slots.end(0, 10.0 + seconds)
+    assert slots.call_seconds == 1.0 + NOVELTY
+
+
+def test_a_slot_the_rows_give_to_somebody_else_is_given_back_when_its_call_ends() -> None:
+    slots = Slots(frozenset({0, 1}))
+    slots.use(1, 0.0)
+    slots.tell(frozenset({0}))  # one call less is allowed now
+    assert slots.idle == [0]
+    slots.end(1, 1.0)
+    assert slots.give_back(slots.lost(1)) == [1]
+    assert slots.lost(0) == frozenset()
+
+
+def test_what_was_given_back_while_the_rows_were_read_is_not_ours() -> None:
+    slots = Slots(frozenset({0, 1}))
+    assert slots.give_back(frozenset({1})) == [1]
+    slots.tell(frozenset({0, 1}))
+    assert slots.mine == {0}
+    slots.freed(1, is_read=True)
+    slots.tell(frozenset({0, 1}))
+    assert slots.mine == {0}
+    slots.tell(frozenset({0, 1}))
+    assert slots.mine == {0, 1}
