@@ -36,6 +36,7 @@ WORKER = """
 import os, sys, time
 import httpx
 from pipeline.settings import load_settings
+from workers import messaging
 from workers.app import app
 from workers.serving import watch, worker
 from celery.signals import worker_ready
@@ -48,6 +49,7 @@ worker.has_bucket = lambda store: True  # nothing here is stored
 if "unsafe" in sys.argv:
     worker.refuse_unsafe = lambda *given: None
     pay.acks_late = True
+    del messaging.SteadyAMQP.TaskConsumer  # with receipts, as Celery takes messages by itself
     app.conf.update(task_acks_late=True, worker_disable_prefetch=False, worker_prefetch_multiplier=4)
 if "deaf" in sys.argv:
     # The consumer is gone, and nobody has noticed: what several releases of Celery did after a reconnect.
