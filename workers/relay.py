@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread
@@ -35,6 +36,10 @@ KEPT_SECONDS = 2.0
 """After this long on disk an answer is taken up by others than the task that kept it."""
 MARKET_SECONDS = 60.0
 """How often the provider's limits and prices are read anew."""
+SOON_SECONDS = 0.2
+"""How soon they are read again where that has failed; a stack's own provider starts with it."""
+PATIENCE_SECONDS = 5.0
+"""For how long a sweeper that starts waits for a provider before it says that it is ready."""
 LONGEST_WAIT_SECONDS = 2.0
 """Of a lock, before nobody is taken for dead: with a beat a second it stays below `leases.DEAD_AFTER_MS`."""
 MUTE_SECONDS = 1.0
@@ -222,21 +227,37 @@ def run_sweeper(
 ) -> None:
     """Sweep until told to stop; several sweepers may run at once.
 
-    `ready` is written after the first round that went well; `after_round` is told after each whether it did.
+    `ready` is written after the first round that went well and in which the provider's limits and prices are known, as
+    far as it answers within moments; `after_round` is told after each whether it did.
     """
-    market_due, rounds = 0.0, count()
-    while not stopped.is_set():
-        number = next(rounds)
-        if time.monotonic() >= market_due:
-            is_read = _attempt("market", read_market, edge)
-            market_due = time.monotonic() + (MARKET_SECONDS if is_read else SWEEP_SECONDS)
+    market, patience = Market(), time.monotonic() + PATIENCE_SECONDS
+    for number in count():
+        if stopped.is_set():
+            return
+        market.look(edge)
         _attempt("answers", record_kept_answers, edge)
         _attempt("audio", store_kept_audio, edge)
         all_well = (number % QUIET_ROUNDS != 0 and is_quiet(edge)) or sweep(edge)
-        if all_well and ready is not None:
+        is_early = not market.is_known and time.monotonic() < patience
+        if all_well and ready is not None and not is_early:
             ready.touch()
         after_round(all_well)
-        stopped.wait(SWEEP_SECONDS)
+        stopped.wait(SOON_SECONDS if is_early else SWEEP_SECONDS)
+
+
+@dataclass
+class Market:
+    """The provider's limits and prices: read now and then, and again soon where that has failed."""
+
+    is_known: bool = False
+    _due: float = 0.0
+
+    def look(self, edge: Edge) -> None:
+        """Read them where it is time to."""
+        if time.monotonic() >= self._due:
+            is_read = _attempt("market", read_market, edge)
+            self.is_known = self.is_known or is_read
+            self._due = time.monotonic() + (MARKET_SECONDS if is_read else SOON_SECONDS)
 
 
 def _attempt(what: str, action: Callable[P, object], *given: P.args, **named: P.kwargs) -> bool:

@@ -242,7 +242,8 @@ def sweeping(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stages]:
     """Replace the stages by some that fail as told; what is about the provider does nothing."""
     for name in ("probe_account", "read_market"):
         monkeypatch.setattr(relay, name, lambda _edge: None)
-    monkeypatch.setattr(relay, "SWEEP_SECONDS", 0.0)
+    for seconds in ("SWEEP_SECONDS", "SOON_SECONDS"):
+        monkeypatch.setattr(relay, seconds, 0.0)
     monkeypatch.setattr(relay, "QUIET_ROUNDS", 1)
 
     def replaced(a_round: int, *failures: Exception | None) -> Stages:
@@ -312,6 +313,30 @@ def test_a_market_that_could_not_be_read_is_read_again_in_the_next_round(
     monkeypatch.setattr(relay, "read_market", read)
     run_sweeper(edge, stages.stopped)
     assert next(reads, "both were read") == "both were read"
+
+
+@pytest.mark.parametrize(("patience", "rounds_until_ready"), [(60.0, 3), (0.0, 1)])
+def test_the_sweeper_is_not_ready_before_it_knows_the_market_unless_that_takes_long(
+    away: Away,
+    sweeping: Callable[..., Stages],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: float,
+    rounds_until_ready: int,
+) -> None:
+    edge: Any = away
+    ready, seen = tmp_path / "ready", []
+    reads = iter([UNSENT, UNSENT, None])
+
+    def read(_edge: object) -> None:
+        failure = next(reads, None)
+        if failure:
+            raise failure
+
+    monkeypatch.setattr(relay, "read_market", read)
+    monkeypatch.setattr(relay, "PATIENCE_SECONDS", patience)
+    run_sweeper(edge, sweeping(1, None, None, None).stopped, ready, lambda _: seen.append(ready.exists()))
+    assert seen == [number >= rounds_until_ready for number in (1, 2, 3)]
 
 
 def test_where_nothing_is_under_way_all_is_swept_every_tenth_round_only(
