@@ -35,6 +35,8 @@ PATIENCE_SECONDS = 150.0
 POLL_SECONDS = 0.02
 HASTE_SECONDS = 0.4
 STALE_MS = 10_000
+STATED = ("CALLSHEET_", "PYTHONPATH")
+"""What a second worker is told as the first one was: a naive stack has no worker that is not."""
 SHORT = {
     crash.PERMISSION: "1",
     "CALLSHEET_SANDBOX_ENGINE": "tone",
@@ -193,7 +195,7 @@ def second_worker(of: Bench) -> Iterator[None]:
         "CALLSHEET_DATABASE_URL": of.settings.sqlalchemy_url,
         "CALLSHEET_SPOOL_DIR": str(of.settings.spool),
     }
-    stated = {name: value for name, value in of.stack.environment.items() if name.startswith("CALLSHEET_")}
+    stated = {name: of.stack.environment[name] for name in of.stack.environment if name.startswith(STATED)}
     settings = load_settings(home=home, database_url=of.settings.sqlalchemy_url)
     stack = Stack(settings, recipes=(SecondWorker({**known, **stated, **own}),), on_death="workers.local:on_death")
     stack.up()
