@@ -36,10 +36,9 @@ WORKER = """
 import os, sys, time
 import httpx
 from pipeline.settings import load_settings
+from workers import messaging
 from workers.app import app
-from workers.messaging import SteadyAMQP
 from workers.serving import watch, worker
-from celery.app.amqp import AMQP
 from celery.signals import worker_ready
 
 @app.task(name="speech.pay")
@@ -49,8 +48,8 @@ def pay(label):
 worker.has_bucket = lambda store: True  # nothing here is stored
 if "unsafe" in sys.argv:
     worker.refuse_unsafe = lambda *given: None
-    SteadyAMQP.TaskConsumer = AMQP.TaskConsumer  # with a receipt for each message
     pay.acks_late = True
+    del messaging.SteadyAMQP.TaskConsumer  # with receipts, as Celery takes messages by itself
     app.conf.update(task_acks_late=True, worker_disable_prefetch=False, worker_prefetch_multiplier=4)
 if "deaf" in sys.argv:
     # The consumer is gone, and nobody has noticed: what several releases of Celery did after a reconnect.
@@ -242,7 +241,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 CELLS = [f"{fault}-{load}" for fault in FAULTS for load in ("busy", "idle")]
 UNSAFE = ["drops_connections-busy-unsafe", "killed-busy-unsafe"]
-"""The same with receipts, late acknowledgement and prefetch, and nobody who refuses them."""
+"""The same with late acknowledgement and prefetch, and nobody who refuses them."""
 
 
 @pytest.fixture(scope="module")
