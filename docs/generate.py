@@ -62,7 +62,7 @@ def _values(schema: dict[str, Any]) -> str:
         for key, word in (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "to"))
         if key in schema
     ]
-    kind = {"integer": "whole number", "number": "number", "string": "text"}[schema["type"]]
+    kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}[schema["type"]]
     secret = ", secret" if schema.get("writeOnly") else ""
     return " ".join([kind, *bounds]) + secret
 

@@ -126,6 +126,10 @@ class Settings(BaseSettings):
     worker_threads: int = Field(
         48, ge=1, le=256, description="Tasks one worker may have under way; most of them wait for the provider."
     )
+    worker_one_core: bool = Field(
+        default=True,
+        description="Keep a worker's threads on one core, which costs a third less; recordings are decoded on all.",
+    )
     decoders: int = Field(
         0, ge=0, le=64, description="Recordings that one worker decodes at once, each on a core; 0 is one a core."
     )

@@ -60,12 +60,16 @@ app = create_app(load_settings())
 class Room:
     """Lets a bounded number of tasks of one queue work at once, and a bounded number of threads wait for it.
 
-    Whoever finds no place leaves: its row stays due, and the sweeper sends the hint once more.
+    Whoever finds no place leaves: its row stays due, and the sweeper sends the hint once more. `around` is what their
+    work is done in.
     """
 
-    def __init__(self, at_once: int, *, most: int) -> None:
+    def __init__(
+        self, at_once: int, *, most: int, around: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         self._work = BoundedSemaphore(at_once)
         self._places = BoundedSemaphore(max(most, at_once))
+        self._around = around
 
     @contextmanager
     def place(self) -> Iterator[bool]:
@@ -74,7 +78,7 @@ class Room:
             yield False
             return
         try:
-            with self._work:
+            with self._work, self._around():
                 yield True
         finally:
             self._places.release()

@@ -13,6 +13,7 @@ from workers.app import DECODING, QUEUES, Room, Station, app
 from workers.binding import refuse_unsafe
 from workers.relay import Heartbeat
 from workers.serving import logs
+from workers.serving.cores import Cores, rank_of
 from workers.serving.endpoint import serve_metrics
 from workers.serving.following import MeasuredEdge, follow_tasks
 from workers.serving.ground import has_bucket, open_edge, ready_file, told, wait_until
@@ -40,7 +41,11 @@ def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
     wait_until("the bucket is there", lambda: has_bucket(edge.store))
     heartbeat = Heartbeat(edge)
     Station.edge = MeasuredEdge.over(edge, metrics, holder=heartbeat.holder)
-    Station.rooms = {DECODING: Room(decoders(settings), most=max(threads // 2, 1))}
+    cores = Cores()
+    if settings.worker_one_core and set(queues) != {DECODING}:
+        with edge.read() as session:
+            cores.settle(rank_of(session, heartbeat.holder))
+    Station.rooms = {DECODING: Room(decoders(settings), most=max(threads // 2, 1), around=cores.all)}
     follow_tasks(metrics)
     worker_ready.connect(lambda **_: _ready(heartbeat), weak=False)
     worker_ready.connect(lambda **_: start_watch(app, queues, threads), weak=False)
