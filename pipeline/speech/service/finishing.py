@@ -34,6 +34,7 @@ def settle_done(session: Session, ended: Sequence[Ended]) -> None:
     """Settle attempts whose audio is stored, with what they cost; where a claim has ended, only that."""
     if not ended:
         return
+    ended = list({_name(attempt): attempt for attempt in ended}.values())
     live = _live(session, ended)
     paid = ledger.settle_all(session, {_name(attempt): _payment(attempt) for attempt in ended})
     done = [attempt for attempt in ended if attempt.job.id in live and live[attempt.job.id][0] == attempt.claim.fence]

@@ -93,6 +93,27 @@ def test_of_two_workers_at_once_one_speaks(stage: Stage, take: str) -> None:
     assert budget(stage, take).held == PRICE
 
 
+def test_of_two_messages_claimed_in_one_transaction_one_speaks(stage: Stage, take: str) -> None:
+    with stage.edge.write() as session:
+        job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
+        assert job is not None
+        claims = speech.begin_all(session, [job, job], stage.edge.holder, TIMEOUT_SECONDS)
+    assert claims == [speech.Claim(1), None]
+    assert budget(stage, take).held == PRICE
+
+
+def test_an_attempt_that_is_settled_twice_in_one_transaction_is_paid_once(stage: Stage, take: str) -> None:
+    with stage.edge.write() as session:
+        job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
+        assert job is not None
+        claimed = speech.begin(session, job, holder=stage.edge.holder, timeout=TIMEOUT_SECONDS)
+    assert claimed is not None
+    ended = speech.Ended(job, claimed, speech.Stored(3, "0" * 64, "audio/wav", 0.1, PRICE, len(TEXT)))
+    with stage.edge.write() as session:
+        speech.settle_all(session, [ended, ended])
+    assert (look(stage, take).cost, budget(stage, take).spent, budget(stage, take).held) == (PRICE, PRICE, 0)
+
+
 def test_the_claim_and_its_hold_are_committed_before_the_call(stage: Stage, take: str) -> None:
     seen = []
 
