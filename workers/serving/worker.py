@@ -1,6 +1,5 @@
 """`python -m workers.serving.worker`: takes up tasks until told to stop."""
 
-import os
 import socket
 import sys
 from collections.abc import Collection
@@ -31,7 +30,8 @@ def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
     refuse_unknown(queues)
     refuse_unsafe(app, settings)
     sys.setswitchinterval(SWITCH_SECONDS)
-    threads = threads_for(settings, queues)
+    cores = Cores()  # as many as there are before this worker settles on one
+    threads = threads_for(settings, queues, cores.count)
     metrics = WorkerMetrics(threads)
     logs.set_up(settings, "worker", metrics.note_event)
     serve_metrics(metrics.registry, settings.listen_address, settings.worker_metrics_port, settings.metrics_token)
@@ -41,11 +41,10 @@ def run(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
     wait_until("the bucket is there", lambda: has_bucket(edge.store))
     heartbeat = Heartbeat(edge)
     Station.edge = MeasuredEdge.over(edge, metrics, holder=heartbeat.holder)
-    cores = Cores()
     if settings.worker_one_core and set(queues) != {DECODING}:
         with edge.read() as session:
             cores.settle(rank_of(session, heartbeat.holder))
-    Station.rooms = {DECODING: Room(decoders(settings), most=max(threads // 2, 1), around=cores.all)}
+    Station.rooms = {DECODING: Room(settings.decoders or cores.count, most=max(threads // 2, 1), around=cores.all)}
     follow_tasks(metrics)
     worker_ready.connect(lambda **_: _ready(heartbeat), weak=False)
     worker_ready.connect(lambda **_: start_watch(app, queues, threads), weak=False)
@@ -72,19 +71,9 @@ def refuse_unknown(queues: Collection[str]) -> None:
         )
 
 
-def threads_for(settings: Settings, queues: Collection[str]) -> int:
+def threads_for(settings: Settings, queues: Collection[str], cores: int) -> int:
     """Return how many tasks to have under way: calls wait for the provider, decoding needs a core each."""
-    return decoders(settings) if set(queues) == {DECODING} else settings.worker_threads
-
-
-def decoders(settings: Settings) -> int:
-    """Return how many recordings to decode at once."""
-    return settings.decoders or _cores()
-
-
-def _cores() -> int:
-    # A container may be given fewer than its machine has; macOS does not tell.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return settings.decoders or cores if set(queues) == {DECODING} else settings.worker_threads
 
 
 def _ready(heartbeat: Heartbeat) -> None:

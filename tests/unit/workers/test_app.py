@@ -8,7 +8,7 @@ from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.flow import FLOW
 from pipeline.settings import Settings
 from workers.app import DECODING, QUEUES, Room, Station, create_app
-from workers.serving.worker import decoders, refuse_unknown, threads_for
+from workers.serving.worker import refuse_unknown, threads_for
 
 
 @pytest.fixture
@@ -75,9 +75,9 @@ def test_a_task_without_a_place_is_left_to_the_sweeper(monkeypatch: pytest.Monke
 
 def test_a_worker_of_recordings_alone_has_a_thread_a_decoder_and_others_one_a_call() -> None:
     settings = Settings(worker_threads=48, decoders=3)
-    assert threads_for(settings, (DECODING,)) == 3
-    assert threads_for(settings, QUEUES) == threads_for(settings, ("speech",)) == 48
-    assert decoders(Settings()) >= 1
+    assert threads_for(settings, (DECODING,), 8) == 3
+    assert threads_for(settings, QUEUES, 8) == threads_for(settings, ("speech",), 8) == 48
+    assert threads_for(Settings(), (DECODING,), 8) == 8
 
 
 @pytest.mark.parametrize("queues", [("speach",), ("speech", ""), ()])

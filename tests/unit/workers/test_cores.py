@@ -40,6 +40,16 @@ def test_workers_of_a_machine_take_one_core_each_in_turn() -> None:
 
 
 @many
+def test_who_has_settled_on_one_core_still_knows_how_many_there_are() -> None:
+    def count() -> int:
+        mine = Cores()
+        mine.settle(0)
+        return mine.count
+
+    assert in_a_thread(count) == len(ALL)
+
+
+@many
 def test_a_room_for_decoding_has_all_cores_and_gives_them_back() -> None:
     def work() -> tuple[set[int], set[int]]:
         mine = Cores()
