@@ -30,6 +30,8 @@ from pipeline.voices import service as voices
 P = ParamSpec("P")
 
 SWEEP_SECONDS = 1.0
+SHARE_SECONDS = 1.0
+"""How often a worker looks how many share the provider's slots with it."""
 QUIET_ROUNDS = 10
 """Every so many rounds all is swept, also where nothing is under way."""
 KEPT_SECONDS = 2.0
@@ -95,9 +97,10 @@ class Heartbeat:
         self._stopped = Event()
         with edge.write() as session:
             self.holder = leases.join(session)
-        # A thread each: a bucket that hangs must not stop the beat.
+        # A thread each: neither a bucket that hangs nor who waits to give a slot back may stop the beat.
         self._threads = [
             Thread(target=self._every, args=(leases.BEAT_SECONDS, self._beat), name="heartbeat", daemon=True),
+            Thread(target=self._every, args=(SHARE_SECONDS, self._share), name="share", daemon=True),
             Thread(target=self._every, args=(KEPT_SECONDS, self._save_kept), name="kept", daemon=True),
         ]
 
@@ -122,9 +125,11 @@ class Heartbeat:
             # Before the threads that wait to write: a worker that is busy is not dead.
             with self._edge.write(first=True) as session:
                 leases.beat(session, self.holder)
-            self._edge.share_slots()
         except SQLAlchemyError as error:
             log.warning("beat_missed", holder=self.holder, error=type(error).__name__)
+
+    def _share(self) -> None:
+        _attempt("slots", self._edge.share_slots)
 
     def _save_kept(self) -> None:
         _attempt("answers", record_kept_answers, self._edge)

@@ -154,6 +154,7 @@ class Away:
 @pytest.fixture
 def away(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Away:
     monkeypatch.setattr(leases, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(relay, "SHARE_SECONDS", 0.01)
     for name in ("record_kept_answers", "store_kept_audio"):
         monkeypatch.setattr(relay, name, lambda _edge: None)
     return Away(sqlite_database)
@@ -183,6 +184,26 @@ def test_a_heart_beats_on_after_its_database_was_away(away: Away) -> None:
         away.is_away = False
         assert beaten(away.database, heart.holder)
     finally:
+        heart.stop()
+
+
+def test_who_waits_to_give_a_slot_back_does_not_stop_the_beat(away: Away, monkeypatch: pytest.MonkeyPatch) -> None:
+    edge: Any = away
+    released = Event()
+
+    def wait() -> None:
+        away.shared.set()
+        released.wait(AT_MOST)
+
+    monkeypatch.setattr(away, "share_slots", wait)
+    heart = Heartbeat(edge)
+    heart.start()
+    try:
+        assert away.shared.wait(AT_MOST)
+        assert beaten(away.database, heart.holder)
+        assert not released.is_set()
+    finally:
+        released.set()
         heart.stop()
 
 
