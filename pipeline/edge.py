@@ -28,6 +28,8 @@ J = TypeVar("J")
 C = TypeVar("C")
 PATIENCE_SECONDS = 3.0
 """How long a thread waits for a permit before it puts its work back for others; less than `leases.HINT_SECONDS`."""
+AWAY = (OperationalError, InterfaceError)
+"""What is raised where the database is away."""
 AWAY_SECONDS = 60.0
 """How long the outcome of a call waits for a database that is away."""
 LEASE_MARGIN_SECONDS = 5.0
@@ -88,7 +90,7 @@ class Edge:
             try:
                 with self.write() as session:
                     return action(session)
-            except (OperationalError, InterfaceError):
+            except AWAY:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(RETURN_SECONDS)
@@ -96,7 +98,9 @@ class Edge:
     def record_together(self, write: Callable[[Session, Sequence[J]], object], what: J) -> None:
         """Record something as `record` does, in one transaction with what other threads record in the same moment."""
         pause = ROUND_SECONDS if self.gate.in_flight else 0.0
-        self.scribe.write(write, what, lambda items: self.record(lambda session: write(session, items)), pause)
+        self.scribe.write(
+            write, what, lambda items: self.record(lambda session: write(session, items)), pause=pause, shared=AWAY
+        )
 
     def admit(self, wish: Wish[J, C]) -> Admission[C] | None:
         """Wait for a permit and for the claim that is made under it: a throttled worker holds no claim.
@@ -193,10 +197,10 @@ class Edge:
 
     def _take_back(self, ticket: Ticket[J, C], claim: C) -> bool:
         """Take a claim back that has waited for too long, and let it be made anew while there is time."""
-        if ticket.wish.give_up is None:
+        give_up, job = ticket.wish.give_up, ticket.wish.job
+        if give_up is None:
             return False  # such a claim has a slot, and is never stale
-        with self.write() as session:
-            ticket.wish.give_up(session, ticket.wish.job, claim)
+        self.record(lambda session: give_up(session, job, claim))
         if ticket.slot is None:
             return False
         self.gate.requeue(ticket)

@@ -29,10 +29,19 @@ class Scribe:
     _is_writing: bool = False
     _wrote_at: float = float("-inf")
 
-    def write(self, kind: object, what: Any, act: Callable[[Sequence[Any]], object], pause: float) -> None:  # noqa: ANN401 - of any stage
+    def write(
+        self,
+        kind: object,
+        what: Any,  # noqa: ANN401 - of any stage
+        act: Callable[[Sequence[Any]], object],
+        *,
+        pause: float,
+        shared: tuple[type[Exception], ...] = (),
+    ) -> None:
         """Write something together with what else there is of its kind; raises what writing it alone has raised.
 
-        `pause` in seconds lies between two transactions, for others to come along.
+        `pause` in seconds lies between two transactions, for others to come along. An error that is `shared` would meet
+        each of them alone as well: nobody tries that.
         """
         entry = Entry(kind, what)
         with self._changed:
@@ -43,7 +52,7 @@ class Scribe:
                 self._is_writing = True
                 self._wait_for_company(pause)
         if not entry.is_done:
-            self._write_all(entry, act)
+            self._write_all(entry, act, shared)
         if entry.error is not None:
             raise entry.error
 
@@ -52,7 +61,9 @@ class Scribe:
         while (left := until - monotonic()) > 0:
             self._changed.wait(left)
 
-    def _write_all(self, mine: Entry, act: Callable[[Sequence[Any]], object]) -> None:
+    def _write_all(
+        self, mine: Entry, act: Callable[[Sequence[Any]], object], shared: tuple[type[Exception], ...]
+    ) -> None:
         with self._changed:
             taken = [entry for entry in self._entries if entry.kind is mine.kind][:AT_ONCE]
             if mine not in taken:
@@ -60,7 +71,7 @@ class Scribe:
             self._entries = [entry for entry in self._entries if entry not in taken]
             self._wrote_at = monotonic()
         try:
-            _write(taken, act)
+            _write(taken, act, shared)
         except BaseException as error:
             for entry in taken:
                 entry.error = error
@@ -73,12 +84,15 @@ class Scribe:
                 self._changed.notify_all()
 
 
-def _write(entries: Sequence[Entry], act: Callable[[Sequence[Any]], object]) -> None:
+def _write(
+    entries: Sequence[Entry], act: Callable[[Sequence[Any]], object], shared: tuple[type[Exception], ...]
+) -> None:
     try:
         act([entry.what for entry in entries])
-    except Exception as error:  # noqa: BLE001 - raised in the thread that it belongs to
-        if len(entries) == 1:
-            entries[0].error = error
+    except Exception as error:  # noqa: BLE001 - raised in the threads that it belongs to
+        if len(entries) == 1 or isinstance(error, shared):
+            for entry in entries:
+                entry.error = error
             return
         for entry in entries:  # one of them may be why it failed
-            _write([entry], act)
+            _write([entry], act, shared)

@@ -145,6 +145,17 @@ def test_while_calls_are_under_way_others_are_waited_for() -> None:
     assert gate._next_look() <= clock.time  # a slot stands idle
 
 
+def test_a_claim_is_stale_once_it_has_waited_for_too_long_unless_it_cannot_be_taken_back() -> None:
+    clock = Clock()
+    gate = Gate(clock)
+    ahead, strict = gate.enter(wish(takes_back=True), SOON), gate.enter(wish(), SOON)
+    ahead.starts_at = strict.starts_at = clock.time
+    clock.time += gates.STALE_SECONDS
+    assert (gate.is_stale(ahead), gate.is_stale(strict)) == (False, False)
+    clock.time += 0.01
+    assert (gate.is_stale(ahead), gate.is_stale(strict)) == (True, False)
+
+
 def test_after_an_ask_in_vain_it_is_looked_before_the_next() -> None:
     clock = Clock()
     gate = Gate(clock)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 from threading import Event
 
 import pytest
@@ -10,7 +11,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pipeline import edge as edges
-from pipeline import gate as gates
 from pipeline.db import leases, limits
 from pipeline.db.events import emit
 from pipeline.gate import Wish
@@ -166,7 +166,6 @@ def test_what_cannot_be_taken_back_is_never_claimed_ahead(stage: Stage, monkeypa
 
 
 def test_a_claim_that_has_waited_for_long_is_made_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "STALE_SECONDS", 0.0)
     allow(stage, slots=1)
     stage.edge.gate._slots.call_seconds = 0.3
     claims, given_up = iter(("stale", "fresh")), []
@@ -260,6 +259,25 @@ def test_what_cannot_be_recorded_keeps_nothing_else_from_it(stage: Stage) -> Non
     assert sorted(what for items in queue.groups for what in items) == ["one", "two", "zero"]
 
 
+def test_what_a_database_that_is_away_keeps_from_being_recorded_is_tried_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    gone = OperationalError("COMMIT", {}, OSError("gone"))
+
+    def fail(_session: Session, items: Sequence[str], queue: Queue) -> None:
+        queue.act(_session, items)
+        tried.append(len(items))
+        raise gone
+
+    monkeypatch.setattr(edges, "AWAY_SECONDS", 0)
+    doing, _ = record(stage, ("zero", "one", "two"), fail)
+    for done in doing.values():
+        with pytest.raises(OperationalError):
+            done.result(timeout=60)
+    assert tried == [1, 2]  # not each alone as well, a minute each
+
+
 def test_the_next_part_waits_for_its_place(stage: Stage) -> None:
     with stage.database.write() as session:
         limits.set_limits(session, PROVIDER, concurrent=1, per_minute=60_000)
@@ -304,14 +322,17 @@ class Queue:
         return jobs
 
 
-def record(stage: Stage, what: Sequence[str]) -> tuple[dict[str, Future[None]], Queue]:
+def record(
+    stage: Stage, what: Sequence[str], act: Callable[[Session, Sequence[str], "Queue"], object] | None = None
+) -> tuple[dict[str, Future[None]], Queue]:
     """Record the first alone, and the others while it is at it."""
     queue = Queue()
-    act = queue.act  # one object: what is recorded by the same function goes together
+    # One object: what is recorded by the same function goes together.
+    write = partial(act, queue=queue) if act else queue.act
     with ThreadPoolExecutor(len(what)) as threads:
-        doing = {what[0]: threads.submit(stage.edge.record_together, act, what[0])}
+        doing = {what[0]: threads.submit(stage.edge.record_together, write, what[0])}
         assert queue.first.wait(60)
-        doing |= {item: threads.submit(stage.edge.record_together, act, item) for item in what[1:]}
+        doing |= {item: threads.submit(stage.edge.record_together, write, item) for item in what[1:]}
         while len(stage.edge.scribe._entries) < len(what) - 1:
             pass
         queue.go_on.set()
