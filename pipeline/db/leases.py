@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, CursorResult, Delete, Select, String, Update, func, select, update
@@ -80,38 +80,23 @@ def claim(
 
     `change` maps a column to `(expected, new)`; the fence goes up by one and the lease starts.
     """
-    expected = [getattr(row, column) == pair[0] for column, pair in change.items()]
     claiming = (
-        update(row)
-        .where(row.id == row_id, *expected)
-        .values(
-            fence=row.fence + 1,
-            holder=holder,
-            lease_until=now_ms() + int(seconds * 1000),
-            **{column: pair[1] for column, pair in change.items()},
-        )
-        .returning(row)
-        .execution_options(populate_existing=True)
+        update(row).where(row.id == row_id, *_expected(row, change)).values(**_taken(row, holder, seconds, change))
     )
-    return session.scalar(claiming)
+    return session.scalar(claiming.returning(row).execution_options(populate_existing=True))
 
 
 def claim_all(
     session: Session, row: type[R], ids: Sequence[str], *, holder: str, seconds: float, **change: tuple[object, object]
 ) -> Sequence[R]:
     """Take several rows as `claim` does, and return those that nobody else was faster at."""
-    expected = [getattr(row, column) == pair[0] for column, pair in change.items()]
+    expected = _expected(row, change)
     # Locked in one order, and not waited for: whoever is at a row now changes its state.
     free = (
         select(row.id).where(row.id.in_(ids), *expected).order_by(row.id).with_for_update(skip_locked=True).cte("free")
     )
     claiming = update(row).where(row.id.in_(select(free.c.id)), *expected)
-    claiming = claiming.values(
-        fence=row.fence + 1,
-        holder=holder,
-        lease_until=now_ms() + int(seconds * 1000),
-        **{column: pair[1] for column, pair in change.items()},
-    )
+    claiming = claiming.values(**_taken(row, holder, seconds, change))
     options = {"populate_existing": True, "synchronize_session": False}
     return session.scalars(claiming.returning(row).execution_options(**options)).all()
 
@@ -160,3 +145,15 @@ def rowcount(session: Session, statement: Update | Delete) -> int:
     if not isinstance(result, CursorResult):
         raise TypeError("only statements that change rows are counted")
     return result.rowcount
+
+
+def _expected(row: type[Leased], change: Mapping[str, tuple[object, object]]) -> list[ColumnElement[bool]]:
+    return [getattr(row, column) == before for column, (before, _) in change.items()]
+
+
+def _taken(
+    row: type[Leased], holder: str, seconds: float, change: Mapping[str, tuple[object, object]]
+) -> dict[str, object]:
+    """Return what a claim writes."""
+    lease = {"fence": row.fence + 1, "holder": holder, "lease_until": now_ms() + int(seconds * 1000)}
+    return {**lease, **{column: after for column, (_, after) in change.items()}}

@@ -7,13 +7,13 @@ refusal for speed stops everybody for a while and slows the pace, which recovers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, ScalarSelect, String, case, delete, func, select, update
+from sqlalchemy import ScalarSelect, Select, String, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pipeline.db.base import Base, Millis, Ref
 from pipeline.db.clock import now_ms
-from pipeline.db.leases import dead_holders, rowcount
+from pipeline.db.leases import dead_holders
 
 SHARE = 95
 """Per cent of the provider's rate that is used."""
@@ -169,9 +169,9 @@ def state(session: Session, name: str) -> State | None:
     )
 
 
-def wait_ms(session: Session, name: str, *, characters: int = 0) -> int:
+def wait_ms(session: Session, name: str) -> int:
     """Return how long to wait before asking for a permit; 0 where one is likely. Reads only."""
-    wait = wait_place_ms(session, name, characters=characters)
+    wait = wait_place_ms(session, name)
     if wait:
         return wait
     usable = (Slot.name == name, Slot.number < _allowed(name), Slot.lease_until < now_ms())
@@ -205,8 +205,7 @@ def draw(
     number of slots, `ahead` tells how many calls may have a place and wait for one of those to become free. All slots
     of the holder are its own for at least so many `seconds`.
     """
-    locked = select(Pace, now_ms()).where(Pace.name == name).with_for_update(of=Pace)
-    row = session.execute(locked.execution_options(populate_existing=True)).one_or_none()
+    row = session.execute(_locked(name)).one_or_none()
     if row is None:
         return Drawn(frozenset(), (), SLOT_POLL_MS)
     pace, now = row
@@ -220,8 +219,7 @@ def draw(
         slots |= _take_slots(session, pace, missing, holder, int(seconds * 1000))
     taken = places[: min(soon, max(len(slots) + ahead(len(slots)) - owed, 0))]
     if taken:
-        moved = {"next_at": taken[-1].next_at, "characters_next_at": taken[-1].characters_next_at}
-        session.execute(update(Pace).where(Pace.name == name).values(**moved), execution_options=_BLINDLY)
+        _move(session, name, taken[-1])
     starts = [max(-(-place.start // 1000) - now, 0) for place in places]
     left = starts[len(taken) :]
     return Drawn(slots, starts[: len(taken)], max(left[0] - SOON_MS, 0) if left else 0)
@@ -229,19 +227,15 @@ def draw(
 
 def take_place(session: Session, name: str, *, characters: int = 0) -> bool:
     """Take the next place in the pace alone: for one more call under a slot that is held."""
-    pace = session.get(Pace, name, populate_existing=True)
-    if pace is None:
+    row = session.execute(_locked(name)).one_or_none()
+    if row is None:
         return False
-    now_us, ahead = now_ms() * 1000, pace.ahead_us(characters)
-    is_due = (Pace.next_at <= now_us, Pace.characters_next_at <= now_us - ahead, Pace.cooldown_until <= now_ms())
-    # Taken a little late, the places after it stay where they were: else the pace would lose what each start is late.
-    late = now_us - min(LATE_US, pace.interval_us() // 10)
-    places = {
-        "next_at": _at_least(Pace.next_at, late) + pace.interval_us(),
-        "characters_next_at": _at_least(Pace.characters_next_at, late) + pace.span_us(characters),
-    }
-    taking = update(Pace).where(Pace.name == name, *is_due).values(**places)
-    return rowcount(session, taking.execution_options(synchronize_session=False)) == 1
+    pace, now = row
+    (place,) = _places(pace, now * 1000, [characters])
+    if place.start > now * 1000 or pace.cooldown_until > now:
+        return False
+    _move(session, name, place)
+    return True
 
 
 def free(session: Session, name: str, slot: int, holder: str) -> None:
@@ -271,8 +265,16 @@ def cool_down(session: Session, name: str, seconds: float) -> None:
     session.execute(cooling.values(cooldown_until=later, learnt=learnt, learnt_at=now_ms()))
 
 
-def _at_least(at: InstrumentedAttribute[int], least: ColumnElement[int]) -> ColumnElement[int]:
-    return case((at > least, at), else_=least)
+def _locked(name: str) -> Select[Pace, int]:
+    """Select a pace and the time: who has it takes the next places, one process after the other."""
+    mine = select(Pace, now_ms()).where(Pace.name == name).with_for_update(of=Pace)
+    return mine.execution_options(populate_existing=True)
+
+
+def _move(session: Session, name: str, last: _Place) -> None:
+    """Note that the places up to this one are taken."""
+    moved = {"next_at": last.next_at, "characters_next_at": last.characters_next_at}
+    session.execute(update(Pace).where(Pace.name == name).values(**moved), execution_options=_BLINDLY)
 
 
 def _allowed(name: str) -> ScalarSelect[int]:
