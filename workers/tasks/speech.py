@@ -63,7 +63,7 @@ def _find_stored(edge: Edge, job: speech.Job) -> ObjectInfo | None:
 
 def _speak_anew(edge: Edge, job: speech.Job) -> None:
     seconds, characters = edge.speech_timeout * len(job.parts), len(job.parts[0])
-    admission = edge.admit(Wish(speech.begin_all, job, seconds, characters, give_up=speech.give_up))
+    admission = edge.admit(Wish(speech.begin, job, seconds, characters, give_up=speech.give_up))
     if admission is None:
         with edge.write() as session:
             speech.put_back(session, job.id)
@@ -90,5 +90,5 @@ def _settle(edge: Edge, keeper: speech.Keeper, outcome: speech.Stored | speech.M
 
 
 def _record(session: Session, ended: Sequence[speech.Ended]) -> None:
-    speech.settle_all(session, ended)
+    speech.settle(session, ended)
     crash.here("in_result_tx")

@@ -7,7 +7,7 @@ from pipeline.speech.service.calling import call
 from pipeline.speech.service.closing import close_runs, stop_run
 from pipeline.speech.service.dispatching import dispatch
 from pipeline.speech.service.handing import cancel, still_speaking, wanted_takes
-from pipeline.speech.service.speaking import adopt, begin, begin_all, give_up, job, put_back, settle, settle_all
+from pipeline.speech.service.speaking import adopt, begin, give_up, job, put_back, settle
 from pipeline.speech.service.storing import Keeper, restore
 from pipeline.speech.service.sweeping import sweep
 from pipeline.speech.service.tallying import OPEN_TALLY, add_up, tallied, tallies
@@ -28,7 +28,6 @@ __all__ = [
     "add_up",
     "adopt",
     "begin",
-    "begin_all",
     "block_voice",
     "call",
     "cancel",
@@ -40,7 +39,6 @@ __all__ = [
     "put_back",
     "restore",
     "settle",
-    "settle_all",
     "still_speaking",
     "stop_run",
     "sweep",

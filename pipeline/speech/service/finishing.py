@@ -17,7 +17,7 @@ from pipeline.voices import service as voices
 from pipeline.voices.models import Voice
 
 _ONE = update(Take).where(Take.id == bindparam("take"))
-_DONE = _ONE.values(
+_DONE = _ONE.where(Take.fence == bindparam("claimed"), Take.holder.is_not(None)).values(
     state=TakeState.DONE,
     done_at=now_ms(),
     lease_until=None,
@@ -64,6 +64,7 @@ def _settled(attempt: Ended, paid: int) -> dict[str, object]:
     stored = _stored(attempt)
     return {
         "take": attempt.job.id,
+        "claimed": attempt.claim.fence,
         "paid": paid,
         "new_object_key": attempt.job.key,
         "new_size": stored.size,

@@ -89,12 +89,7 @@ def adopt(session: Session, job: Job, found: ObjectInfo, *, holder: str) -> None
         _go_on(session, job.provider)
 
 
-def begin(session: Session, job: Job, *, holder: str, timeout: float) -> Claim | None:
-    """Claim one dispatched take as `begin_all` does; `timeout` in seconds is that of one call."""
-    return begin_all(session, [job], holder, timeout * len(job.parts))[0]
-
-
-def begin_all(session: Session, jobs: Sequence[Job], holder: str, seconds: float) -> Sequence[Claim | None]:
+def begin(session: Session, jobs: Sequence[Job], holder: str, seconds: float) -> Sequence[Claim | None]:
     """Claim dispatched takes and hold their prices: once this is committed, and not before, they may be called for.
 
     None for those that are not to be spoken now. The claims last for so many `seconds`, and a margin.
@@ -120,7 +115,10 @@ def give_up(session: Session, job: Job, claim: Claim) -> None:
     """Take a claim back under which no call was made: the take is as it was before, and its money is free."""
     dispatched = {"state": TakeState.DISPATCHED, "lease_until": now_ms() + leases.HINT_SECONDS * 1000}
     mine = (Take.id == job.id, Take.fence == claim.fence, Take.state == TakeState.SPEAKING)
-    session.execute(update(Take).where(*mine).values(holder=None, **dispatched))
+    returning = update(Take).where(*mine).values(holder=None, **dispatched).returning(Take.run_id, Take.error_kind)
+    taken_back = session.execute(returning.execution_options(synchronize_session=False)).one_or_none()
+    if taken_back is not None and taken_back.error_kind == KEPT_ON_DISK:
+        regain(session, taken_back.run_id)
     ledger.release(session, claim.attempt(job.id))
 
 
@@ -136,12 +134,7 @@ def put_back(session: Session, take_id: str) -> None:
     session.execute(waiting.values(state=TakeState.READY, lease_until=None))
 
 
-def settle(session: Session, job: Job, claim: Claim, outcome: Stored | Missed) -> None:
-    """Record the outcome of one attempt as `settle_all` does."""
-    settle_all(session, [Ended(job, claim, outcome)])
-
-
-def settle_all(session: Session, ended: Sequence[Ended]) -> None:
+def settle(session: Session, ended: Sequence[Ended]) -> None:
     """Record the outcomes of attempts with their charges, and send the next takes that are due."""
     providers = sorted({attempt.job.provider for attempt in ended})
     done = [attempt for attempt in ended if isinstance(attempt.outcome, Stored)]

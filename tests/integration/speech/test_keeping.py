@@ -15,11 +15,12 @@ from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
 from pipeline.storage.port import StoreUnavailable
 from pipeline.storage.spool import Spool
+from tests.integration.speech.takes import claim
 from tests.support import factories
 from tests.support.databases import on_sqlite
-from tests.support.fakes import CAPABILITIES, tone
 from tests.support.fakes import speech as answer
-from tests.support.stage import TIMEOUT_SECONDS, Stage
+from tests.support.fakes import tone
+from tests.support.stage import Stage
 
 TEXT = "Who goes there?"
 PRICE = 100 * len(TEXT)
@@ -63,13 +64,7 @@ def refuse_puts(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def die_after_the_answer(stage: Stage, take_id: str) -> None:
     """Speak as a worker that is killed before it could store what it got."""
-    with stage.database.read() as session:
-        job = speech.job(session, take_id, max_chars=CAPABILITIES.max_chars)
-    assert job is not None
-    with stage.edge.write() as session:
-        claim = speech.begin(session, job, holder=stage.edge.holder, timeout=TIMEOUT_SECONDS)
-    assert claim is not None
-    keeper = stage.keeper(job, claim)
+    keeper = stage.keeper(*claim(stage, take_id))
     spoken = speech.call(stage.provider, keeper, lambda _: None)
     assert isinstance(spoken, speech.Spoken)
     with pytest.MonkeyPatch.context() as monkeypatch:

@@ -5,22 +5,10 @@ from sqlalchemy import update
 from pipeline.speech import service as speech
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
-from tests.integration.speech.takes import PRICE, TEXT, budget, look, transfers
+from tests.integration.speech.takes import PRICE, TEXT, budget, claim, look, settle, transfers
 from tests.support import factories
-from tests.support.fakes import CAPABILITIES
 from tests.support.fakes import speech as answer
-from tests.support.stage import TIMEOUT_SECONDS, Stage
-
-
-def claim(stage: Stage, take_id: str) -> tuple[speech.Job, speech.Claim]:
-    """Claim a dispatched take, as a worker does before its call."""
-    with stage.database.read() as session:
-        job = speech.job(session, take_id, max_chars=CAPABILITIES.max_chars)
-    assert job is not None
-    with stage.edge.write() as session:
-        claimed = speech.begin(session, job, holder=stage.edge.holder, timeout=TIMEOUT_SECONDS)
-    assert claimed is not None
-    return job, claimed
+from tests.support.stage import Stage
 
 
 def speak(stage: Stage, job: speech.Job, claimed: speech.Claim) -> None:
@@ -28,8 +16,7 @@ def speak(stage: Stage, job: speech.Job, claimed: speech.Claim) -> None:
     keeper = stage.keeper(job, claimed)
     spoken = speech.call(stage.provider, keeper, lambda _: None)
     kept = keeper.keep(spoken) if isinstance(spoken, speech.Spoken) else spoken
-    with stage.edge.write() as session:
-        speech.settle(session, job, claimed, kept)
+    settle(stage, job, claimed, kept)
 
 
 def revived(stage: Stage) -> None:
@@ -85,8 +72,7 @@ def test_a_late_twin_keeps_what_is_there_and_pays_for_its_own_call(stage: Stage,
     first_stored = look(stage, take)
     assert isinstance(spoken, speech.Spoken)
     kept = stage.keeper(*late).keep(spoken)
-    with stage.edge.write() as session:
-        speech.settle(session, late[0], late[1], kept)
+    settle(stage, *late, kept)
     done = look(stage, take)
     assert (done.state, done.sha256) == (TakeState.DONE, first_stored.sha256)
     assert done.cost == 2 * PRICE
@@ -100,8 +86,7 @@ def test_a_late_miss_changes_nothing_of_a_take_that_was_dispatched_again(stage: 
     with stage.database.write() as session:
         session.execute(update(Take).values(not_before=0))
         speech.dispatch(session, "stage")
-    with stage.edge.write() as session:
-        speech.settle(session, job, late, speech.Missed("ambiguous", "reset"))
+    settle(stage, job, late, speech.Missed("ambiguous", "reset"))
     dispatched = look(stage, take)
     assert (dispatched.state, dispatched.attempt, dispatched.error_kind) == (TakeState.DISPATCHED, 1, "worker_lost")
     revived(stage)

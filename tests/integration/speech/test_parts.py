@@ -13,6 +13,7 @@ from pipeline.speech import service as speech
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState, part_key
 from pipeline.storage.port import ObjectExists, StorageError, StoreUnavailable
+from tests.integration.speech.takes import begin, claim
 from tests.support import factories
 from tests.support.databases import on_sqlite
 from tests.support.fakes import CAPABILITIES, tone
@@ -27,12 +28,8 @@ PRICES = [100 * len(part) for part in PARTS]
 
 
 @pytest.fixture
-def take(stage: Stage) -> str:
-    with stage.edge.write() as session:
-        started = factories.run(session, factories.account(session))
-        asked = factories.take(session, started, factories.system_voice(session, started), TEXT)
-        speech.dispatch(session, "stage")
-        return asked.id
+def text() -> str:
+    return TEXT
 
 
 def look(stage: Stage, take_id: str) -> Take:
@@ -107,11 +104,7 @@ def test_parts_that_are_stored_are_not_spoken_again(stage: Stage, take: str) -> 
 
 
 def test_a_killed_workers_parts_serve_the_next_attempt(stage: Stage, take: str) -> None:
-    with stage.database.read() as session:
-        job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
-    assert job is not None
-    with stage.edge.write() as session:
-        speech.begin(session, job, holder=stage.edge.holder, timeout=TIMEOUT_SECONDS)
+    claim(stage, take)
     row = look(stage, take)
     key = part_key(row.account_id, row.fingerprint, "wav", 0)
     stage.store.put(key, tone(), content_type="audio/wav", metadata={"seconds": "0.100"})
@@ -200,8 +193,7 @@ def test_the_lease_is_as_long_as_all_parts_may_take(stage: Stage, take: str) -> 
         job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
     assert job is not None
     assert job.parts == PARTS
-    with stage.edge.write() as session:
-        speech.begin(session, job, holder=stage.edge.holder, timeout=TIMEOUT_SECONDS)
+    assert begin(stage, job) is not None
     claimed = look(stage, take)
     assert (claimed.lease_until or 0) - claimed.created_at > 3 * TIMEOUT_SECONDS * 1000
     with stage.database.read() as session:

@@ -25,10 +25,10 @@ from pipeline.provider.port import SpeechRequest, SpeechResult
 from pipeline.references.models import Consent
 from pipeline.speech import service as speech
 from pipeline.speech.models import Take
-from pipeline.speech.rules import MAX_CLAIMS, TakeState, object_key
+from pipeline.speech.rules import KEPT_ON_DISK, MAX_CLAIMS, TakeState, object_key
 from pipeline.storage.port import StoreUnavailable
 from pipeline.voices.models import Voice
-from tests.integration.speech.takes import PRICE, TEXT, budget, holds, look, run_of, transfers
+from tests.integration.speech.takes import PRICE, TEXT, asked, begin, budget, claim, holds, look, run_of, transfers
 from tests.support import factories
 from tests.support.databases import on_sqlite
 from tests.support.fakes import CAPABILITIES, PRICES
@@ -77,41 +77,55 @@ def test_a_message_twice_speaks_once(stage: Stage, take: str) -> None:
 
 
 def test_of_two_workers_at_once_one_speaks(stage: Stage, take: str) -> None:
-    with stage.database.read() as session:
-        job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
-    assert job is not None
-    ready = threading.Barrier(8)
+    job, ready = asked(stage, take), threading.Barrier(8)
 
-    def begin() -> speech.Claim | None:
+    def try_to_begin() -> speech.Claim | None:
         ready.wait()
-        with stage.edge.write() as session:
-            return speech.begin(session, job, holder=stage.edge.holder, timeout=TIMEOUT_SECONDS)
+        return begin(stage, job)
 
     with ThreadPoolExecutor(8) as threads:
-        claims = [done.result(timeout=60) for done in [threads.submit(begin) for _ in range(8)]]
+        claims = [done.result(timeout=60) for done in [threads.submit(try_to_begin) for _ in range(8)]]
     assert [claimed.fence for claimed in claims if claimed is not None] == [1]
     assert budget(stage, take).held == PRICE
 
 
 def test_of_two_messages_claimed_in_one_transaction_one_speaks(stage: Stage, take: str) -> None:
+    job = asked(stage, take)
     with stage.edge.write() as session:
-        job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
-        assert job is not None
-        claims = speech.begin_all(session, [job, job], stage.edge.holder, TIMEOUT_SECONDS)
+        claims = speech.begin(session, [job, job], stage.edge.holder, TIMEOUT_SECONDS)
     assert claims == [speech.Claim(1), None]
     assert budget(stage, take).held == PRICE
 
 
 def test_an_attempt_that_is_settled_twice_in_one_transaction_is_paid_once(stage: Stage, take: str) -> None:
-    with stage.edge.write() as session:
-        job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
-        assert job is not None
-        claimed = speech.begin(session, job, holder=stage.edge.holder, timeout=TIMEOUT_SECONDS)
-    assert claimed is not None
+    job, claimed = claim(stage, take)
     ended = speech.Ended(job, claimed, speech.Stored(3, "0" * 64, "audio/wav", 0.1, PRICE, len(TEXT)))
     with stage.edge.write() as session:
-        speech.settle_all(session, [ended, ended])
+        speech.settle(session, [ended, ended])
     assert (look(stage, take).cost, budget(stage, take).spent, budget(stage, take).held) == (PRICE, PRICE, 0)
+
+
+def test_a_claim_that_is_taken_back_leaves_nothing_behind(stage: Stage, take: str) -> None:
+    job, claimed = claim(stage, take)
+    for _ in range(2):  # the second time it is another's, or nobody's
+        with stage.edge.write() as session:
+            speech.give_up(session, job, claimed)
+    row = look(stage, take)
+    assert (row.state, row.claims, row.attempt, row.holder) == (TakeState.DISPATCHED, 0, 0, None)
+    assert (budget(stage, take).held, holds(stage)) == (0, [HoldState.RELEASED])
+    stage.work()
+    assert look(stage, take).state is TakeState.DONE
+
+
+def test_a_claim_that_is_taken_back_wastes_nothing(stage: Stage, take: str) -> None:
+    with stage.database.write() as session:
+        session.execute(update(Take).where(Take.id == take).values(error_kind=KEPT_ON_DISK, attempt=1))
+    for _ in range(3):
+        job, claimed = claim(stage, take)
+        assert run_of(stage, take).wasted == 1  # what lies on another machine's disk is spoken again here
+        with stage.edge.write() as session:
+            speech.give_up(session, job, claimed)
+        assert run_of(stage, take).wasted == 0
 
 
 def test_the_claim_and_its_hold_are_committed_before_the_call(stage: Stage, take: str) -> None:
