@@ -10,6 +10,7 @@ import signal
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from threading import get_ident
 
 from pipeline.errors import EnvironmentFault
 
@@ -55,7 +56,8 @@ def here(point: str) -> None:
     """Pass a crash point: nothing happens unless a test has ordered a crash here."""
     ordered = os.environ.get(VARIABLE)
     if ordered and os.environ.get(PERMISSION) == "1" and _is_due(ordered, point):
-        os.kill(os.getpid(), signal.SIGSTOP if point in STOPS else signal.SIGKILL)
+        # Sent to the process a stop is taken up by any of its threads, and this one goes on until that one runs.
+        signal.pthread_kill(get_ident(), signal.SIGSTOP if point in STOPS else signal.SIGKILL)
 
 
 def _is_due(ordered: str, point: str) -> bool:

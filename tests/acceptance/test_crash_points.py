@@ -205,6 +205,8 @@ def strike(stage: Bench, write: Writer, points: Sequence[str], deed: Deed) -> tu
             break
         go_on(met)
         stage.finish(run_id)
+    else:
+        raise AssertionError(f"a worker that was stopped held the database's lock in each of {TRIALS} runs")
     try:
         deed(stage, run_id)
     finally:

@@ -1,15 +1,36 @@
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline import crash
 from pipeline.errors import EnvironmentFault
 
 PASS_TWICE = "from pipeline import crash; crash.here('bytes_sent'); print('once', flush=True); crash.here('bytes_sent')"
+
+PASS_IN_A_THREAD = """
+import os, threading, time
+from pipeline import crash
+
+def passing():
+    time.sleep(0.2)
+    crash.here("zombie")
+    os.write(1, b"on")
+
+if hasattr(os, "SCHED_IDLE"):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+threading.Thread(target=passing).start()
+if hasattr(os, "SCHED_IDLE"):
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+time.sleep(60)
+"""
+"""On one core, as a worker, whose main thread gets no turn while another has something to do."""
 
 
 def passing(ordered: str, *, testing: str = "1") -> "subprocess.CompletedProcess[str]":
@@ -31,6 +52,20 @@ def test_an_armed_file_kills_once_and_is_gone_for_whoever_takes_over(tmp_path: P
     assert passing(f"@{armed}").returncode == -signal.SIGKILL
     assert not armed.exists()
     assert passing(f"@{armed}").returncode == 0
+
+
+def test_a_thread_that_stops_its_process_does_not_get_past_the_point_itself() -> None:
+    environment = {**os.environ, crash.VARIABLE: "zombie", crash.PERMISSION: "1"}
+    with subprocess.Popen([sys.executable, "-c", PASS_IN_A_THREAD], env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+                time.sleep(0.01)
+            assert select.select([process.stdout], [], [], 0) == ([], [], [])
+            process.send_signal(signal.SIGCONT)
+            assert process.stdout.read(2) == b"on"
+        finally:
+            process.kill()
 
 
 def test_nothing_is_killed_outside_tests() -> None:
