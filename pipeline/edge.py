@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
+from threading import BoundedSemaphore
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -34,6 +35,10 @@ AWAY_SECONDS = 60.0
 """How long the outcome of a call waits for a database that is away."""
 LEASE_MARGIN_SECONDS = 5.0
 """How much longer than the wait and the call a slot is ours: the clocks are not the same."""
+FINISHING = 2
+"""How many threads do what follows a call at once, while others begin theirs."""
+FINISHING_SECONDS = 0.3
+"""How long a thread waits to do so: with a bucket that takes its time there are more of them."""
 RETURN_SECONDS = 0.2
 """How soon a database that is away is asked again."""
 
@@ -64,6 +69,7 @@ class Edge:
     """The id this process claims rows under."""
     gate: Gate = field(default_factory=Gate)
     scribe: Scribe = field(default_factory=Scribe)
+    finishing: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(FINISHING))
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -130,6 +136,16 @@ class Edge:
     def dismiss(self, admission: Admission[C]) -> None:
         """Give the permit back: the call is over, storing and settling need none."""
         self._free(self.gate.dismiss(admission.slot))
+
+    @contextmanager
+    def finish(self) -> Iterator[None]:
+        """Do what follows a call in good order: calls that ended together would keep the next ones from beginning."""
+        has_turn = self.finishing.acquire(timeout=FINISHING_SECONDS)
+        try:
+            yield
+        finally:
+            if has_turn:
+                self.finishing.release()
 
     def share_slots(self) -> None:
         """Look how many workers share the provider's slots, and keep no more than this one's share for long."""

@@ -121,7 +121,7 @@ class Gate:
 
     def ahead(self, slots: int) -> int:
         """Return how many calls may be claimed before there is a slot for them, of so many."""
-        return self._slots.ahead(slots)
+        return self._slots.ahead(slots, self.now())
 
     def share_slots(self, slots: int, processes: int) -> Collection[int]:
         """Say every second how many processes share the provider's slots, and return those to be given back."""
@@ -161,7 +161,7 @@ class Gate:
             self._one_by_one = max(self._one_by_one - 1, 0)
             self._is_asking, self._asked_at = True, self.now()
             owed = len(self._slots.calling) + len(self._claimed)
-            return Ask(tickets, owed, self._was_in_vain and not self._slots.idle)
+            return Ask(tickets, owed, self._was_in_vain and not self._slots.idle and not self._has_room_ahead())
 
     def answer(self, ask: Ask, answer: Answer) -> None:
         """Hand on what the database has granted."""
@@ -249,14 +249,18 @@ class Gate:
 
     def _next_look(self) -> float:
         """Return when it is worth asking."""
-        slots = self._slots
-        if slots.idle:
+        if self._slots.idle:
             return self._pace_at  # nobody waits for company where a slot stands idle
-        spoken_for = len(slots.calling) + len(self._claimed)
-        may_be_ahead = bool(self._queue) and self._queue[0].wish.give_up is not None
-        has_room = may_be_ahead and spoken_for < len(slots.mine) + slots.ahead(len(slots.mine))
-        asked_next = self._asked_at + ROUND_SECONDS if slots.calling else self._asked_at
-        return max(self._pace_at, asked_next, float("-inf") if has_room else self._look_at)
+        asked_next = self._asked_at + ROUND_SECONDS if self._slots.calling else self._asked_at
+        more_at = self._asked_at if self._has_room_ahead() else self._slots.more_ahead_at(self.now())
+        return max(self._pace_at, asked_next, min(self._look_at, more_at))
+
+    def _has_room_ahead(self) -> bool:
+        """Tell whether the next may be claimed before there is a slot for it."""
+        if not self._queue or self._queue[0].wish.give_up is None:
+            return False
+        slots = self._slots
+        return len(slots.calling) + len(self._claimed) < len(slots.mine) + slots.ahead(len(slots.mine), self.now())
 
     def _assign(self) -> None:
         for slot in self._slots.idle:

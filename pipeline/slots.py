@@ -42,11 +42,23 @@ class Slots:
         """Whether this process has fewer than its share."""
         return self.share is not None and len(self.mine) < self.share
 
-    def ahead(self, slots: int) -> int:
+    def ahead(self, slots: int, now: float) -> int:
         """Return how many calls may be claimed before there is a slot: those whose turn comes within moments."""
         if not self.call_seconds or not slots:
             return 0
-        return min(int(AHEAD_SECONDS * slots / self.call_seconds), max(slots // 2, 1))
+        usually = min(int(AHEAD_SECONDS * slots / self.call_seconds), max(slots // 2, 1))
+        # Calls that began together end together, if they are long enough for that to be told.
+        ending = sum(1 for at in self._ends() if abs(at - now) <= AHEAD_SECONDS)
+        return max(usually, ending)
+
+    def more_ahead_at(self, now: float) -> float:
+        """Return when more calls may be claimed ahead, if the calls under way take as long as others."""
+        return min((at - AHEAD_SECONDS for at in self._ends() if at - AHEAD_SECONDS > now), default=float("inf"))
+
+    def _ends(self) -> Sequence[float]:
+        if self.call_seconds <= AHEAD_SECONDS:
+            return ()
+        return [since + self.call_seconds for since in list(self._calling.values())]
 
     def tell(self, slots: frozenset[int]) -> None:
         """Note which slots the rows say are ours; what was given back while they were read may be old news."""

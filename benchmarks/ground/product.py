@@ -187,7 +187,7 @@ class Product:
 def product(terms: Terms, *, database: str = "sqlite", threads: int | None = None) -> Iterator[Product]:
     """Run the product on `sqlite` or `postgresql` against a provider of these terms, and end all of it.
 
-    A worker has half as many threads again as the provider has slots, unless it is told how many.
+    A worker has twice as many threads as the provider has slots, unless it is told how many.
     """
     with ExitStack() as opened:
         upstream = opened.enter_context(running_upstream())
@@ -198,7 +198,7 @@ def product(terms: Terms, *, database: str = "sqlite", threads: int | None = Non
             "CALLSHEET_PROVIDER": "kyma",
             "CALLSHEET_KYMA_BASE_URL": f"{upstream.url}/v1",
             "KYMA_API_KEY": "stub",
-            "CALLSHEET_WORKER_THREADS": str(threads or max(16, terms.concurrent * 3 // 2)),
+            "CALLSHEET_WORKER_THREADS": str(threads or max(16, terms.concurrent * 2)),
         }
         stack = opened.enter_context(running_stack(**told))
         settings = load_settings(home=stack.home, database_url=base.settings.get("CALLSHEET_DATABASE_URL"))

@@ -210,6 +210,21 @@ def test_who_was_claimed_ahead_does_not_ask_for_a_slot_again_at_once() -> None:
     assert gate._next_look() == clock.time + gates.LOOK_RARELY_SECONDS
 
 
+def test_whose_turn_comes_within_moments_is_claimed_although_nothing_was_to_be_had_a_moment_ago() -> None:
+    clock = Clock()
+    gate = Gate(clock)
+    gate._slots.call_seconds = 2.0
+    admitted(gate, {0})
+    gate.enter(wish(takes_back=True), SOON)
+    grant(gate, gate.ask(), {0}, 0)
+    assert gate.ask().looks_first
+    assert gate._next_look() == clock.time + gates.LOOK_RARELY_SECONDS
+    clock.time += 2.0 - slots.AHEAD_SECONDS / 2
+    assert gate.ahead(1) == 1
+    assert gate._next_look() < clock.time
+    assert not gate.ask().looks_first
+
+
 def test_a_slot_that_is_kept_serves_the_next_call_without_asking_for_it() -> None:
     gate = Gate()
     gate.share_slots(4, 1)

@@ -12,7 +12,24 @@ from pipeline.slots import NOVELTY, Slots
 def test_as_many_are_claimed_ahead_as_come_to_their_turn_within_moments(
     call_seconds: float, slots: int, expected: int
 ) -> None:
-    assert Slots(call_seconds=call_seconds).ahead(slots) == expected
+    assert Slots(call_seconds=call_seconds).ahead(slots, 10.0) == expected
+
+
+def test_calls_that_began_together_are_followed_together() -> None:
+    slots = Slots(frozenset(range(64)), call_seconds=1.5)
+    for number in range(64):
+        slots.use(number, 10.0)
+    told = {now: slots.ahead(64, now) for now in (11.0, 11.11, 11.89, 12.0)}
+    assert told == {11.0: 17, 11.11: 64, 11.89: 64, 12.0: 17}
+    assert slots.more_ahead_at(11.0) == pytest.approx(11.1)
+    assert slots.more_ahead_at(11.2) == float("inf")
+
+
+def test_of_short_calls_no_more_than_half_the_slots_are_claimed_ahead() -> None:
+    slots = Slots(frozenset(range(8)), call_seconds=0.3)
+    for number in range(8):
+        slots.use(number, 10.0)
+    assert slots.ahead(8, 10.2) == 4
 
 
 def test_what_calls_take_is_learnt_from_the_last_few() -> None:

@@ -1,12 +1,13 @@
 """Takes are opened, spoken by one task each, and stopped."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 
 from sqlalchemy.orm import Session
 
 from pipeline import crash
-from pipeline.edge import Edge
+from pipeline.edge import Admission, Edge
 from pipeline.gate import Wish
 from pipeline.ledger.prices import load_prices
 from pipeline.speech import service as speech
@@ -71,11 +72,18 @@ def _speak_anew(edge: Edge, job: speech.Job) -> None:
     for point in ("sending_committed", "zombie", "broker_lost", "clock_jump"):
         crash.here(point)
     keeper = speech.Keeper(edge.store, edge.spool, job, admission.claim)
-    spoken = speech.call(edge.provider, keeper, edge.wait_place, over=partial(edge.dismiss, admission))
-    crash.here("response_read")
-    outcome = keeper.keep(spoken) if isinstance(spoken, speech.Spoken) else spoken
+    with ExitStack() as finishing:
+        over = partial(_finish, edge, admission, finishing)
+        spoken = speech.call(edge.provider, keeper, edge.wait_place, over=over)
+        crash.here("response_read")
+        outcome = keeper.keep(spoken) if isinstance(spoken, speech.Spoken) else spoken
     crash.here("db_lost")
     _settle(edge, keeper, outcome)
+
+
+def _finish(edge: Edge, admission: Admission[speech.Claim], finishing: ExitStack) -> None:
+    edge.dismiss(admission)
+    finishing.enter_context(edge.finish())
 
 
 def _settle(edge: Edge, keeper: speech.Keeper, outcome: speech.Stored | speech.Missed) -> None:

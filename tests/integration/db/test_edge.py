@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
-from threading import Event
+from threading import Barrier, Event
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -342,6 +342,27 @@ def record(
 def allow(stage: Stage, *, slots: int) -> None:
     with stage.database.write() as session:
         limits.set_limits(session, PROVIDER, concurrent=slots, per_minute=6_000_000)
+
+
+def test_what_follows_a_call_is_done_a_few_at_a_time_and_nobody_waits_for_long(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edges, "FINISHING_SECONDS", 0.2)
+    inside, all_in = [], Barrier(edges.FINISHING + 2)
+
+    def follow() -> None:
+        with stage.edge.finish():
+            inside.append(stage.edge.gate.now())
+            all_in.wait(10)  # as a bucket that answers nobody before all have asked
+
+    with ThreadPoolExecutor() as threads:
+        began = stage.edge.gate.now()
+        following = [threads.submit(follow) for _ in range(edges.FINISHING + 1)]
+        all_in.wait(10)
+        for done in following:
+            done.result()
+    waited = [moment - began >= 0.2 for moment in sorted(inside)]
+    assert waited == [*[False] * edges.FINISHING, True]
 
 
 def wish(job: str, give_up: Callable[[Session, str, str], None] | None = None) -> Wish[str, str]:
