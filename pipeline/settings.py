@@ -128,7 +128,7 @@ class Settings(BaseSettings):
     )
     worker_one_core: bool = Field(
         default=True,
-        description="Keep a worker's threads on one core, which costs a fifth to a quarter less; recordings are decoded on all.",
+        description="Keep a worker's threads on one core, which costs a fifth less; recordings are decoded on all.",
     )
     decoders: int = Field(
         0, ge=0, le=64, description="Recordings that one worker decodes at once, each on a core; 0 is one a core."
