@@ -56,8 +56,9 @@ def plan_lines(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: 
 def _drawn(body: PlanRequest, edge: Edge, account_id: str, market: Market) -> tuple[Plan, dict[str, Any]]:
     """Draw the plan up; returns it with what is said of it as a whole."""
     project = read_submitted(edge, account_id, body.project, inline=body.documents, files=body.files)
+    submission = planning.Submission(project, body.references, planning.Selection.of(body.only, project))
     with edge.read() as session:
-        drawn = planning.draw_up(session, account_id, planning.Submission(project, body.references), market)
+        drawn = planning.draw_up(session, account_id, submission, market)
         refused = refusal(session, account_id, drawn, run_cap(project, body.budget_micros))
     facts = {
         "digest": drawn.digest(),

@@ -32,7 +32,7 @@ def start_run(body: RunRequest, edge: TheEdge, account_id: AccountId, market: Th
     run_id = planning.start(
         edge,
         account_id,
-        planning.Submission(project, recordings),
+        planning.Submission(project, recordings, planning.Selection.of(body.only, project)),
         market,
         agreed=body.agreed,
         budget=body.budget_micros,

@@ -19,6 +19,16 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Selectors = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=240)]],
+    Field(
+        max_length=1_000,
+        description="What of the sheet is wanted: `character:NAME`, `line:ID`, `lang:TAG`, `state:failed`, `changed`;"
+        " `*` stands for any letters. All of it where the list is empty.",
+    ),
+]
+
+
 class UploadFile(Body):
     """One file that is to be uploaded."""
 
@@ -46,6 +56,7 @@ class PlanRequest(Body):
     )
     references: dict[str, Sha256] = Field(default_factory=dict, description="SHA-256 of each recording, by path.")
     budget_micros: Cap = Field(None, description="Cap of a run of it, in micro-dollars; without it, the project's own.")
+    only: Selectors = Field(default_factory=list)
     limit: int = Field(PAGE_LIMIT, ge=0, le=PAGE_LIMIT, description="Most lines in the answer.")
 
     model_config = ConfigDict(
@@ -68,6 +79,7 @@ class RunRequest(Body):
     project: str = Field(description="Path of the project file among the files.")
     files: dict[str, Sha256] = Field(description="SHA-256 of every file of the submission, by path.")
     agreed: Sha256 | None = Field(None, description="Digest of the plan that was agreed to.")
+    only: Selectors = Field(default_factory=list)
     budget_micros: Cap = Field(None, description="Cap of this run, in micro-dollars; without it, the project's own.")
     budget_mode: BudgetMode = Field(
         BudgetMode.HARD,

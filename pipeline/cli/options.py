@@ -17,6 +17,13 @@ Mode = Annotated[
     BudgetMode,
     typer.Option(help="hard: start nothing where a cap has too little left. soft: make what the money is enough for."),
 ]
+Only = Annotated[
+    list[str],
+    typer.Option(
+        help="Make only what fits: character:NAME, line:ID, lang:TAG, state:failed, changed; * stands for any letters."
+        " Repeat it to widen (same word before the colon) or to narrow.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Detach = Annotated[bool, typer.Option(help="Start the run and do not wait for its end.")]
 NAME_LIMIT = 80

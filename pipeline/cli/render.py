@@ -45,11 +45,12 @@ def plan_view(plan: Json, *, every_line: bool) -> Group:
 def plan_summary(plan: Json) -> str:
     """Sum a plan up in two sentences."""
     totals, gone, over = plan["totals"], plan["totals"]["lines_removed"], plan["over_budget"]
+    left_out = f", {totals['lines_left_out']} left out" if totals["lines_left_out"] else ""
     removed = f" {gone} lines are no longer on the sheet; their takes are kept." if gone else ""
     return (
         f"[bold]{totals['voices_to_make']}[/] voices to make, [bold]{totals['lines_to_speak']}[/] lines to speak"
         f" ({totals['chars_to_speak']:,} characters), {totals['lines_shared']} share a take,"
-        f" {totals['lines_reused']} reused.{removed}\n"
+        f" {totals['lines_reused']} reused{left_out}.{removed}\n"
         f"Cost: [bold]{dollars(totals['total_micros'])}[/]"
         f" (voices {dollars(totals['voices_micros'])}, lines {dollars(totals['lines_micros'])})"
         f" at {escape(plan['provider'])}." + (f"\n[bold red]Over budget[/]  {escape(over['message'])}" if over else "")

@@ -17,11 +17,13 @@ from pipeline.voices.rules import VoiceKind
 
 
 def want_voices(session: Session, run: Run, submission: Submission, market: Market, plan: Plan) -> dict[str, Voice]:
-    """Ask for each character's voice on a run's money, and return them by character."""
+    """Ask for each character's voice on a run's money, and return them by character; none for one that is left out."""
     reused = {voice.key for voice in plan.voices if voice.reason is Reason.REUSED}
-    characters = submission.project.characters
+    left_out = {key for voice in plan.voices if voice.reason is Reason.LEFT_OUT for key in voice.characters}
     return {
-        key: _want_voice(session, run, submission, market, character, reused) for key, character in characters.items()
+        key: _want_voice(session, run, submission, market, character, reused)
+        for key, character in submission.project.characters.items()
+        if key not in left_out
     }
 
 

@@ -37,6 +37,7 @@ from pipeline.planning.rules import (
     WantedVoice,
     plan_voices,
 )
+from pipeline.planning.selecting import EVERYTHING, Selection
 from pipeline.speech.models import Take
 from pipeline.speech.rules import OPEN, Manner, Sound, TakeState
 from pipeline.voices.models import Voice
@@ -48,10 +49,12 @@ PAGE = 1_000
 
 @dataclass(frozen=True)
 class Submission:
-    """A project and the SHA-256 of each of its reference recordings, by path."""
+    """A project, the SHA-256 of each of its reference recordings by path, and what of it is wanted."""
 
     project: Project
     references: Mapping[str, str]
+    selection: Selection = EVERYTHING
+    """Which of its lines are wanted now."""
 
     def reference_sha256(self, talent: Talent) -> str:
         """Return the hash of a talent's recording; raises `UsageError` where the submission lacks it."""
@@ -118,22 +121,33 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
     require_consents(project)
     sounds = Sounds.of(submission, market)
     cast = _known_voices(session, account_id, market.provider)
-    drawing = _Drawing(session, account_id, sounds, cast)
+    drawing = _Drawing(session, account_id, sounds, cast, submission.selection)
     lines = LongList(drawing.lines(), _pack, _unpack)
     wanted_voices = _wanted_voices(submission, market, sounds.voice_keys)
     return Plan(
         production=project.production,
         provider=market.provider,
-        voices=plan_voices(wanted_voices, cast, drawing.with_work),
+        voices=plan_voices(wanted_voices, cast, drawing.with_work, only_needed=bool(submission.selection.terms)),
         lines=lines,
         removed=drawing.removed(),
     )
 
 
+_ASKS_FOR_NO_VOICE = frozenset((Reason.REUSED, Reason.LEFT_OUT))
+
+
 class _Drawing:
     """Goes through a sheet once, and learns on the way what has to be known of all lines together."""
 
-    def __init__(self, session: Session, account_id: str, sounds: Sounds, cast: Mapping[str, KnownVoice]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        account_id: str,
+        sounds: Sounds,
+        cast: Mapping[str, KnownVoice],
+        selection: Selection,
+    ) -> None:
+        self._selection = selection
         self._session = session
         self._account_id = account_id
         self._sounds = sounds
@@ -147,19 +161,24 @@ class _Drawing:
 
     def lines(self) -> Iterator[PlannedLine]:
         """Yield what happens to each line of the sheet."""
-        planner = LinePlanner(self._unclear)
+        planner = LinePlanner(self._unclear, self._selection.takes)
         for page in pages(self._sounds.project.lines, PAGE):
             wanted = [self._sounds.wanted(line) for line in page]
             known = self._known_lines([line.line_id for line in wanted])
             takes = _take_states(self._session, self._account_id, {line.fingerprint for line in wanted})
             self._met += len(known)
             for line, planned in zip(wanted, planner.plan(wanted, known, takes), strict=True):
-                if planned.reason is not Reason.REUSED:
+                if planned.reason not in _ASKS_FOR_NO_VOICE:
                     self.with_work.add(line.voice_key)
                 yield planned
 
     def removed(self) -> Sequence[str]:
-        """Return the lines that the production has and the sheet has no more; asked for after `lines`."""
+        """Return the lines that the production has and the sheet has no more; asked for after `lines`.
+
+        What is made of some lines leaves the others as they were, gone or not.
+        """
+        if self._selection.terms:
+            return []
         mine = LineRow.production_id == self._production_id
         total = (
             self._session.scalar(select(func.count()).select_from(LineRow).where(mine)) if self._production_id else 0

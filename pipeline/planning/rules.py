@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -38,6 +38,8 @@ class Reason(StrEnum):
     """It exists."""
     UNCLEAR = "unclear"
     """A paid call may have made it; a person decides before anything is paid again."""
+    LEFT_OUT = "left out"
+    """It would be made, and was not selected; it stays as it was."""
 
     def is_work(self) -> bool:
         """Tell whether something is made because of it."""
@@ -156,6 +158,7 @@ class Plan:
             "lines_to_speak": sum(count for reason, count in summary.by_reason.items() if reason.is_work()),
             "lines_shared": summary.by_reason[Reason.SHARED],
             "lines_reused": summary.by_reason[Reason.REUSED],
+            "lines_left_out": summary.by_reason[Reason.LEFT_OUT],
             "lines_removed": len(self.removed),
             "lines": len(self.lines),
             "chars_to_speak": summary.chars,
@@ -210,11 +213,17 @@ _CANONICAL = json.JSONEncoder(ensure_ascii=False).encode
 class LinePlanner:
     """Compares lines with what was applied last and with the takes that exist, page by page.
 
-    `unclear` holds the keys of voices that a person has to decide about: nothing is spoken with them.
+    `unclear` holds the keys of voices that a person has to decide about: nothing is spoken with them. `selected` is
+    asked about each line that would be made, and why.
     """
 
-    def __init__(self, unclear: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        unclear: Collection[str] = (),
+        selected: Callable[[WantedLine, Reason], bool] = lambda _line, _reason: True,
+    ) -> None:
         self._unclear = unclear
+        self._selected = selected
         # Thirty-two bytes of the fingerprint, then the id of the line.
         self._sounds = FirstMet(lambda text: text[:SHA256_BYTES])
 
@@ -223,12 +232,14 @@ class LinePlanner:
     ) -> Iterator[PlannedLine]:
         """Yield what happens to each line; `known` and `takes` hold what is known of these."""
         for line in wanted:
-            twin = self._twin(line)
             reason = _line_reason(line, known.get(line.line_id), takes.get(line.fingerprint))
+            if reason.is_work() and line.voice_key in self._unclear:
+                reason = Reason.UNCLEAR
+            if reason.is_work() and not self._selected(line, reason):
+                reason = Reason.LEFT_OUT
             is_work = reason.is_work()
-            if is_work and line.voice_key in self._unclear:
-                reason, is_work = Reason.UNCLEAR, False
-            is_shared = is_work and twin is not None
+            twin = self._twin(line) if is_work else None
+            is_shared = twin is not None
             yield PlannedLine(
                 line.line_id,
                 line.character,
@@ -247,17 +258,24 @@ class LinePlanner:
 
 
 def plan_voices(
-    wanted: Iterable[WantedVoice], known: Mapping[str, KnownVoice], needed: Collection[str] | None = None
+    wanted: Iterable[WantedVoice],
+    known: Mapping[str, KnownVoice],
+    needed: Collection[str] | None = None,
+    *,
+    only_needed: bool = False,
 ) -> list[PlannedVoice]:
     """Compare each voice with what the account has.
 
     `needed` holds the keys of the voices that something is to be spoken with, None all of them: one that is gone
-    and has nothing more to say is not made again.
+    and has nothing more to say is not made again. With `only_needed` neither is any other.
     """
     planned = []
     for voice in wanted:
         found = known.get(voice.key)
-        reason = _voice_reason(found, is_needed=needed is None or voice.key in needed)
+        is_needed = needed is None or voice.key in needed
+        reason = _voice_reason(found, is_needed=is_needed)
+        if reason.is_work() and only_needed and not is_needed:
+            reason = Reason.LEFT_OUT
         pays = reason.is_work() and voice.kind is not VoiceKind.SYSTEM
         planned.append(
             PlannedVoice(

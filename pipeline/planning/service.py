@@ -25,11 +25,12 @@ from pipeline.planning.casting import want_voices
 from pipeline.planning.drawing import Sounds, Submission, draw_up, require_consents
 from pipeline.planning.market import Market
 from pipeline.planning.rules import Plan, PlannedLine, Reason
+from pipeline.planning.selecting import Selection
 from pipeline.speech import service as speech
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceState
 
-__all__ = ["Submission", "Transactions", "apply", "draw_up", "require_consents", "start"]
+__all__ = ["Selection", "Submission", "Transactions", "apply", "draw_up", "require_consents", "start"]
 
 AT_ONCE = 10_000
 """Lines of a sheet up to which a run is written down in one transaction; it takes SQLite's lock for a second or two."""
@@ -45,6 +46,7 @@ Without it a worker's beat waited 22 s while a million lines were written down.
 
 Pair = tuple[Line, PlannedLine]
 _ASKS_FOR_NOTHING = frozenset((Reason.REUSED, Reason.SHARED))
+_STAYS_AS_IT_WAS = frozenset((Reason.LEFT_OUT,))
 
 
 class Transactions(Protocol):
@@ -92,9 +94,11 @@ class _Start:
 
     def portion(self, pairs: Iterable[Pair], *, position: int) -> "_Portion":
         """Return what is to be written for some of the lines; `position` is that of the first of them on the sheet."""
-        sounds = Sounds(self.order.submission.project, self.order.market, {k: v.key for k, v in self.cast.items()})
+        sounds = Sounds.of(self.order.submission, self.order.market)
         rows, takes = [], []
         for number, (line, planned) in enumerate(pairs, position):
+            if planned.reason in _STAYS_AS_IT_WAS:
+                continue
             rows.append(_row(sounds, number, line, planned))
             if planned.reason not in _ASKS_FOR_NOTHING:
                 takes.append(self._take(sounds, line, planned))

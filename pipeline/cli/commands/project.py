@@ -14,7 +14,7 @@ from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, stream_json, talk
 from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
-from pipeline.cli.options import PANEL, AsJson, Detach, Mode, ProjectPath, Yes
+from pipeline.cli.options import PANEL, AsJson, Detach, Mode, Only, ProjectPath, Yes
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.submission import LocalProject
 from pipeline.errors import UsageError
@@ -74,13 +74,14 @@ def check(project: ProjectPath, *, as_json: AsJson = False) -> None:
 def plan(
     project: ProjectPath,
     *,
+    only: Only = [],  # noqa: B006 - typer wants a list, and nobody changes it
     every_line: Annotated[bool, typer.Option("--all", help="List every line, the reused ones too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what would be made, why, and what it costs. Nothing is made or spent; large sheets are uploaded for it."""
     local = LocalProject.read(project)
     client = context.client()
-    body = local.plan_body(client)
+    body = {**local.plan_body(client), "only": only}
     if as_json:
         _stream_plan(client.rows("/plans/lines", body))
         return
@@ -98,6 +99,7 @@ def apply(
         typer.Option(help="Most this run may spend, in dollars, such as 25; without it, the project file's budget."),
     ] = None,
     budget_mode: Mode = BudgetMode.HARD,
+    only: Only = [],  # noqa: B006 - typer wants a list, and nobody changes it
     yes: Yes = False,
     detach: Detach = False,
     as_json: AsJson = False,
@@ -106,12 +108,13 @@ def apply(
     local = LocalProject.read(project)
     cap = outcome.cap(budget)
     client = context.client()
-    drawn = client.post("/plans", {**local.plan_body(client), "budget_micros": cap}, takes_long=True)
+    body = {**local.plan_body(client), "budget_micros": cap, "only": only}
+    drawn = client.post("/plans", body, takes_long=True)
     talk.print(render.plan_view(drawn, every_line=False))
     outcome.heed(drawn["over_budget"], budget_mode)
     if not yes and drawn["totals"]["total_micros"]:
         outcome.ask(drawn["totals"]["total_micros"])
-    run = _start(client, local, drawn, {"budget_micros": cap, "budget_mode": budget_mode})
+    run = _start(client, local, drawn, {"budget_micros": cap, "budget_mode": budget_mode, "only": only})
     if not detach:
         run = outcome.watch(client, run)
     if as_json:

@@ -14,15 +14,16 @@ from pipeline.errors import Conflict, ConsentRequired, UsageError
 from pipeline.intake.models import Line, Run, RunState
 from pipeline.intake.rules import Project
 from pipeline.intake.rules import Settings as Delivery
-from pipeline.ledger.models import Account, Budget
+from pipeline.ledger.models import Budget
 from pipeline.ledger.money import UNLIMITED, BudgetMode
 from pipeline.planning import service as planning
-from pipeline.planning.rules import Plan, Reason
+from pipeline.planning.rules import Reason
 from pipeline.provider.errors import Ambiguous, Refused
 from pipeline.references.models import Consent, Reference, ReferenceState
 from pipeline.speech.models import RunTake, Take
 from pipeline.voices.models import Attempt, Voice
 from pipeline.voices.rules import ACTIVATION_LINE, VoiceState
+from tests.integration.planning.plans import apply, plan, reasons, run
 from tests.support import factories
 from tests.support.databases import on_sqlite
 from tests.support.factories import Sheet
@@ -36,50 +37,10 @@ LINES = 100 * sum(len(line.text) for line in SHEET.lines)
 PRICE = LINES + 2 * (PRICES.clone_micros + AUDITION)
 
 
-@pytest.fixture
-def owner(stage: Stage) -> str:
-    with stage.database.write() as session:
-        return factories.account(session, name="studio").id
-
-
-def plan(stage: Stage, owner: str, submission: planning.Submission) -> Plan:
-    with stage.database.read() as session:
-        return planning.draw_up(session, owner, submission, factories.market())
-
-
-def apply(
-    stage: Stage,
-    owner: str,
-    submission: planning.Submission,
-    *,
-    agreed: str | None = None,
-    budget: int | None = None,
-    mode: BudgetMode = BudgetMode.HARD,
-) -> str:
-    """Apply, with every recording prepared beforehand."""
-    for talent in submission.project.talents.values():
-        stage.add_recording(talent.key)
-        with stage.database.write() as session:
-            factories.reference(session, session.get_one(Account, owner), talent.key)
-    with stage.edge.write() as session:
-        return planning.apply(
-            session, owner, submission, factories.market(), agreed=agreed, budget=budget, mode=mode
-        ).id
-
-
-def reasons(planned: Plan) -> dict[str, Reason]:
-    return {line.line_id: line.reason for line in planned.lines}
-
-
 def counts(stage: Stage) -> list[int]:
     with stage.database.read() as session:
         tables = (Run, Line, Take, Voice, Attempt, RunTake, Consent, Reference, Budget)
         return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
-
-
-def run(stage: Stage, run_id: str) -> Run:
-    with stage.database.read() as session:
-        return session.get_one(Run, run_id)
 
 
 def test_the_plan_of_a_new_sheet_prices_every_voice_and_line(stage: Stage, owner: str) -> None:

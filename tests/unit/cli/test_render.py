@@ -34,7 +34,7 @@ def plan(*, voices: object = (), lines: Sequence[Json] = (), removed: int = 0, o
     numbers = ("voices_to_make", "lines_shared", "lines_reused", "chars_to_speak")
     micros = {"total_micros": 2_100_700, "voices_micros": 2_100_000, "lines_micros": 700}
     made = sum(line["reason"] in render.MADE for line in lines)
-    counts = {"lines": len(lines), "lines_to_speak": made, "lines_removed": removed}
+    counts = {"lines": len(lines), "lines_to_speak": made, "lines_removed": removed, "lines_left_out": 0}
     totals = dict.fromkeys(numbers, 1) | micros | counts
     drawn = {"provider": "stage", "voices": voices, "lines": list(lines), "totals": totals}
     return drawn | {"over_budget": over_budget}

@@ -130,6 +130,7 @@ def test_the_totals_are_those_of_the_rows() -> None:
         "lines_to_speak": 1,
         "lines_shared": 1,
         "lines_reused": 0,
+        "lines_left_out": 0,
         "lines_removed": 1,
         "lines": 2,
         "chars_to_speak": 5,

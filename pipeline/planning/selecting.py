@@ -1,0 +1,120 @@
+"""Which lines a plan is for: `character:MARA`, `line:intro_*`, `lang:en`, `state:failed`, `changed`.
+
+Terms of one kind are alternatives, terms of different kinds must all hold: `character:MARA character:BRAM changed` is
+what has changed of the two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from pipeline.errors import UsageError
+from pipeline.intake.rules import Project
+from pipeline.intake.rules.problems import did_you_mean, listed
+from pipeline.planning.rules import Reason, WantedLine
+
+CHANGED = frozenset((Reason.TEXT, Reason.VOICE, Reason.DELIVERY))
+STATES = {
+    "new": frozenset((Reason.NEW,)),
+    "changed": CHANGED,
+    "missing": frozenset((Reason.MISSING,)),
+    "failed": frozenset((Reason.FAILED,)),
+}
+KINDS = ("character", "lang", "line", "state")
+ALLOWED = f"character:NAME, lang:TAG, line:ID, state:{{{','.join(STATES)}}} and changed; * stands for any letters"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One condition, as it was written; `*` and `?` in the pattern stand for any letters and one."""
+
+    kind: str
+    pattern: str
+
+    def __str__(self) -> str:
+        """Return it as it was written."""
+        return f"{self.kind}:{self.pattern}"
+
+    def fits(self, line: WantedLine, reason: Reason, language: str) -> bool:
+        """Tell whether a line in a language is meant that would be made for this reason."""
+        match self.kind:
+            case "character":
+                return fnmatchcase(line.character, self.pattern)
+            case "line":
+                return fnmatchcase(line.line_id, self.pattern)
+            case "lang":
+                return fnmatchcase(language.casefold(), self.pattern.casefold())
+            case _:
+                return reason in STATES[self.pattern]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a sheet is wanted now; without a term it is all of it."""
+
+    terms: Sequence[Term] = ()
+    language: str = ""
+    _by_kind: dict[str, list[Term]] = field(init=False, default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort the terms once: a sheet has a million lines."""
+        for term in self.terms:
+            self._by_kind.setdefault(term.kind, []).append(term)
+
+    @classmethod
+    def of(cls, written: Sequence[str], project: Project) -> "Selection":
+        """Read terms for a project; raises `UsageError` where one is none, or names what the project does not have."""
+        terms = [_term(text) for text in written]
+        selection = cls(terms, project.language)
+        for term in terms:
+            selection._require_known(term, project)
+        return selection
+
+    def takes(self, line: WantedLine, reason: Reason) -> bool:
+        """Tell whether a line is wanted that would be made for this reason."""
+        return all(
+            any(term.fits(line, reason, self.language) for term in alternatives)
+            for alternatives in self._by_kind.values()
+        )
+
+    def _require_known(self, term: Term, project: Project) -> None:
+        """Refuse a name that nothing can fit: a slip of the pen would leave out everything."""
+        match term.kind:
+            case "character":
+                known = list(project.characters)
+                fits = any(fnmatchcase(key, term.pattern) for key in known)
+            case "lang":
+                known = [project.language]
+                fits = fnmatchcase(project.language.casefold(), term.pattern.casefold())
+            case "line":
+                known = []
+                fits = any(fnmatchcase(line.id, term.pattern) for line in project.lines)
+            case _:
+                return
+        if not fits:
+            there = f" There are: {listed(known)}." if known else ""
+            raise UsageError(
+                f"Nothing on the sheet fits {term}.{there}",
+                hint=_hint(did_you_mean(term.pattern, known)) or "`callsheet plan --all` lists every line.",
+            )
+
+
+EVERYTHING = Selection()
+
+
+def _term(written: str) -> Term:
+    if written == "changed":
+        return Term("state", "changed")
+    kind, colon, pattern = (part.strip() for part in written.partition(":"))
+    if not colon or kind not in KINDS or not pattern:
+        raise UsageError(f"{written!r} selects nothing.", hint=f"Select with {ALLOWED}.")
+    if kind == "state" and pattern not in STATES:
+        raise UsageError(
+            f"{written!r} is no state of a line to be made. Allowed: {', '.join(STATES)}.",
+            hint=_hint(did_you_mean(pattern, list(STATES))) or f"Select with {ALLOWED}.",
+        )
+    return Term(kind, pattern)
+
+
+def _hint(question: str) -> str:
+    return question[:1].upper() + question[1:]
