@@ -3,10 +3,12 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, func, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.db.base import Base, CreatedAt, Id, Micros, Millis, Ref, Sha256, states
+
+IS_REJECTED = "verdict = 'rejected'"
 
 
 class Production(Base):
@@ -41,8 +43,67 @@ class Line(Base):
     extras: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """Columns of the sheet that are not ours; they come back in every output."""
     fingerprint: Mapped[Sha256]
+    """That of the take that was chosen for it."""
+    sound: Mapped[Sha256 | None]
+    """The fingerprint that the sheet asks for, where another take was chosen for it."""
     voice_key: Mapped[str] = mapped_column(String(120))
     """Which voice the character had when the line was last applied."""
+    locked_at: Mapped[Millis | None]
+    """Since when no plan changes it; one that has left the sheet meanwhile is at `OFF_SHEET`."""
+    locked_by: Mapped[str | None] = mapped_column(String(120))
+
+
+OFF_SHEET = -1
+"""The position of a locked line that is not on the sheet: it keeps its lock, and nothing lists or delivers it."""
+
+
+def asked_sound() -> ColumnElement[str]:
+    """Return the fingerprint that the sheet asks for, whichever take was chosen for the line."""
+    return func.coalesce(Line.sound, Line.fingerprint)
+
+
+class Verdict(StrEnum):
+    """What a person thinks of a take."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class LineTake(Base):
+    """A take in the history of a line, which outlives its text and its place on the sheet.
+
+    The chosen take may be missing here: it comes after the others until something is said of it or another follows.
+    """
+
+    __tablename__ = "line_takes"
+    __table_args__ = (
+        Index("ix_line_takes_fingerprint", "fingerprint"),
+        Index(
+            "ix_line_takes_rejected",
+            "production_id",
+            "line_id",
+            sqlite_where=text(IS_REJECTED),
+            postgresql_where=text(IS_REJECTED),
+        ),
+    )
+
+    production_id: Mapped[Ref] = mapped_column(ForeignKey("productions.id"), primary_key=True)
+    line_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """From 1, as they were made for the line."""
+    fingerprint: Mapped[Sha256]
+    direction: Mapped[str] = mapped_column(Text, default="")
+    chosen_at: Mapped[Millis | None]
+    """As of when it is, or was, the line's choice: when a person chose it, or asked for it to be made."""
+    verdict: Mapped[Verdict | None] = mapped_column(states(Verdict))
+    note: Mapped[str] = mapped_column(Text, default="")
+    decided_by: Mapped[str | None] = mapped_column(String(120))
+    decided_at: Mapped[Millis | None]
+
+
+def is_rejected() -> ColumnElement[bool]:
+    """Say which takes were rejected, in the letters of their index: no database looks a bound value up in it."""
+    return LineTake.verdict == literal_column("'rejected'")
 
 
 class RunState(StrEnum):

@@ -1,10 +1,25 @@
 """Productions and runs: what was declared, and how each run of it stands."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, Update, bindparam, case, cast, delete, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    Update,
+    bindparam,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from pipeline.db.bulk import insert_rows
@@ -13,7 +28,7 @@ from pipeline.db.events import emit
 from pipeline.db.ids import new_id
 from pipeline.db.leases import rowcount
 from pipeline.errors import Cancelled, Conflict, NotStarted, RunStopped
-from pipeline.intake.models import Line, Production, Run, RunState
+from pipeline.intake.models import OFF_SHEET, Line, LineTake, Production, Run, RunState
 from pipeline.intake.rules import Project, pages
 
 BATCH = 1_000
@@ -53,43 +68,95 @@ class LineRow(NamedTuple):
     """JSON."""
     fingerprint: str
     voice_key: str
+    sound: str | None = None
+    """The fingerprint that the sheet asks for, where another take was chosen."""
+
+    def asked_sound(self) -> str:
+        """Return the fingerprint that the sheet asks for."""
+        return self.sound or self.fingerprint
 
 
 _LINE_COLUMNS = [
     cast(Line.extras, Text).label(name) if name == "extras" else getattr(Line, name) for name in LineRow._fields
 ]
+_CHOICE = frozenset(("fingerprint", "sound"))
 
 
 def declare_lines(session: Session, production_id: str, lines: Iterable[LineRow], *, is_new: bool = False) -> None:
     """Bring lines of the production up to date; those that are as they were are not touched.
 
-    `is_new` says that it had none before this run: they need not be looked for.
+    A line that asks for the sound it had keeps the take that was chosen for it, and a locked one all but its place.
+    `is_new` says that the production had none before this run: they need not be looked for.
     """
     for page in pages(lines, BATCH):
         known = {} if is_new else _known_lines(session, production_id, page)
         new = [(production_id, *line) for line in page if line.line_id not in known]
         if new:
             insert_rows(session, Line, ("production_id", *LineRow._fields), new)
-        _rewrite(session, production_id, [line for line in page if known.get(line.line_id, line) != line])
+        _bring_up_to_date(
+            session, production_id, [(line, *known[line.line_id]) for line in page if line.line_id in known]
+        )
 
 
-def _known_lines(session: Session, production_id: str, lines: Iterable[LineRow]) -> dict[str, LineRow]:
-    mine = select(*_LINE_COLUMNS).where(Line.production_id == production_id)
+def _known_lines(session: Session, production_id: str, lines: Iterable[LineRow]) -> dict[str, tuple[LineRow, bool]]:
+    """Return the lines that are there, each with whether it is locked."""
+    columns = (*_LINE_COLUMNS, Line.locked_at.is_not(None))
+    mine = select(*columns).where(Line.production_id == production_id)
     found = session.execute(mine.where(Line.line_id.in_([line.line_id for line in lines])))
-    return {row.line_id: LineRow(*row) for row in found.all()}
+    return {row.line_id: (LineRow(*row[:-1]), row[-1]) for row in found.all()}
 
 
-def _rewrite(session: Session, production_id: str, lines: Iterable[LineRow]) -> None:
+def _bring_up_to_date(session: Session, production_id: str, lines: Iterable[tuple[LineRow, LineRow, bool]]) -> None:
+    changed, sounding = [], []
+    for line, known, is_locked in lines:
+        sounds_alike = line.asked_sound() == known.asked_sound()
+        if is_locked and not sounds_alike:
+            changed.append(known._replace(position=line.position))
+        elif not sounds_alike:
+            sounding.append(line)
+        elif line._replace(fingerprint=known.fingerprint, sound=known.sound) != known:
+            changed.append(line)
+    keep_takes(session, production_id, [line.line_id for line in sounding])
+    _rewrite(session, production_id, sounding)
+    # A take that is chosen at this moment stays so.
+    _rewrite(session, production_id, changed, leave=_CHOICE)
+
+
+def _rewrite(
+    session: Session, production_id: str, lines: Iterable[LineRow], *, leave: frozenset[str] = frozenset()
+) -> None:
     one = update(Line).where(Line.production_id == production_id, Line.line_id == bindparam("known_id"))
-    changed = [{"known_id": line.line_id, **line._asdict(), "extras": json.loads(line.extras)} for line in lines]
+    changed = [
+        {"known_id": line.line_id}
+        | {name: value for name, value in line._asdict().items() if name not in leave}
+        | {"extras": json.loads(line.extras)}
+        for line in lines
+    ]
     if changed:
         session.connection().execute(one, changed)
 
 
 def drop_lines(session: Session, production_id: str, line_ids: Iterable[str]) -> None:
-    """Take lines off the production; their takes stay."""
+    """Take lines off the production; their takes stay, and so does the lock of those that have one."""
     for page in pages(line_ids, BATCH):
-        session.execute(delete(Line).where(Line.production_id == production_id, Line.line_id.in_(page)))
+        keep_takes(session, production_id, page)
+        mine = (Line.production_id == production_id, Line.line_id.in_(page))
+        session.execute(delete(Line).where(*mine, Line.locked_at.is_(None)))
+        session.execute(update(Line).where(*mine).values(position=OFF_SHEET))
+
+
+def keep_takes(session: Session, production_id: str, line_ids: Sequence[str]) -> None:
+    """Write the chosen takes of lines into their histories, as the next number, where they are not there yet."""
+    if not line_ids:
+        return
+    mine = (LineTake.production_id == Line.production_id, LineTake.line_id == Line.line_id)
+    last = select(func.coalesce(func.max(LineTake.number), 0)).where(*mine).correlate(Line).scalar_subquery()
+    known = exists().where(*mine, LineTake.fingerprint == Line.fingerprint).correlate(Line)
+    chosen = select(Line.production_id, Line.line_id, last + 1, Line.fingerprint, Line.direction, literal("")).where(
+        Line.production_id == production_id, Line.line_id.in_(line_ids), ~known
+    )
+    columns = ("production_id", "line_id", "number", "fingerprint", "direction", "note")
+    session.execute(insert(LineTake).from_select(columns, chosen, include_defaults=False))
 
 
 def open_run(session: Session, production: Production, *, plan_digest: str, estimate: int) -> Run:

@@ -45,6 +45,8 @@ class Take(Leased, Base):
 
     account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
     fingerprint: Mapped[Sha256]
+    alternative_of: Mapped[Sha256 | None]
+    """The fingerprint of its sound, of which it is one more rendering that a person asked for."""
     kind: Mapped[TakeKind] = mapped_column(states(TakeKind), default=TakeKind.LINE)
     voice_id: Mapped[Ref] = mapped_column(ForeignKey("voices.id"))
     consent_id: Mapped[Ref | None] = mapped_column(ForeignKey("consents.id"))
