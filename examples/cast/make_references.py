@@ -15,9 +15,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.audio.resampling import resample
 from pipeline.sandbox.voice import SAMPLE_RATE
 from pipeline.sandbox.voice.natural import NaturalEngine
-from pipeline.sandbox.voice.resampling import resample
 from pipeline.sandbox.voice.shaping import level
 from pipeline.sandbox.voice.styles import style_bank
 

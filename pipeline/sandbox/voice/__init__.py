@@ -4,7 +4,7 @@ They serve wiring, timing and casting previews; they are not the provider's clon
 package loads neither a model nor a synthesiser.
 """
 
-from pipeline.sandbox.voice.encoder import SpeakerEncoder, speaker_encoder
+from pipeline.audio.speaker import SpeakerEncoder, speaker_encoder
 from pipeline.sandbox.voice.engine import (
     PROCESS_ENVIRONMENT,
     SAMPLE_RATE,

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from pipeline.audio.resampling import resample
 from pipeline.sandbox.voice.profile import ENVELOPE_BANDS, Measurements, rounded
-from pipeline.sandbox.voice.resampling import resample
 
 Floats = NDArray[np.floating]
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.audio.speaker import speaker_encoder
 from pipeline.sandbox.voice import catalogue
 from pipeline.sandbox.voice.analysis import measure
 from pipeline.sandbox.voice.design import design
-from pipeline.sandbox.voice.encoder import speaker_encoder
 from pipeline.sandbox.voice.engine import SystemVoice, UnusableRecording
 from pipeline.sandbox.voice.profile import Profile, rounded
 

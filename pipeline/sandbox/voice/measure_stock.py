@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.audio.speaker import speaker_encoder
 from pipeline.sandbox.voice.analysis import measure
 from pipeline.sandbox.voice.catalogue import MEASUREMENTS_FILE, STOCK_VOICES
-from pipeline.sandbox.voice.encoder import speaker_encoder
 from pipeline.sandbox.voice.engine import SAMPLE_RATE
 from pipeline.sandbox.voice.natural import NaturalEngine
 from pipeline.sandbox.voice.styles import style_bank

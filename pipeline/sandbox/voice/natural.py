@@ -13,15 +13,15 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from pipeline.audio.resampling import resample
 from pipeline.sandbox.voice.analysis import measure
 from pipeline.sandbox.voice.casting import Casting
 from pipeline.sandbox.voice.engine import SAMPLE_RATE, EngineUnavailable, checked_speed
 from pipeline.sandbox.voice.phonemes import phoneme_front_end
 from pipeline.sandbox.voice.profile import Measurements, Profile, Style
-from pipeline.sandbox.voice.resampling import resample
 from pipeline.sandbox.voice.shaping import equalise, level, trim
-from pipeline.sandbox.voice.spoken_text import chunks, spoken
 from pipeline.sandbox.voice.styles import style_bank, style_map
+from pipeline.wording.spoken_text import chunks, spoken
 
 Floats = NDArray[np.float32]
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from py_nanotts import MAX_PITCH, MAX_SPEED, MIN_PITCH, MIN_SPEED, NanoTTS
 
+from pipeline.audio.resampling import resample
 from pipeline.sandbox.voice.analysis import BAND_CENTRES, measure
 from pipeline.sandbox.voice.casting import Casting
 from pipeline.sandbox.voice.engine import SAMPLE_RATE, checked_speed
 from pipeline.sandbox.voice.profile import Measurements, Profile
-from pipeline.sandbox.voice.resampling import resample
 from pipeline.sandbox.voice.shaping import equalise, level, trim
-from pipeline.sandbox.voice.spoken_text import chunks, spoken
+from pipeline.wording.spoken_text import chunks, spoken
 
 Floats = NDArray[np.float32]
 

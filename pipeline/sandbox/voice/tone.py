@@ -7,7 +7,7 @@ from pipeline.sandbox.voice.casting import Casting
 from pipeline.sandbox.voice.engine import SAMPLE_RATE, checked_speed
 from pipeline.sandbox.voice.profile import Profile
 from pipeline.sandbox.voice.shaping import level
-from pipeline.sandbox.voice.spoken_text import spoken
+from pipeline.wording.spoken_text import spoken
 
 Floats = NDArray[np.float32]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.audio.resampling import resample
 from pipeline.sandbox.voice import SAMPLE_RATE, SpeakerEncoder
-from pipeline.sandbox.voice.resampling import resample
 
 Hum = Callable[..., NDArray[np.float32]]
 Talents = dict[str, NDArray[np.float32]]

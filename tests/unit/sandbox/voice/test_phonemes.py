@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.sandbox.voice.phonemes import by_spelling, phoneme_front_end
-from pipeline.sandbox.voice.spoken_text import spoken
+from pipeline.wording.spoken_text import spoken
 
 
 @pytest.mark.parametrize(

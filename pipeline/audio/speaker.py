@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pipeline.sandbox.voice.resampling import resample
+from pipeline.audio.resampling import resample
 
 Floats = NDArray[np.float32]
 
@@ -89,7 +89,7 @@ def speaker_encoder() -> SpeakerEncoder:
 
 
 def _weights() -> dict[str, Floats]:
-    with files("pipeline.sandbox.voice").joinpath("assets/ge2e_f16.npz").open("rb") as file, np.load(file) as stored:
+    with files("pipeline.audio").joinpath("assets/ge2e_f16.npz").open("rb") as file, np.load(file) as stored:
         return {name: stored[name].astype(np.float32) for name in stored.files}
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.sandbox.voice import numerals
+from pipeline.wording import numerals
 
 
 @pytest.mark.parametrize(

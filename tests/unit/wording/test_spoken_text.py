@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sandbox.voice.spoken_text import LONGEST_CHUNK, chunks, spoken
+from pipeline.wording.spoken_text import LONGEST_CHUNK, chunks, spoken
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.sandbox.voice.resampling import resample
+from pipeline.audio.resampling import resample
 
 
 @pytest.mark.parametrize("source", [8_000, 16_000, 22_050, 44_100, 48_000])

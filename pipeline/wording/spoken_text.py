@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pipeline.sandbox.voice import numerals
-from pipeline.sandbox.voice.scripts import to_latin
+from pipeline.wording import numerals
+from pipeline.wording.scripts import to_latin
 
 Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 

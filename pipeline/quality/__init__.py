@@ -1,0 +1,1 @@
+"""The quality gate: what a take sounds like is judged before it counts."""

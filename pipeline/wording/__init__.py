@@ -1,0 +1,8 @@
+"""Text the way it is said: numbers, dates, abbreviations and symbols as English words, any script in Latin letters.
+
+Both who speaks a line and who listens to it have to know what its words are.
+"""
+
+from pipeline.wording.spoken_text import LONGEST_CHUNK, chunks, spoken
+
+__all__ = ["LONGEST_CHUNK", "chunks", "spoken"]
