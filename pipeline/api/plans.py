@@ -11,11 +11,12 @@ from fastapi.responses import StreamingResponse
 
 from pipeline.api.deps import AccountId, TheEdge, TheMarket
 from pipeline.api.faults import SCOPED, refusals
-from pipeline.api.schemas import PlanRequest
+from pipeline.api.schemas import ExplainRequest, PlanRequest
 from pipeline.api.submissions import read_submitted
 from pipeline.edge import Edge
 from pipeline.errors import ConsentRequired, InvalidSheet, UsageError
 from pipeline.intake.rules import pages
+from pipeline.planning import explaining
 from pipeline.planning import service as planning
 from pipeline.planning.budget import refusal, run_cap
 from pipeline.planning.market import Market
@@ -53,13 +54,20 @@ def plan_lines(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: 
     return StreamingResponse(_rows(drawn, facts), media_type=NDJSON)
 
 
+@router.post("/plans/explain", summary="Why one line would be made, or not")
+def explain(body: ExplainRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> dict[str, Any]:
+    """Show a line as it is wanted and as it was last applied, what differs, and the take that speaks it."""
+    submission = _submitted(body, edge, account_id)
+    with edge.read() as session:
+        return explaining.explain(session, account_id, submission, market, body.line).as_dict()
+
+
 def _drawn(body: PlanRequest, edge: Edge, account_id: str, market: Market) -> tuple[Plan, dict[str, Any]]:
     """Draw the plan up; returns it with what is said of it as a whole."""
-    project = read_submitted(edge, account_id, body.project, inline=body.documents, files=body.files)
-    submission = planning.Submission(project, body.references, planning.Selection.of(body.only, project))
+    submission = _submitted(body, edge, account_id)
     with edge.read() as session:
         drawn = planning.draw_up(session, account_id, submission, market)
-        refused = refusal(session, account_id, drawn, run_cap(project, body.budget_micros))
+        refused = refusal(session, account_id, drawn, run_cap(submission.project, body.budget_micros))
     facts = {
         "digest": drawn.digest(),
         "production": drawn.production,
@@ -70,6 +78,11 @@ def _drawn(body: PlanRequest, edge: Edge, account_id: str, market: Market) -> tu
         "over_budget": refused.as_dict() if refused else None,
     }
     return drawn, facts
+
+
+def _submitted(body: PlanRequest, edge: Edge, account_id: str) -> planning.Submission:
+    project = read_submitted(edge, account_id, body.project, inline=body.documents, files=body.files)
+    return planning.Submission(project, body.references, planning.Selection.of(body.only, project))
 
 
 def _rows(drawn: Plan, facts: dict[str, Any]) -> Iterator[bytes]:

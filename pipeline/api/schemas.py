@@ -73,6 +73,26 @@ class PlanRequest(Body):
     )
 
 
+class ExplainRequest(PlanRequest):
+    """A project, and the line of it that is to be explained."""
+
+    line: str = Field(min_length=1, max_length=200, description="Id of the line.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "project": "cast.yaml",
+                    "documents": {"cast.yaml": "cHJvZHVjdGlvbjogLi4u", "lines.csv": "aWQsY2hhcmFjdGVyLHRleHQ="},
+                    "references": {"references/mara.mp3": _HASH},
+                    "line": "sm_020_mara_greet",
+                }
+            ]
+        },
+    )
+
+
 class RunRequest(Body):
     """A run of a submission whose files have been uploaded."""
 

@@ -18,7 +18,7 @@ Mode = Annotated[
     typer.Option(help="hard: start nothing where a cap has too little left. soft: make what the money is enough for."),
 ]
 Only = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         help="Make only what fits: character:NAME, line:ID, lang:TAG, state:failed, changed; * stands for any letters."
         " Repeat it to widen (same word before the colon) or to narrow.",

@@ -57,6 +57,39 @@ def plan_summary(plan: Json) -> str:
     )
 
 
+def explained_view(told: Json) -> Group:
+    """Show why one line would be made or not: what is wanted beside what was applied last."""
+    made = table("", "", "as last applied", "now")
+    before, now = told["before"] or {}, told["now"]
+    for name in ("text", "voice", "model", "format", "speed"):
+        style = "yellow" if name in told["changed"] else "dim"
+        was = _fact(before, name) if name in before else ""
+        made.add_row(f"[{style}]{name}[/]", escape(was), escape(_fact(now, name)))
+    shared = f" with {escape(told['shares_with'])}" if told["shares_with"] else ""
+    price = f"[bold]{dollars(told['price'])}[/] ({now['chars']} characters; {dollars(now['full_price'])} to speak it)"
+    lines = [
+        f"[bold]{escape(told['line_id'])}[/] {escape(told['character'])}: {_reason(told['reason'])}{shared}",
+        escape(told["why"]),
+        f"price  {price}",
+    ]
+    return Group(*map(Text.from_markup, lines), Text(), made, *_take_told(told["take"]))
+
+
+def _take_told(take: Json | None) -> list[Text]:
+    if take is None:
+        return []
+    length = f", {take['seconds']:.1f} s" if take["seconds"] else ""
+    problem = f": {escape(take['problem'])}" if take["problem"] else ""
+    told = f"take   {take['id']} is {take['state']}{length}, cost {dollars(take['cost'])}{problem}"
+    return [Text(), Text.from_markup(told)]
+
+
+def _fact(facts: Json, name: str) -> str:
+    if name == "voice":
+        return _short(facts["voice_source"] or f"another: {facts['voice']}", 48)
+    return "the voice's own" if facts[name] is None else str(facts[name])
+
+
 def run_view(status: Json) -> Group:
     """Show how a run stands."""
     lines = [_headline(status), _counts(status["takes"]), _money(status), _time(status)]

@@ -95,7 +95,7 @@ class Selection:
             there = f" There are: {listed(known)}." if known else ""
             raise UsageError(
                 f"Nothing on the sheet fits {term}.{there}",
-                hint=_hint(did_you_mean(term.pattern, known)) or "`callsheet plan --all` lists every line.",
+                hint=as_hint(did_you_mean(term.pattern, known)) or "`callsheet plan --all` lists every line.",
             )
 
 
@@ -111,10 +111,11 @@ def _term(written: str) -> Term:
     if kind == "state" and pattern not in STATES:
         raise UsageError(
             f"{written!r} is no state of a line to be made. Allowed: {', '.join(STATES)}.",
-            hint=_hint(did_you_mean(pattern, list(STATES))) or f"Select with {ALLOWED}.",
+            hint=as_hint(did_you_mean(pattern, list(STATES))) or f"Select with {ALLOWED}.",
         )
     return Term(kind, pattern)
 
 
-def _hint(question: str) -> str:
+def as_hint(question: str) -> str:
+    """Return a question as a sentence of its own."""
     return question[:1].upper() + question[1:]

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from pipeline.cli import outcome, render
+from pipeline.cli import outcome, render, saved_plan
 from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, stream_json, talk
 from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson, Detach, Mode, Only, ProjectPath, Yes
 from pipeline.cli.recordings import from_recordings
+from pipeline.cli.saved_plan import SavedPlan
 from pipeline.cli.submission import LocalProject
 from pipeline.errors import UsageError
 from pipeline.intake.rules import missing_consent, scaffold
@@ -74,14 +75,25 @@ def check(project: ProjectPath, *, as_json: AsJson = False) -> None:
 def plan(
     project: ProjectPath,
     *,
-    only: Only = [],  # noqa: B006 - typer wants a list, and nobody changes it
+    only: Only = None,
     every_line: Annotated[bool, typer.Option("--all", help="List every line, the reused ones too.")] = False,
+    explain: Annotated[str | None, typer.Option(help="Show of one line, by its id, what differs and why.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Write the plan to this file; apply --plan does exactly that, or nothing.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what would be made, why, and what it costs. Nothing is made or spent; large sheets are uploaded for it."""
     local = LocalProject.read(project)
     client = context.client()
-    body = {**local.plan_body(client), "only": only}
+    body = {**local.plan_body(client), "only": only or []}
+    if explain is not None:
+        told = client.post("/plans/explain", {**body, "line": explain}, takes_long=True)
+        show_json(told) if as_json else data.print(render.explained_view(told))
+        return
+    if save is not None:
+        saved_plan.save(save, client.rows("/plans/lines", body), only or [])
+        say(f"Saved to {escape(str(save))}. [bold]Next[/]  {escape(f'callsheet apply {project} --plan {save}')}")
     if as_json:
         _stream_plan(client.rows("/plans/lines", body))
         return
@@ -91,7 +103,7 @@ def plan(
     data.print(render.plan_view(drawn, every_line=every_line))
 
 
-def apply(
+def apply(  # noqa: PLR0913 - an option each
     project: ProjectPath,
     *,
     budget: Annotated[
@@ -99,7 +111,10 @@ def apply(
         typer.Option(help="Most this run may spend, in dollars, such as 25; without it, the project file's budget."),
     ] = None,
     budget_mode: Mode = BudgetMode.HARD,
-    only: Only = [],  # noqa: B006 - typer wants a list, and nobody changes it
+    only: Only = None,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", help="Do what this saved plan says, or nothing where that has changed.")
+    ] = None,
     yes: Yes = False,
     detach: Detach = False,
     as_json: AsJson = False,
@@ -107,19 +122,31 @@ def apply(
     """Make exactly what the plan says, and watch it. Ctrl-C stops watching, not the run."""
     local = LocalProject.read(project)
     cap = outcome.cap(budget)
+    saved = _saved(plan_file, only)
+    wanted = saved.only if saved else only or []
     client = context.client()
-    body = {**local.plan_body(client), "budget_micros": cap, "only": only}
+    body = {**local.plan_body(client), "budget_micros": cap, "only": wanted}
     drawn = client.post("/plans", body, takes_long=True)
+    if saved is not None:
+        saved.require(drawn, client.rows("/plans/lines", body))
     talk.print(render.plan_view(drawn, every_line=False))
     outcome.heed(drawn["over_budget"], budget_mode)
     if not yes and drawn["totals"]["total_micros"]:
         outcome.ask(drawn["totals"]["total_micros"])
-    run = _start(client, local, drawn, {"budget_micros": cap, "budget_mode": budget_mode, "only": only})
+    run = _start(client, local, drawn, {"budget_micros": cap, "budget_mode": budget_mode, "only": wanted})
     if not detach:
         run = outcome.watch(client, run)
     if as_json:
         show_json(run)
     raise typer.Exit(outcome.report(run))
+
+
+def _saved(plan_file: Path | None, only: list[str] | None) -> SavedPlan | None:
+    if plan_file is None:
+        return None
+    if only:
+        raise UsageError("--plan says already what is wanted.", hint="Leave --only out, or save a plan with it.")
+    return SavedPlan.read(plan_file)
 
 
 def _start(client: Client, local: LocalProject, drawn: Json, bounds: Json) -> Json:

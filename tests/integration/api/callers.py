@@ -71,12 +71,12 @@ class Caller:
 
         return asyncio.run(answer())
 
-    def plan(self, files: Mapping[str, bytes] = FILES, **change: object) -> httpx.Response:
-        """Ask for a plan of a project's files."""
+    def plan(self, files: Mapping[str, bytes] = FILES, *, path: str = "", **change: object) -> httpx.Response:
+        """Ask for a plan of a project's files, or for what else is told of it at a path below."""
         documents = {path: base64.b64encode(body).decode() for path, body in files.items() if path not in RECORDINGS}
         references = {path: sha256(files[path]) for path in RECORDINGS if path in files}
         return self.post(
-            "/v1/plans", {"project": "cast.yaml", "documents": documents, "references": references} | change
+            f"/v1/plans{path}", {"project": "cast.yaml", "documents": documents, "references": references} | change
         )
 
     def upload(self, files: Mapping[str, bytes] = FILES) -> None:

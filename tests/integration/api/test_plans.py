@@ -155,3 +155,17 @@ def test_every_line_of_a_plan_is_a_row(studio: Caller, stage: Stage) -> None:
     assert head["digest"] == studio.plan(shorter).json()["digest"]
     assert [(row["line_id"], row["reason"]) for row in rows[:2]] == [("open_1", "reused"), ("a_9", "new")]
     assert rows[2:] == [{"removed": "open_2"}, {"removed": "open_3"}]
+
+
+def test_one_line_is_explained(studio: Caller) -> None:
+    told = studio.plan(path="/explain", line="open_3").json()
+    assert (told["reason"], told["shares_with"], told["before"]) == ("shared", "open_2", None)
+    unknown = studio.plan(path="/explain", line="open_9")
+    assert (unknown.status_code, error(unknown)["code"]) == (400, "invalid_request")
+
+
+def test_what_is_selected_is_planned_and_a_slip_of_the_pen_is_refused(studio: Caller) -> None:
+    lines = studio.plan(only=["character:MARA"]).json()["lines"]
+    assert [line["reason"] for line in lines] == ["new", "left out", "left out"]
+    refused = studio.plan(only=["character:MARRA"])
+    assert (refused.status_code, error(refused)["hint"]) == (400, "Did you mean MARA?")
