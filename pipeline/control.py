@@ -14,7 +14,7 @@ from pipeline import errors
 from pipeline.db.events import emit
 from pipeline.errors import Conflict, NotFound
 from pipeline.intake import service as intake
-from pipeline.intake.models import Line, Run, RunState
+from pipeline.intake.models import Line, LineTake, Run, RunState
 from pipeline.speech import service as speech
 from pipeline.speech.models import RunVoice, Take
 from pipeline.voices.models import Attempt, Voice
@@ -110,10 +110,13 @@ def _chosen_takes(run: Run, chosen: Chosen) -> Select[str]:
     """Select the open takes of a run that these lines speak, and no other line of its production."""
     meant = Line.character.in_(chosen.characters) | Line.line_id.in_(chosen.lines)
     spoken = select(Line.fingerprint).where(_is_of(run), meant)
+    of_line = (LineTake.production_id == Line.production_id) & (LineTake.line_id == Line.line_id)
+    alternatives = select(LineTake.fingerprint).join(Line, of_line).where(_is_of(run), meant)
     other = aliased(Line)
     is_meant = other.character.in_(chosen.characters) | other.line_id.in_(chosen.lines)
     shared = exists().where(other.production_id == run.production_id, other.fingerprint == Take.fingerprint, ~is_meant)
-    mine = (Take.account_id == run.account_id, Take.fingerprint.in_(spoken), ~shared.correlate(Take))
+    is_theirs = Take.fingerprint.in_(spoken) | (Take.alternative_of.is_not(None) & Take.fingerprint.in_(alternatives))
+    mine = (Take.account_id == run.account_id, is_theirs, ~shared.correlate(Take))
     return speech.wanted_takes(run.id).where(*mine)
 
 

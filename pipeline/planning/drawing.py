@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import ConsentRequired, UsageError
 from pipeline.intake import service as intake
+from pipeline.intake.models import OFF_SHEET
 from pipeline.intake.models import Line as LineRow
 from pipeline.intake.rules import (
     Character,
@@ -27,7 +28,6 @@ from pipeline.intake.rules import (
 )
 from pipeline.planning.market import Market
 from pipeline.planning.rules import (
-    KnownLine,
     KnownVoice,
     LinePlanner,
     Plan,
@@ -38,6 +38,7 @@ from pipeline.planning.rules import (
     plan_voices,
 )
 from pipeline.planning.selecting import EVERYTHING, Selection
+from pipeline.planning.standing import Standing, judged, standings, with_choices
 from pipeline.speech.models import Take
 from pipeline.speech.rules import OPEN, Manner, Sound, TakeState
 from pipeline.voices.models import Voice
@@ -133,7 +134,7 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
     )
 
 
-_ASKS_FOR_NO_VOICE = frozenset((Reason.REUSED, Reason.LEFT_OUT))
+_ASKS_FOR_NO_VOICE = frozenset((Reason.REUSED, Reason.LEFT_OUT, Reason.RETAKE, Reason.LOCKED_CONFLICT))
 
 
 class _Drawing:
@@ -163,14 +164,17 @@ class _Drawing:
         """Yield what happens to each line of the sheet."""
         planner = LinePlanner(self._unclear, self._selection.takes)
         for page in pages(self._sounds.project.lines, PAGE):
-            wanted = [self._sounds.wanted(line) for line in page]
-            known = self._known_lines([line.line_id for line in wanted])
+            asked = [self._sounds.wanted(line) for line in page]
+            standing = self._standings([line.line_id for line in asked])
+            wanted = with_choices(self._session, self._production_id, asked, standing)
+            known = {line_id: found.known for line_id, found in standing.items()}
             takes = _take_states(self._session, self._account_id, {line.fingerprint for line in wanted})
-            self._met += len(known)
-            for line, planned in zip(wanted, planner.plan(wanted, known, takes), strict=True):
-                if planned.reason not in _ASKS_FOR_NO_VOICE:
+            self._met += sum(found.is_on_sheet for found in standing.values())
+            for line, planned in zip(asked, planner.plan(wanted, known, takes), strict=True):
+                heeded = judged(planned, line, standing.get(line.line_id))
+                if heeded.reason not in _ASKS_FOR_NO_VOICE:
                     self.with_work.add(line.voice_key)
-                yield planned
+                yield heeded
 
     def removed(self) -> Sequence[str]:
         """Return the lines that the production has and the sheet has no more; asked for after `lines`.
@@ -179,26 +183,21 @@ class _Drawing:
         """
         if self._selection.terms:
             return []
-        mine = LineRow.production_id == self._production_id
+        mine = (LineRow.production_id == self._production_id, LineRow.position > OFF_SHEET)
         total = (
-            self._session.scalar(select(func.count()).select_from(LineRow).where(mine)) if self._production_id else 0
+            self._session.scalar(select(func.count()).select_from(LineRow).where(*mine)) if self._production_id else 0
         )
         if total == self._met:
             return []
         here = FirstMet()
         for line in self._sounds.project.lines:
             here.meet(line.id.encode())
-        query = select(LineRow.line_id).where(mine).order_by(LineRow.position).execution_options(yield_per=PAGE)
+        query = select(LineRow.line_id).where(*mine).order_by(LineRow.position).execution_options(yield_per=PAGE)
         gone = (line_id for line_id in self._session.scalars(query) if line_id.encode() not in here)
         return LongList(gone, lambda line_id: (line_id,), str)
 
-    def _known_lines(self, line_ids: Sequence[str]) -> dict[str, KnownLine]:
-        if self._production_id is None:
-            return {}
-        query = select(LineRow.line_id, LineRow.fingerprint, LineRow.voice_key, LineRow.text)
-        mine = query.where(LineRow.production_id == self._production_id, LineRow.line_id.in_(line_ids))
-        rows = self._session.execute(mine)
-        return {line_id: KnownLine(sha, key, text) for line_id, sha, key, text in rows.all()}
+    def _standings(self, line_ids: Sequence[str]) -> dict[str, Standing]:
+        return standings(self._session, self._production_id, line_ids) if self._production_id else {}
 
 
 def require_consents(project: Project) -> None:

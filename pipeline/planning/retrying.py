@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import Cancelled, Conflict, NeedsReconcile, NotFound
 from pipeline.intake import service as intake
-from pipeline.intake.models import Line, Production, Run
+from pipeline.intake.models import Line, LineTake, Production, Run, asked_sound
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import Account
 from pipeline.ledger.money import BudgetMode
@@ -102,8 +102,8 @@ def draw_up(session: Session, run: Run, choice: Choice, market: Market) -> Retry
         retry.causes[cause] += 1
         retry.chars += len(take.text)
         retry.takes.append((take.id, market.prices.speech(take.model, len(take.text))))
-        if _is_made_anew(voice):
-            made[voice.id] = _price(voice, take.model, market)
+        if is_made_anew(voice):
+            made[voice.id] = remaking_price(voice, take.model, market)
     retry.voices = sorted(made.items())
     return retry
 
@@ -135,7 +135,7 @@ def apply(
     started = intake.open_run(session, production, plan_digest=retry.digest(), estimate=retry.price)
     ledger.open_budget(session, started.id, run.account_id, budget)
     for voice_id, _ in retry.voices:
-        _want_voice(session, started, session.get_one(Voice, voice_id))
+        want_voice(session, started, session.get_one(Voice, voice_id))
     for start in range(0, len(retry.takes), BATCH):
         _want_takes(session, started, production, dict(retry.takes[start : start + BATCH]))
     speech.dispatch(session, market.provider)
@@ -145,11 +145,9 @@ def apply(
 
 def _missing(run: Run, choice: Choice, market: Market) -> Select[Take, Voice]:
     """Select what the run has not brought and a line still asks for, with its voice."""
-    lines = (Line.production_id == run.production_id, Line.fingerprint == Take.fingerprint)
-    named = exists().where(*lines, Line.line_id.in_(choice.lines)) if choice.lines else exists().where(*lines)
-    is_meant: list[ColumnElement[bool]] = [named.correlate(Take)]
+    is_meant: list[ColumnElement[bool]] = [_speaks_a_line(run, choice)]
     if not choice.lines:
-        is_meant = [named.correlate(Take) | (Take.kind == TakeKind.AUDITION)]
+        is_meant = [is_meant[0] | (Take.kind == TakeKind.AUDITION)]
     if choice.causes:
         is_meant.append(Take.error_kind.in_(choice.causes))
     elif not choice.lines:
@@ -161,6 +159,16 @@ def _missing(run: Run, choice: Choice, market: Market) -> Select[Take, Voice]:
         .where(RunTake.run_id == run.id, Take.state.in_(BAD), Take.provider == market.provider, *is_meant)
         .order_by(Take.priority, Take.id)
     )
+
+
+def _speaks_a_line(run: Run, choice: Choice) -> ColumnElement[bool]:
+    """Say which takes a line of the run's production asks for: one each, and the alternatives asked for beside it."""
+    meant = (Line.production_id == run.production_id, *([Line.line_id.in_(choice.lines)] if choice.lines else []))
+    chosen = exists().where(*meant, Line.fingerprint == Take.fingerprint).correlate(Take)
+    of_line = (LineTake.production_id == Line.production_id, LineTake.line_id == Line.line_id)
+    free = (asked_sound() == Take.alternative_of, Line.locked_at.is_(None))
+    other = exists().where(LineTake.fingerprint == Take.fingerprint, *of_line, *meant, *free).correlate(Take)
+    return chosen | (Take.alternative_of.is_not(None) & other)
 
 
 def _require_lines(session: Session, production: Production, choice: Choice) -> None:
@@ -176,16 +184,19 @@ def _may_retry(take: Take, voice: Voice) -> bool:
     return not is_unclear and take.error_kind not in NOT_A_RETRYS and voice.problem not in NOT_A_RETRYS
 
 
-def _is_made_anew(voice: Voice) -> bool:
+def is_made_anew(voice: Voice) -> bool:
+    """Tell whether a voice has to be made once more before anything is spoken with it."""
     return voice.kind is not VoiceKind.SYSTEM and (voice.state is VoiceState.FAILED or voice.problem == GONE)
 
 
-def _price(voice: Voice, model: str, market: Market) -> int:
+def remaking_price(voice: Voice, model: str, market: Market) -> int:
+    """Return what that costs in micro-dollars, its first words included."""
     making = market.prices.design_micros if voice.kind is VoiceKind.DESIGNED else market.prices.clone_micros
     return making + market.prices.speech(model, len(ACTIVATION_LINE))
 
 
-def _want_voice(session: Session, run: Run, voice: Voice) -> None:
+def want_voice(session: Session, run: Run, voice: Voice) -> None:
+    """Ask for a voice once more on a run's money."""
     reference = session.get(Reference, voice.reference_id) if voice.reference_id else None
     if reference is not None:
         # One whose normalised form was lost is prepared anew.
@@ -219,4 +230,6 @@ def _wanted(take: Take, voice: Voice, production: Production, price: int) -> spe
         production_name=production.name if take.kind is TakeKind.LINE else "",
         kind=take.kind,
         priority=take.priority,
+        fingerprint=take.fingerprint,
+        alternative_of=take.alternative_of,
     )

@@ -40,6 +40,10 @@ class Reason(StrEnum):
     """A paid call may have made it; a person decides before anything is paid again."""
     LEFT_OUT = "left out"
     """It would be made, and was not selected; it stays as it was."""
+    RETAKE = "retake"
+    """Its take was rejected: a person asks for another, and no plan makes one."""
+    LOCKED_CONFLICT = "locked-conflict"
+    """The sheet asks for something else than the lock keeps; it stays as it was."""
 
     def is_work(self) -> bool:
         """Tell whether something is made because of it."""
@@ -102,7 +106,13 @@ class PlannedLine(NamedTuple):
     price: int
     chars: int
     fingerprint: str
+    """That of its take: of the one that was chosen, where one was."""
     shares_with: str | None = None
+    sound: str | None = None
+    """The fingerprint that the sheet asks for, where another take was chosen."""
+    locked_text: str | None = None
+    """What a locked line says while the sheet asks for something else, `sheet_text`."""
+    sheet_text: str | None = None
 
 
 @dataclass(frozen=True)

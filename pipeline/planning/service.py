@@ -45,7 +45,7 @@ Without it a worker's beat waited 22 s while a million lines were written down.
 """
 
 Pair = tuple[Line, PlannedLine]
-_ASKS_FOR_NOTHING = frozenset((Reason.REUSED, Reason.SHARED))
+_ASKS_FOR_NOTHING = frozenset((Reason.REUSED, Reason.SHARED, Reason.RETAKE, Reason.LOCKED_CONFLICT))
 _STAYS_AS_IT_WAS = frozenset((Reason.LEFT_OUT,))
 
 
@@ -282,8 +282,8 @@ def _row(sounds: Sounds, position: int, line: Line, planned: PlannedLine) -> int
     line_id, character, text, direction, _, extras, _, _ = line
     voice_key = sounds.voice_keys[character]
     written = ", ".join([f"{_JSON(title)}: {_JSON(cell)}" for title, cell in extras.items()])
-    fingerprint = planned.fingerprint
-    return intake.LineRow(line_id, position, character, text, direction, f"{{{written}}}", fingerprint, voice_key)
+    known_by = (planned.fingerprint, voice_key, planned.sound)
+    return intake.LineRow(line_id, position, character, text, direction, f"{{{written}}}", *known_by)
 
 
 _JSON = json.JSONEncoder().encode

@@ -103,6 +103,12 @@ class Manner:
         return hashlib.sha256(f"{head}{_CANONICAL(text)}{tail}".encode()).hexdigest()
 
 
+def alternative(sound: str, production_id: str, line_id: str, number: int) -> str:
+    """Return the fingerprint of one more take of a sound: that of take `number` of one line alone."""
+    told = [FINGERPRINT_VERSION, sound, production_id, line_id, number]
+    return hashlib.sha256(_CANONICAL(told).encode()).hexdigest()
+
+
 def extension(audio_format: str) -> str:
     """Return the file extension of a provider's format: `mp3_44100_128` is an mp3."""
     return EXTENSIONS.get(audio_format.partition("_")[0], "bin")

@@ -4,9 +4,11 @@ from pipeline.speech.rules import STREAK_TO_PAUSE
 from pipeline.speech.service.asking import WantedTake, want
 from pipeline.speech.service.attempt import Claim, Ended, Job, Missed, Spoken, Stored, TakeMissed
 from pipeline.speech.service.calling import call
+from pipeline.speech.service.choosing import choose
 from pipeline.speech.service.closing import close_runs, stop_run
 from pipeline.speech.service.dispatching import dispatch
 from pipeline.speech.service.handing import cancel, still_speaking, wanted_takes
+from pipeline.speech.service.judging import Locking, Meant, enter, judge, last_numbers, lock, require_lines, unlock
 from pipeline.speech.service.speaking import adopt, begin, give_up, job, put_back, settle
 from pipeline.speech.service.storing import Keeper, restore
 from pipeline.speech.service.sweeping import sweep
@@ -20,6 +22,8 @@ __all__ = [
     "Ended",
     "Job",
     "Keeper",
+    "Locking",
+    "Meant",
     "Missed",
     "Spoken",
     "Stored",
@@ -31,12 +35,18 @@ __all__ = [
     "block_voice",
     "call",
     "cancel",
+    "choose",
     "close_runs",
     "dispatch",
+    "enter",
     "give_up",
     "job",
+    "judge",
+    "last_numbers",
+    "lock",
     "open_voice",
     "put_back",
+    "require_lines",
     "restore",
     "settle",
     "still_speaking",
@@ -44,6 +54,7 @@ __all__ = [
     "sweep",
     "tallied",
     "tallies",
+    "unlock",
     "want",
     "wanted_takes",
 ]

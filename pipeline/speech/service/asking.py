@@ -36,7 +36,9 @@ class WantedTake(NamedTuple):
     kind: TakeKind = TakeKind.LINE
     priority: int = 1
     fingerprint: str = ""
-    """That of the sound, where it is known already."""
+    """That of the sound, where it is known already, or that of an alternative."""
+    alternative_of: str | None = None
+    """The fingerprint of the sound, where one more take of it is wanted."""
 
 
 def want(session: Session, run: Run, wanted: Iterable[WantedTake]) -> None:
@@ -78,13 +80,13 @@ def _make(session: Session, run: Run, wanted: Mapping[str, WantedTake]) -> None:
 
 def _values(take: WantedTake) -> tuple[object, ...]:
     provider, model, _, text, audio_format, speed = take.sound
-    told = (take.estimate, take.language, take.production_name, str(take.kind), take.priority)
+    told = (take.alternative_of, take.estimate, take.language, take.production_name, str(take.kind), take.priority)
     return (*told, provider, model, text, audio_format, speed, 0, 0, 0, 0, 0)
 
 
 _COLUMNS = (
     *("id", "account_id", "fingerprint", "run_id", "created_at"),
-    *("estimate", "language", "production_name", "kind", "priority"),
+    *("alternative_of", "estimate", "language", "production_name", "kind", "priority"),
     *("provider", "model", "text", "format", "speed"),
     *("attempt", "claims", "not_before", "fence", "cost"),
     *("voice_id", "consent_id", "state", "error_kind", "error"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.db.clock import now_ms
@@ -12,6 +12,7 @@ from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
 from pipeline.speech.service.attempt import Ended, Stored
 from pipeline.speech.service.blocking import close_doubts
+from pipeline.speech.service.choosing import choose_finished
 from pipeline.speech.service.streaks import note_success
 from pipeline.voices import service as voices
 from pipeline.voices.models import Voice
@@ -37,7 +38,9 @@ def settle_done(session: Session, ended: Sequence[Ended]) -> None:
     ended = list({_name(attempt): attempt for attempt in ended}.values())
     live = _live(session, ended)
     paid = ledger.settle_all(session, {_name(attempt): _payment(attempt) for attempt in ended})
-    done = [attempt for attempt in ended if attempt.job.id in live and live[attempt.job.id][0] == attempt.claim.fence]
+    done = [
+        attempt for attempt in ended if attempt.job.id in live and live[attempt.job.id].fence == attempt.claim.fence
+    ]
     late = [attempt for attempt in ended if attempt not in done and paid.get(_name(attempt))]
     connection = session.connection()
     if done:
@@ -49,15 +52,17 @@ def settle_done(session: Session, ended: Sequence[Ended]) -> None:
             close_doubts(session, attempt.job.id, attempt.job.provider)
         if not attempt.job.voice_has_spoken:
             _note_voice_spoke(session, attempt.job.voice_id)
-    note_success(session, {live[attempt.job.id][1] for attempt in done})
+    choose_finished(session, {a.job.fingerprint for a in done if live[a.job.id].alternative_of is not None})
+    note_success(session, {live[attempt.job.id].run_id for attempt in done})
 
 
-def _live(session: Session, ended: Sequence[Ended]) -> Mapping[str, tuple[int, str]]:
-    """Lock the takes that are claimed, and return the fence and the run of each."""
+def _live(session: Session, ended: Sequence[Ended]) -> Mapping[str, Row[str, int, str, str | None]]:
+    """Lock the takes that are claimed, and return the fence and the run of each, and whether it is an alternative."""
     # Without the holder a claim that was taken back would pass under the lease of a message sent since.
     claimed = (Take.id.in_([e.job.id for e in ended]), Take.holder.is_not(None), Take.lease_until.is_not(None))
-    locked = select(Take.id, Take.fence, Take.run_id).where(*claimed).order_by(Take.id).with_for_update()
-    return {take_id: (fence, run_id) for take_id, fence, run_id in session.execute(locked)}
+    asked = select(Take.id, Take.fence, Take.run_id, Take.alternative_of)
+    locked = session.execute(asked.where(*claimed).order_by(Take.id).with_for_update())
+    return {row.id: row for row in locked}
 
 
 def _settled(attempt: Ended, paid: int) -> dict[str, object]:
