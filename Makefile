@@ -11,7 +11,7 @@ DEV := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sure lint types contracts up down status audit bench bench-voices chaos fuzz simulate listen docs lock wheel clean
+.PHONY: help demo test sure lint types contracts up down status audit bench bench-voices chaos revision fuzz simulate listen docs lock wheel clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench-voices: $(DEV) ## Measure whether the sandbox's clones sound like their re
 
 chaos: $(DEV) ## Break everything every 3 s while 3,000 lines are made (SEED=2 DB=postgresql LINES=200 CLONES=8)
 	@$(BIN)/python -m benchmarks.chaos --seed $(or $(SEED),1) --database $(or $(DB),sqlite) $(if $(LINES),--lines $(LINES)) $(if $(CLONES),--clones $(CLONES))
+
+revision: $(DEV) ## Make a sheet of LINES=5000, revise it and make it again, charged as planned to the micro-dollar
+	@$(BIN)/python -m benchmarks.revision $(if $(LINES),--lines $(LINES)) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(DEV) ## Throw mutated recordings and sheets at the workers and the readers (ARGS="--audio 5000 --from 9000")
 	@$(BIN)/python -m benchmarks.fuzz $(or $(ARGS),--audio 2000 --sheets 2000)
