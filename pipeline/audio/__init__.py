@@ -7,6 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audio.bounded import ChildLimits
+from pipeline.audio.delivery import (
+    CEILING_DBTP,
+    TARGET_LUFS,
+    TOLERANCE_LU,
+    Delivered,
+    Delivery,
+    FileCoding,
+    LevelRule,
+)
 from pipeline.audio.formats import Coding, SpeechFormat, parse_format
 from pipeline.audio.levels import Levels
 from pipeline.audio.prepare import PreparedReference, prepare_reference
@@ -15,6 +24,7 @@ from pipeline.audio.rules import ReferenceRules, SourceFacts
 from pipeline.audio.sniff import SNIFF_BYTES, Container, sniff
 
 if TYPE_CHECKING:
+    from pipeline.audio.delivering import deliver, measure_take
     from pipeline.audio.probe import SpeechProbe, probe_speech
     from pipeline.audio.speech import (
         SpeechLevels,
@@ -26,6 +36,8 @@ if TYPE_CHECKING:
     )
 
 _LOADED_ON_USE = {
+    "deliver": "delivering",
+    "measure_take": "delivering",
     "SpeechProbe": "probe",
     "probe_speech": "probe",
     "SpeechLevels": "speech",
@@ -37,12 +49,19 @@ _LOADED_ON_USE = {
 }
 
 __all__ = [
+    "CEILING_DBTP",
     "SNIFF_BYTES",
+    "TARGET_LUFS",
+    "TOLERANCE_LU",
     "AudioRejected",
     "AudioToolFailed",
     "ChildLimits",
     "Coding",
     "Container",
+    "Delivered",
+    "Delivery",
+    "FileCoding",
+    "LevelRule",
     "Levels",
     "PreparedReference",
     "Problem",
@@ -52,9 +71,11 @@ __all__ = [
     "SpeechLevels",
     "SpeechProbe",
     "decode_speech",
+    "deliver",
     "encode_speech",
     "join",
     "measure_speech",
+    "measure_take",
     "parse_format",
     "prepare_reference",
     "probe_speech",

@@ -35,6 +35,10 @@ class AudioRejected(UsageError):
             problems=[asdict(problem) for problem in self.problems],
         )
 
+    def __reduce__(self) -> tuple[type["AudioRejected"], tuple[tuple[Problem, ...]]]:
+        """Say how it is made again: it travels from processes that decode."""
+        return type(self), (self.problems,)
+
 
 class AudioToolFailed(EnvironmentFault):
     """Decoding or encoding failed on our side; the recording was not judged."""

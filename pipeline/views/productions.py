@@ -38,14 +38,14 @@ def line_takes(
 ) -> list[dict[str, Any]]:
     """List a production's lines from position `after` on, each with the take that speaks it."""
     query = (
-        select(Line, Take)
+        select(Line, Take, Production.language)
         .join(Production, Production.id == Line.production_id)
         .outerjoin(Take, (Take.fingerprint == Line.fingerprint) & (Take.account_id == account_id))
         .where(Production.account_id == account_id, Production.name == production, Line.position > after)
         .order_by(Line.position)
         .limit(limit)
     )
-    return [_line_take(line, take) for line, take in session.execute(query)]
+    return [_line_take(line, take, language) for line, take, language in session.execute(query)]
 
 
 def voices(session: Session, account_id: str) -> list[dict[str, Any]]:
@@ -88,11 +88,12 @@ def unclear_attempts(attempts: Iterable[Attempt]) -> list[dict[str, Any]]:
     ]
 
 
-def _line_take(line: Line, take: Take | None) -> dict[str, Any]:
+def _line_take(line: Line, take: Take | None, language: str) -> dict[str, Any]:
     return {
         "id": line.line_id,
         "position": line.position,
         "character": line.character,
+        "language": take.language if take else language,
         "text": line.text,
         "direction": line.direction,
         "extras": line.extras,

@@ -1,7 +1,7 @@
 """status, pull, voices: what a run has brought."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,7 +12,11 @@ from pipeline.cli.console import data, say, show_json
 from pipeline.cli.context import context
 from pipeline.cli.options import PANEL, AsJson
 from pipeline.cli.pack import Puller
+from pipeline.errors import PartialError
+from pipeline.packs.rules import Asked, Layout, PackFormat
 
+SHOWN = 5
+"""Names that are listed of a long list; `--json` and the manifest have all."""
 AllowedRun = Annotated[str | None, typer.Argument(help="Id of a run; the newest without it.")]
 
 
@@ -43,24 +47,65 @@ def status(
         say("[bold]Next[/]  callsheet reconcile   shows the paid calls whose outcome is unclear; none is repeated.")
 
 
-def pull(
+def pull(  # noqa: PLR0913 - each is an option that people type
     production: Annotated[str, typer.Argument(help="Name of the production.")],
     *,
     out: Annotated[Path | None, typer.Option(help="Folder for the files; without it, a folder named as it is.")] = None,
+    layout: Annotated[Layout, typer.Option(help="Whose folders, names and lists: see docs/packs.md.")] = Layout.FLAT,
+    form: Annotated[
+        PackFormat | None, typer.Option("--format", help="What files are stored as; without it, what the layout wants.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Template of names, such as {lang}/{character}/{line_id}.{ext}.")
+    ] = None,
+    loudness: Annotated[
+        str | None, typer.Option(help="LUFS of lines spoken normally, such as -23; off keeps levels as they are.")
+    ] = None,
+    rate: Annotated[int | None, typer.Option(help="Sample rate in Hz; 48000 without it.")] = None,
+    bits: Annotated[int | None, typer.Option(help="16 or 24 bits a sample, of WAV and FLAC.")] = None,
+    channels: Annotated[int | None, typer.Option(help="1 or 2; 1 without it.")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Delete files of earlier pulls that no line has now.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch a production's spoken lines, a file a line, with a manifest. Files that are there already stay."""
+    """Fetch a production's spoken lines, a file a line, named and stored as an engine wants them, with a manifest.
+
+    Files that are there already and unchanged stay as they are.
+    """
     client = context.client()
     folder = out or Path(production)
-    pulled = Puller(client, folder).pull(production)
-    if as_json:
-        show_json(pulled)
-        return
-    data.print(escape(str(folder)), soft_wrap=True)
+    asked = Asked(layout, form, name, loudness, rate, bits, channels)
+    pulled = Puller(client, folder, asked, prune=prune).pull(production)
+    show_json(pulled) if as_json else _show_pull(pulled)
+    if pulled["failed"]:
+        raise PartialError(
+            f"{len(pulled['failed'])} takes could not be converted; all others were.",
+            hint="Speak those lines anew, or pull them with --format as-is.",
+            problems=[{"place": one["id"], "message": one["message"]} for one in pulled["failed"]],
+        )
+
+
+def _show_pull(pulled: dict[str, Any]) -> None:
+    data.print(escape(pulled["folder"]), soft_wrap=True)
     say(
         f"{pulled['fetched']} files fetched, {pulled['kept']} were there already,"
         f" {len(pulled['missing'])} lines are not spoken yet."
     )
+    for language, ids in pulled["missing_languages"].items():
+        say(f"{escape(language)} lacks {len(ids)} lines that other languages have: {_some(ids)}.")
+    told = {
+        "off_target": "files are not as loud as asked, because of their peaks or their silence",
+        "outdated": "files are of an older text, whose line is not spoken anew yet",
+        "unwanted": "files of earlier pulls are no line's now (--prune deletes what nobody has changed)",
+        "pruned": "files of earlier pulls were deleted",
+    }
+    for kind, meaning in told.items():
+        if pulled[kind]:
+            say(f"{len(pulled[kind])} {meaning}: {_some(pulled[kind])}.")
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return escape(", ".join(names[:SHOWN])) + more
 
 
 def voices(

@@ -1,94 +1,37 @@
 import csv
-import hashlib
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pipeline.cli.pack import Puller
-from pipeline.errors import EnvironmentFault
+from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.intake.rules import EXPORT_MARK
 from pipeline.intake.rules.csv_sheet import read_csv
+from pipeline.packs.rules import Asked
+from tests.unit.cli.pack.productions import Api, files, line, missing, pull
 from tests.unit.intake.rules.submissions import Submission
 
-Json = dict[str, Any]
 HOSTILE = (
     "/etc/cron.d/x",
     "../outside.wav",
-    "MARA/../../outside.wav",
     "..",
     "",
     ".",
     "a\\..\\b.wav",
+    "con",
     "C:/x.wav",
     "a\x00b",
     "~/x",
 )
 
 
-class Api:
-    """A production of spoken lines, each with its own bytes."""
-
-    def __init__(self, *lines: Json) -> None:
-        self.lines = list(lines)
-        self.served = {line["url"]: body_of(line["id"]) for line in lines if line["url"]}
-        self.downloads: list[str] = []
-
-    def pages(self, path: str, cursor: str) -> Iterator[Json]:
-        assert (path, cursor) == ("/productions/game/pack", "position")
-        yield from self.lines
-
-    def download(self, url: str) -> bytes:
-        self.downloads.append(url)
-        return self.served[url]
-
-
-def body_of(line_id: str) -> bytes:
-    return f"the sound of {line_id}".encode()
-
-
-def line(line_id: str = "a_1", *, file: str | None = "MARA/a_1.wav", **change: object) -> Json:
-    facts = {
-        "id": line_id,
-        "position": 0,
-        "character": "MARA",
-        "text": "Hello.",
-        "direction": "",
-        "extras": {},
-        "take": "take_1",
-        "state": "done",
-        "error": None,
-        "format": "wav",
-        "seconds": 1.25,
-        "sha256": hashlib.sha256(body_of(line_id)).hexdigest(),
-        "cost_micros": 120,
-        "voice": "voice_1",
-        "file": file,
-        "url": None if file is None else f"http://bucket/{line_id}",
-    }
-    return {**facts, **change}
-
-
-def missing(line_id: str = "a_9") -> Json:
-    return line(line_id, file=None, state="waiting", seconds=None, sha256=None, cost_micros=None)
-
-
-def pull(api: Api, folder: Path) -> Json:
-    return Puller(api, folder).pull("game")  # type: ignore[arg-type] # all it asks of the API
-
-
-def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-
-
 def test_each_spoken_line_becomes_a_file_beside_a_manifest(tmp_path: Path) -> None:
     told = pull(Api(line(), missing()), tmp_path / "game")
-    assert told == {"folder": str(tmp_path / "game"), "fetched": 1, "kept": 0, "missing": ["a_9"]}
+    assert (told["folder"], told["fetched"], told["kept"]) == (str(tmp_path / "game"), 1, 0)
+    assert (told["missing"], told["failed"], told["unwanted"]) == (["a_9"], [], [])
     assert files(tmp_path / "game") == {"MARA/a_1.wav", "manifest.json", "manifest.csv"}
-    assert (tmp_path / "game" / "MARA" / "a_1.wav").read_bytes() == body_of("a_1")
+    assert (tmp_path / "game" / "MARA" / "a_1.wav").read_bytes() == b"the sound of a_1"
     listed = json.loads((tmp_path / "game" / "manifest.json").read_text())["lines"]
     assert [(row["id"], row["state"]) for row in listed] == [("a_1", "done"), ("a_9", "waiting")]
     assert not {"url", "position"} & set(listed[0])
@@ -108,14 +51,13 @@ def test_what_has_changed_is_fetched_anew(tmp_path: Path) -> None:
     pull(Api(line()), tmp_path)
     (tmp_path / "MARA" / "a_1.wav").write_bytes(b"edited")
     assert pull(Api(line()), tmp_path)["fetched"] == 1
-    assert (tmp_path / "MARA" / "a_1.wav").read_bytes() == body_of("a_1")
+    assert (tmp_path / "MARA" / "a_1.wav").read_bytes() == b"the sound of a_1"
 
 
 def test_a_file_that_did_not_arrive_whole_is_not_written(tmp_path: Path) -> None:
     pull(Api(line()), tmp_path)
     (tmp_path / "MARA" / "a_1.wav").write_bytes(b"the old one")
-    api = Api(line())
-    api.served["http://bucket/a_1"] = body_of("a_1")[:-1]
+    api = Api({**line(), "_take": b"the sound of a_"})
     with pytest.raises(EnvironmentFault, match="did not arrive whole"):
         pull(api, tmp_path)
     assert (tmp_path / "MARA" / "a_1.wav").read_bytes() == b"the old one"
@@ -138,13 +80,24 @@ def test_a_folder_in_the_place_of_a_file_is_a_sentence(tmp_path: Path) -> None:
         pull(Api(line()), tmp_path)
 
 
-@pytest.mark.parametrize("file", HOSTILE)
-def test_a_file_outside_the_folder_is_refused_before_anything_is_written(tmp_path: Path, file: str) -> None:
-    api = Api(line(), line("a_2", file=file))
-    with pytest.raises(EnvironmentFault, match="not in the pack's folder"):
-        pull(api, tmp_path / "game")
+@pytest.mark.parametrize("field", ["id", "character", "language"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_that_leads_out_of_the_folder_is_refused_before_anything_is_written(
+    tmp_path: Path, field: str, name: str
+) -> None:
+    api = Api(line(), line("a_2", **{field: name}))
+    with pytest.raises(UsageError, match="nothing was written"):
+        pull(api, tmp_path / "game", Asked(name="{lang}/{character}/{line_id}.{ext}"))
     assert files(tmp_path) == set()
     assert not api.downloads
+
+
+@pytest.mark.parametrize("extension", ["", "wav/../../../x", "w\x00v", ".."])
+def test_an_extension_that_is_none_is_refused_before_anything_is_written(tmp_path: Path, extension: str) -> None:
+    api = Api(line(), line("a_2", file=f"MARA/a_2.{extension}"))
+    with pytest.raises(UsageError, match="nothing was written"):
+        pull(api, tmp_path / "game")
+    assert files(tmp_path) == set()
 
 
 def test_the_manifest_opens_no_formula_and_reads_back_as_the_sheet(tmp_path: Path) -> None:

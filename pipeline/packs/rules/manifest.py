@@ -1,0 +1,118 @@
+"""The manifest of a pack: what each file is, from which take, how loud, and what it has cost."""
+
+import csv
+import io
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import count
+from typing import Any
+
+from pipeline.audio import TOLERANCE_LU, Delivered, Levels
+from pipeline.intake.rules import EXPORT_MARK, guard
+
+Json = dict[str, Any]
+MANIFEST, MANIFEST_TABLE = "manifest.json", "manifest.csv"
+
+MEASURED = ("seconds", "sha256", "gain_db", "level_rule")
+"""What is remembered of a file beside its levels."""
+LEVELS = ("lufs_before", "lufs_after", "rms_before_dbfs", "rms_after_dbfs", "true_peak_before_dbtp", "true_peak_dbtp")
+COLUMNS = (
+    *("id", "character", "language", "text", "direction", "file", "seconds", "sha256", "cost_micros", "state", "take"),
+    *(
+        "delivery_class",
+        "target_lufs",
+        *LEVELS,
+        "gain_db",
+        "level_rule",
+        "voice",
+        "production",
+        "source_sha256",
+        "settings",
+    ),
+)
+"""What the table shows of a line, before the sheet's own columns."""
+
+
+def of_take(levels: Levels | None, rms_dbfs: float | None) -> Json:
+    """Return what is remembered of a file that is the take itself; nothing where it could not be measured."""
+    if levels is None or rms_dbfs is None:
+        return dict.fromkeys((*LEVELS, "gain_db", "level_rule"))
+    return _levels(levels, levels, rms_dbfs, rms_dbfs) | {"gain_db": 0.0, "level_rule": "off"}
+
+
+def of_file(delivered: Delivered) -> Json:
+    """Return what is remembered of a written file."""
+    heard = _levels(delivered.before, delivered.after, delivered.rms_before_dbfs, delivered.rms_after_dbfs)
+    return heard | {
+        "gain_db": round(delivered.gain_db, 3),
+        "level_rule": delivered.rule.value,
+        "seconds": round(delivered.after.seconds, 6),
+        "sha256": delivered.sha256,
+    }
+
+
+def misses_target(entry: Json) -> bool:
+    """Tell whether a file is louder or softer than asked by more than the tolerance."""
+    level = entry["rms_after_dbfs"] if entry["lufs_after"] is None else entry["lufs_after"]
+    return entry["target_lufs"] is not None and level is not None and abs(level - entry["target_lufs"]) > TOLERANCE_LU
+
+
+def _levels(before: Levels, after: Levels, rms_before: float, rms_after: float) -> Json:
+    figures = (before.lufs, after.lufs, rms_before, rms_after, before.true_peak_dbtp, after.true_peak_dbtp)
+    return {name: figure if figure is None else round(figure, 3) for name, figure in zip(LEVELS, figures, strict=True)}
+
+
+def as_json(facts: Mapping[str, object], lists: Mapping[str, Iterable[object]]) -> Iterator[str]:
+    """Yield the document: facts, then lists with an entry a line of text, so that it is read as it was written."""
+    yield "{\n"
+    for name, fact in facts.items():
+        yield f"{json.dumps(name)}: {_dumped(fact)},\n"
+    for number, (name, entries) in enumerate(lists.items()):
+        yield f"{json.dumps(name)}: ["
+        for at, entry in enumerate(entries):
+            yield f"{',' if at else ''}\n{_dumped(entry)}"
+        yield f"\n]{',' if number < len(lists) - 1 else ''}\n"
+    yield "}\n"
+
+
+def entries_of(text: Iterable[str]) -> Iterator[Json]:
+    """Yield the entries of a manifest, line by line; what is no entry is passed over."""
+    for line in text:
+        entry = _loaded(line.strip().removesuffix(","))
+        if isinstance(entry, dict):
+            yield entry
+
+
+def as_table(entries: Iterable[Json], own: Collection[str]) -> Iterator[str]:
+    """Yield the table, `own` being the sheet's columns. No cell of it is taken for a formula."""
+    titles = [*COLUMNS, *(_title(column, own) for column in own), EXPORT_MARK]
+    # The mark tells our own reader that a leading apostrophe guards a cell against being taken for a formula.
+    yield _row(guard(title) for title in titles)
+    for entry in entries:
+        cells = [entry.get(column) for column in COLUMNS] + [entry["extras"].get(column, "") for column in own]
+        yield _row([*("" if cell is None else guard(str(cell)) for cell in cells), ""])
+
+
+def _title(column: str, own: Collection[str]) -> str:
+    """Name a column of the sheet; where ours has its name already, it is the sheet's."""
+    taken = {*COLUMNS, EXPORT_MARK}
+    if column not in taken:
+        return column
+    return next(name for n in count(1) if (name := f"sheet_{column}{'' if n == 1 else n}") not in {*taken, *own})
+
+
+def _row(cells: Iterable[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(cells)
+    return out.getvalue()
+
+
+def _dumped(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _loaded(line: str) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
