@@ -84,6 +84,13 @@ class Settings(BaseSettings):
         10.0, gt=0, description="How long after its sender's end a call to the sandbox may still take effect."
     )
     sandbox_balance_usd: int = Field(500, gt=0, description="Sandbox dollars the sandbox user starts with.")
+    sandbox_bad_audio: str = Field(
+        "",
+        pattern=r"^(((all|empty|cut|wrong_line|wrong_voice|clipped|long)=[01]?\.?\d*)(,|$))*$",
+        description="Shares of the sandbox's takes that are bad: cut=0.02,wrong_line=0.01 with the kinds empty, "
+        "cut, wrong_line, wrong_voice, clipped and long, or all=0.06.",
+    )
+    sandbox_bad_audio_seed: int = Field(1, description="Which takes of the sandbox are bad.")
 
     api_url: str | None = Field(None, description="URL of Callsheet's own API, which the commands speak to.")
     api_key: SecretStr | None = Field(None, description="Key of the Callsheet account the commands act for.")

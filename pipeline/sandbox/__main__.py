@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.sandbox.config import ENGINES, KEY_FORM, KEYS_VARIABLE, ApiKey, SandboxConfig, parse_keys
 from pipeline.sandbox.service import serve
+from pipeline.sandbox.shares import SHARES_FORM
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
     add("--list-clones", action="store_true", help="show a caller's own voices in the voice list")
     add("--idempotency", action="store_true", help="honour idempotency keys on voice-clone and voice-design")
     add("--expire-unused", action="store_true", help="let voices never spoken with die after 7 days of its clock")
+    add("--bad-audio", default="", metavar="SHARES", help=f"spoil that share of the spoken lines: {SHARES_FORM}")
+    add("--bad-audio-seed", type=int, default=1, metavar="N", help="which lines those are (default: %(default)s)")
     return command
 
 

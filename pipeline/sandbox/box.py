@@ -14,6 +14,7 @@ from pipeline.sandbox.config import ApiKey, SandboxConfig
 from pipeline.sandbox.faults import FaultBoard
 from pipeline.sandbox.host import EngineLoader, VoiceHost
 from pipeline.sandbox.limits import Limiter
+from pipeline.sandbox.shares import Spoiler
 from pipeline.sandbox.shelf import Shelf
 from pipeline.sandbox.store import Store
 from pipeline.sandbox.tiers import PUBLIC_TIERS
@@ -51,6 +52,7 @@ class Sandbox:
         self.clock.offset = float(self.book.kept(_OFFSET) or 0)
         self.limiter = Limiter(self.clock.now)
         self.faults = FaultBoard()
+        self.spoiler = Spoiler()
         self.voices = VoiceHost(config.engine, loader)
         self.catalogue = CatalogueCache()
         self.shelf = Shelf(self.clock.now_ms)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from pipeline.sandbox.money import parse_usd
+from pipeline.sandbox.shares import parse_shares
 from pipeline.sandbox.tiers import PUBLIC_TIERS, Tier, parse_tier
 
 KEYS_VARIABLE = "CALLSHEET_SANDBOX_KEYS"
@@ -54,6 +55,9 @@ class SandboxConfig:
     list_clones: bool = False
     idempotency: bool = False
     expire_unused: bool = False
+    bad_audio: str = ""
+    """Shares of bad takes, as `spoiling.parse_shares` reads them."""
+    bad_audio_seed: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what cannot be served."""
@@ -65,6 +69,7 @@ class SandboxConfig:
             raise ValueError(f"unknown engine {self.engine!r}: use one of {', '.join(ENGINES)}")
         if self.latency_ms < 0:
             raise ValueError(f"the latency may not be negative, got {self.latency_ms} ms")
+        parse_shares(self.bad_audio)
         tiers: dict[str, Tier] = {}
         for entry in self.keys:
             if tiers.setdefault(entry.user, entry.tier) != entry.tier:

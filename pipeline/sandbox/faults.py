@@ -24,6 +24,12 @@ class Point(StrEnum):
     SLOW = "slow"
     WRONG_CONTENT_TYPE = "wrong_content_type"
     EMPTY_AUDIO = "empty_audio"
+    SILENT_AUDIO = "silent_audio"
+    CUT_AUDIO = "cut_audio"
+    WRONG_LINE = "wrong_line"
+    WRONG_VOICE = "wrong_voice"
+    CLIPPED_AUDIO = "clipped_audio"
+    LONG_AUDIO = "long_audio"
 
 
 # Points that take seconds after a colon, and what they take when none are given.
@@ -130,6 +136,11 @@ class Drawn:
 
     def __str__(self) -> str:
         return ",".join(map(str, self.faults))
+
+    @property
+    def points(self) -> frozenset[Point]:
+        """Return which points break."""
+        return frozenset(fault.point for fault in self.faults)
 
     def seconds(self, point: Point) -> float:
         """Return the seconds of a point, 0 when it was not drawn."""

@@ -11,7 +11,9 @@ from typing import ParamSpec, TypeVar
 
 from pipeline.sandbox.book import Rendition
 from pipeline.sandbox.errors import invalid, provider_failed
+from pipeline.sandbox.faults import Drawn
 from pipeline.sandbox.media import OutputFormat, encode
+from pipeline.sandbox.spoiling import speak
 from pipeline.sandbox.tones import press
 from pipeline.sandbox.voice import SAMPLE_RATE, Profile, VoiceEngine
 
@@ -21,6 +23,8 @@ EngineLoader = Callable[[str], VoiceEngine]
 
 SPEAKING_LABEL = "Sandbox voice: for wiring, timing and casting previews; not the provider's clone; not for release"
 TONE_LABEL = "NOT SPEECH: tones for wiring and timing"
+
+_NO_FAULTS = Drawn()
 
 # A profile is 4 KB of JSON and is read for every line; a cast is a few hundred voices.
 read_profile = lru_cache(maxsize=1024)(Profile.from_json)
@@ -42,18 +46,21 @@ class Utterance:
     form: OutputFormat
 
 
-def render(engine: VoiceEngine, profile: Profile, spoken: Utterance) -> tuple[bytes, Rendition]:
-    """Speak and encode; 400 when the text holds nothing that can be spoken."""
-    pcm = engine.speak(spoken.text, profile, spoken.speed)
+def render(
+    engine: VoiceEngine, profile: Profile, spoken: Utterance, faults: Drawn = _NO_FAULTS
+) -> tuple[bytes, Rendition]:
+    """Speak and encode, spoilt where faults say so; 400 when the text holds nothing that can be spoken."""
+    said = speak(engine, profile, (spoken.text, spoken.voice_id), spoken.speed, faults.points)
+    pcm = said.pcm
     if not len(pcm):
         raise invalid("input holds nothing that can be spoken")
     label = labels(engine)["X-Sandbox-Voice"]
     if spoken.form.bit_rate is not None and not engine.speaks:
-        audio = press(engine, profile, spoken.text, len(pcm), spoken.form, label)
+        audio = press(engine, profile, said.text, len(pcm), spoken.form, label)
     else:
         audio = encode(pcm, SAMPLE_RATE, spoken.form, label)
     digest = hashlib.sha256(audio).hexdigest()
-    return audio, Rendition(digest, spoken.text, spoken.voice_id, len(pcm) / SAMPLE_RATE)
+    return audio, Rendition(digest, said.text, spoken.voice_id, len(pcm) / SAMPLE_RATE)
 
 
 class VoiceHost:

@@ -18,6 +18,7 @@ from pipeline.sandbox.box import Sandbox, call_of, key_id, sandbox_of
 from pipeline.sandbox.calls import Call, Delivery
 from pipeline.sandbox.config import ApiKey
 from pipeline.sandbox.faults import Drawn, Point
+from pipeline.sandbox.host import Utterance
 from pipeline.sandbox.prices import Model
 from pipeline.sandbox.transport import Reset, Truncated, on_vanish
 
@@ -81,6 +82,13 @@ class Visit:
         """Refuse with the endpoint's own 402 code when the balance, in micro-dollars, does not cover the price."""
         if balance < price or Point.NO_FUNDS in self.drawn:
             raise errors.insufficient(code, price, balance)
+
+    def spoil(self, line: Utterance) -> None:
+        """Draw what is wrong with the answer to this line, and note it in the call log before any work."""
+        config = self.box.config
+        flaw = self.box.spoiler.draw(config.bad_audio, config.bad_audio_seed, line.text, line.voice_id)
+        self.drawn = Drawn((*self.drawn.faults, *flaw.faults))
+        self.call.faults = str(self.drawn)
 
     async def upstream(self) -> None:
         """Wait as long as the upstream takes, and fail where it is asked to."""

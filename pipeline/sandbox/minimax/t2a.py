@@ -55,6 +55,7 @@ async def speak(request: Request) -> Response:
     """Speak with a system voice or with one of the caller's own."""
     visit, body = await arrive(request, prices.SPEECH["speech-2.8-hd"])
     script = _script(body)
+    visit.spoil(script.utterance)
     balance, found = await visit.look_up(script.utterance.voice_id)
     voice = _usable(visit, found)
     price = script.price + (voice.fee_due if voice else 0)
@@ -62,7 +63,7 @@ async def speak(request: Request) -> Response:
     engine = await visit.box.voices.engine()
     profile = _profile(engine, script, voice)
     await visit.upstream()
-    audio, rendition = await visit.box.voices.run(render, engine, profile, script.utterance)
+    audio, rendition = await visit.box.voices.run(render, engine, profile, script.utterance, visit.drawn)
     visit.after_upstream()
     sale = Sale("speech", script.model.id, script.characters, script.price, script.utterance.voice_id)
     await visit.settle(lambda: visit.box.book.sell_speech(visit.call, sale, rendition), price, NO_CREDITS)

@@ -14,7 +14,14 @@ from pipeline.sandbox.faults import Rule
 
 router = APIRouter(prefix="/__sandbox__")
 
-_OPTIONS = {"latency_ms": int, "list_clones": bool, "idempotency": bool, "expire_unused": bool}
+_OPTIONS = {
+    "latency_ms": int,
+    "list_clones": bool,
+    "idempotency": bool,
+    "expire_unused": bool,
+    "bad_audio": str,
+    "bad_audio_seed": int,
+}
 
 
 @router.get("/state")
@@ -28,6 +35,8 @@ async def state(request: Request) -> Response:
         "list_clones": config.list_clones,
         "idempotency": config.idempotency,
         "expire_unused": config.expire_unused,
+        "bad_audio": config.bad_audio,
+        "bad_audio_seed": config.bad_audio_seed,
         "files": len(box.shelf),
         "clock": _clock(box),
         "in_flight": box.limiter.in_flight(),
@@ -59,6 +68,7 @@ async def reset(request: Request) -> Response:
     box.limiter.forget()
     box.catalogue = CatalogueCache()
     box.shelf.clear()
+    box.spoiler.asked.clear()
     box.config = box.started_with
     return JSONResponse({"reset": True})
 
@@ -87,7 +97,8 @@ async def set_faults(request: Request) -> Response:
 async def set_options(request: Request) -> Response:
     """Change how the server behaves until it is reset or started anew; members that are not given stay.
 
-    `{"latency_ms": N, "list_clones": bool, "idempotency": bool, "expire_unused": bool}`
+    `{"latency_ms": N, "list_clones": bool, "idempotency": bool, "expire_unused": bool, "bad_audio": "all=0.06",
+    "bad_audio_seed": N}`; setting `bad_audio` counts anew how often each line was asked for.
     """
     box = _local(request)
     given = await _json(request)
@@ -100,6 +111,8 @@ async def set_options(request: Request) -> Response:
     except ValueError as error:
         raise errors.invalid(str(error)) from error
     box.catalogue = CatalogueCache()
+    if "bad_audio" in given:
+        box.spoiler.asked.clear()
     return JSONResponse({name: getattr(box.config, name) for name in _OPTIONS})
 
 

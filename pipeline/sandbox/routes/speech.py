@@ -48,6 +48,7 @@ async def speech(request: Request) -> Response:
     model = _model(body)
     with visit.slot(model):
         script = _script(body, model)
+        visit.spoil(script.utterance)
         balance, voice = await visit.look_up(script.utterance.voice_id)
         if voice is not None and voice.model not in MODELS:
             voice = None
@@ -78,7 +79,7 @@ def _headers(script: Script, balance: int) -> dict[str, str]:
 
 
 def _perform(visit: Visit, engine: VoiceEngine, script: Script, voice: Voice | None) -> tuple[bytes, Rendition]:
-    return render(engine, _profile(visit, engine, script, voice), script.utterance)
+    return render(engine, _profile(visit, engine, script, voice), script.utterance, visit.drawn)
 
 
 def _profile(visit: Visit, engine: VoiceEngine, script: Script, voice: Voice | None) -> Profile:

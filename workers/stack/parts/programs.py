@@ -89,6 +89,8 @@ class Sandbox:
                 *("--port", str(port)),
                 *("--db", str(database)),
                 *("--engine", settings.sandbox_engine),
+                *("--bad-audio", settings.sandbox_bad_audio),
+                *("--bad-audio-seed", str(settings.sandbox_bad_audio_seed)),
             ),
             HttpProbe(port, HEALTH),
             environment={"CALLSHEET_SANDBOX_KEYS": f"{facts['sandbox_api_key']}={user}"},

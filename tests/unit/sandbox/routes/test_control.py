@@ -131,7 +131,14 @@ def test_options_change_at_run_time_and_end_with_a_reset(sandbox: Sandboxes, rec
     client("POST", "/__sandbox__/clock", json={"advance_seconds": 8 * 86_400})
     changed = client("POST", "/__sandbox__/options", json={"expire_unused": True})
 
-    assert changed.json() == {"latency_ms": 0, "list_clones": False, "idempotency": False, "expire_unused": True}
+    assert changed.json() == {
+        "latency_ms": 0,
+        "list_clones": False,
+        "idempotency": False,
+        "expire_unused": True,
+        "bad_audio": "",
+        "bad_audio_seed": 1,
+    }
     assert client.speak(voice).status_code == 502
     client("POST", "/__sandbox__/options", json={"expire_unused": False})
     assert client.speak(voice).status_code == 200
@@ -141,7 +148,15 @@ def test_options_change_at_run_time_and_end_with_a_reset(sandbox: Sandboxes, rec
 
 
 @pytest.mark.parametrize(
-    "body", [{"expire_unused": 1}, {"latency_ms": True}, {"latency_ms": -1}, {"engine": "pico"}, {"db": "x"}]
+    "body",
+    [
+        {"expire_unused": 1},
+        {"latency_ms": True},
+        {"latency_ms": -1},
+        {"engine": "pico"},
+        {"db": "x"},
+        {"bad_audio": "cut"},
+    ],
 )
 def test_an_option_that_there_is_not_changes_nothing(sandbox: Sandboxes, body: object) -> None:
     client = sandbox()

@@ -157,3 +157,41 @@ def test_an_unused_clone_lives_seven_days_where_it_may_die_at_all(
     assert client.speak(unused).status_code == (502 if expire else 200)
     listed = {row["voice_id"] for row in client("GET", "/v1/audio/voices").json()["data"]}
     assert listed - {SYSTEM} == ({used} if expire else {used, unused})
+
+
+AUDIO_POINTS = ("silent_audio", "cut_audio", "wrong_line", "clipped_audio", "long_audio")
+
+
+@pytest.mark.parametrize("point", AUDIO_POINTS)
+def test_a_bad_take_is_sold_as_a_good_one_and_the_log_knows_the_truth(sandbox: Sandboxes, point: str) -> None:
+    client = sandbox()
+    good = client.speak(SYSTEM)
+    bad = client(
+        "POST", "/v1/audio/speech", json=HD | {"input": "Welcome to the show."}, headers={"X-Sandbox-Fault": point}
+    )
+    assert bad.status_code == 200
+    assert bad.headers["x-kyma-cost-usd"] == good.headers["x-kyma-cost-usd"]
+    assert bad.content != good.content
+    assert sorted(call["faults"] for call in client.ledger()["calls"]) == ["", point]
+
+
+def test_a_seeded_share_of_the_lines_is_bad_and_each_line_is_logged_with_what_is_wrong(sandbox: Sandboxes) -> None:
+    def faults(seed: int) -> dict[str, str]:
+        client = sandbox(bad_audio="cut=0.3,long=0.2", bad_audio_seed=seed)
+        client("POST", "/__sandbox__/reset", json={})
+        texts = [f"Line {number}." for number in range(40)]
+        for text in texts:
+            assert client.speak(SYSTEM, text, response_format="pcm_16000").status_code == 200
+        return dict(zip(texts, (call["faults"] for call in client.ledger()["calls"]), strict=True))
+
+    first = faults(3)
+    assert set(first.values()) == {"", "cut_audio", "long_audio"}
+    assert first == faults(3) != faults(4)
+
+
+def test_shares_set_at_run_time_hold_from_the_next_line_on(sandbox: Sandboxes) -> None:
+    client = sandbox()
+    client.speak(SYSTEM)
+    assert client("POST", "/__sandbox__/options", json={"bad_audio": "wrong_line=1"}).status_code == 200
+    client.speak(SYSTEM)
+    assert [call["faults"] for call in client.ledger()["calls"]] == ["", "wrong_line"]
