@@ -53,7 +53,7 @@ class Consent(Section):
         scope = self.scope
         if scope.productions and production not in scope.productions:
             return "scope.productions"
-        if scope.languages and not _covers(scope.languages, language):
+        if scope.languages and not covers(scope.languages, language):
             return "scope.languages"
         if scope.characters and character is not None and character not in scope.characters:
             return "scope.characters"
@@ -62,8 +62,11 @@ class Consent(Section):
         return None
 
 
-def _covers(granted: Sequence[str], language: str) -> bool:
-    """A wider tag covers its regions ("en" covers "en-GB"), never the other way round (RFC 4647, section 3.3.1)."""
+def covers(granted: Sequence[str], language: str) -> bool:
+    """Tell whether a language is among those named.
+
+    A wider tag covers its regions ("en" covers "en-GB"), never the other way round (RFC 4647, section 3.3.1).
+    """
     return any(f"{language}-".lower().startswith(f"{tag}-".lower()) for tag in granted)
 
 
