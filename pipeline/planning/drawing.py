@@ -26,8 +26,10 @@ from pipeline.intake.rules import (
     pages,
     spoken_text,
 )
+from pipeline.planning.differing import spoken_before, told_apart
 from pipeline.planning.market import Market
 from pipeline.planning.rules import (
+    KnownLine,
     KnownVoice,
     LinePlanner,
     Plan,
@@ -170,11 +172,12 @@ class _Drawing:
             known = {line_id: found.known for line_id, found in standing.items()}
             takes = _take_states(self._session, self._account_id, {line.fingerprint for line in wanted})
             self._met += sum(found.is_on_sheet for found in standing.values())
-            for line, planned in zip(asked, planner.plan(wanted, known, takes), strict=True):
-                heeded = judged(planned, line, standing.get(line.line_id))
-                if heeded.reason not in _ASKS_FOR_NO_VOICE:
-                    self.with_work.add(line.voice_key)
-                yield heeded
+            planned = planner.plan(wanted, known, takes)
+            heeded = [judged(line, ask, standing.get(ask.line_id)) for line, ask in zip(planned, asked, strict=True)]
+            self.with_work |= {
+                ask.voice_key for line, ask in zip(heeded, asked, strict=True) if line.reason not in _ASKS_FOR_NO_VOICE
+            }
+            yield from self._told_apart(page, heeded, known)
 
     def removed(self) -> Sequence[str]:
         """Return the lines that the production has and the sheet has no more; asked for after `lines`.
@@ -195,6 +198,18 @@ class _Drawing:
         query = select(LineRow.line_id).where(*mine).order_by(LineRow.position).execution_options(yield_per=PAGE)
         gone = (line_id for line_id in self._session.scalars(query) if line_id.encode() not in here)
         return LongList(gone, lambda line_id: (line_id,), str)
+
+    def _told_apart(
+        self, page: Sequence[Line], planned: Sequence[PlannedLine], known: Mapping[str, KnownLine]
+    ) -> Iterator[PlannedLine]:
+        """Yield the lines with what of their delivery has changed; few of a sheet's have, or all."""
+        changed = {known[line.line_id].fingerprint for line in planned if line.reason is Reason.DELIVERY}
+        before = spoken_before(self._session, self._account_id, changed)
+        for line, plan in zip(page, planned, strict=True):
+            if plan.reason is Reason.DELIVERY:
+                yield told_apart(plan, self._sounds.sound(line), before.get(known[line.id].fingerprint))
+            else:
+                yield plan
 
     def _standings(self, line_ids: Sequence[str]) -> dict[str, Standing]:
         return standings(self._session, self._production_id, line_ids) if self._production_id else {}

@@ -27,6 +27,8 @@ SENTENCES = {
     Reason.NEW: "The production has no such line yet.",
     Reason.TEXT: "Its text has changed since it was last applied.",
     Reason.VOICE: "Its character has another voice than when it was last applied.",
+    Reason.MODEL: "Another model is to speak it than when it was last applied.",
+    Reason.LEXICON: "The lexicon says one of its words otherwise than when it was last applied.",
     Reason.DELIVERY: "It is to be delivered otherwise than when it was last applied.",
     Reason.MISSING: "Nothing has changed, but there is no take of it.",
     Reason.FAILED: "The last try did not succeed.",

@@ -22,8 +22,12 @@ class Reason(StrEnum):
     """The text has changed."""
     VOICE = "voice"
     """The character has another voice."""
+    MODEL = "model"
+    """Another model is to speak it."""
+    LEXICON = "lexicon"
+    """One of its words is said otherwise."""
     DELIVERY = "delivery"
-    """Model, format or speed has changed."""
+    """Format or speed has changed."""
     MISSING = "missing"
     """There is no take of it although nothing has changed."""
     FAILED = "failed"
@@ -50,9 +54,8 @@ class Reason(StrEnum):
         return self in _WORK
 
 
-_WORK = frozenset(
-    (Reason.NEW, Reason.TEXT, Reason.VOICE, Reason.DELIVERY, Reason.MISSING, Reason.FAILED, Reason.LAPSED)
-)
+CHANGED = frozenset((Reason.TEXT, Reason.VOICE, Reason.MODEL, Reason.LEXICON, Reason.DELIVERY))
+_WORK = CHANGED | {Reason.NEW, Reason.MISSING, Reason.FAILED, Reason.LAPSED}
 SHA256_BYTES = 32
 
 

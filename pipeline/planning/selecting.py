@@ -11,9 +11,8 @@ from fnmatch import fnmatchcase
 from pipeline.errors import UsageError
 from pipeline.intake.rules import Project
 from pipeline.intake.rules.problems import did_you_mean, listed
-from pipeline.planning.rules import Reason, WantedLine
+from pipeline.planning.rules import CHANGED, Reason, WantedLine
 
-CHANGED = frozenset((Reason.TEXT, Reason.VOICE, Reason.DELIVERY))
 STATES = {
     "new": frozenset((Reason.NEW,)),
     "changed": CHANGED,

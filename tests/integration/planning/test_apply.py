@@ -108,13 +108,21 @@ def test_each_kind_of_change_is_told_apart(stage: Stage, owner: str) -> None:
 
 
 @on_sqlite
-@pytest.mark.parametrize("delivery", [{"speed": 1.1}, {"model": "stage-fast"}, {"format": "mp3"}])
-def test_another_delivery_is_a_reason(stage: Stage, owner: str, delivery: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("delivery", "reason"),
+    [
+        ({"speed": 1.1}, Reason.DELIVERY),
+        ({"model": "stage-fast"}, Reason.MODEL),
+        ({"model": "stage-fast", "speed": 1.1}, Reason.MODEL),
+        ({"format": "mp3"}, Reason.DELIVERY),
+    ],
+)
+def test_another_delivery_is_a_reason(stage: Stage, owner: str, delivery: dict[str, object], reason: Reason) -> None:
     apply(stage, owner, SHEET.submission())
     stage.settle_down(4)
     settings = Delivery(**{"model": "stage-hd", "format": "wav", **delivery})  # type: ignore[arg-type] # its fields
     planned = plan(stage, owner, SHEET.submission(settings=settings))
-    assert set(reasons(planned).values()) == {Reason.DELIVERY}
+    assert set(reasons(planned).values()) == {reason}
 
 
 def test_lines_that_left_the_sheet_are_named_and_their_takes_kept(stage: Stage, owner: str) -> None:

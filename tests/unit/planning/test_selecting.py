@@ -41,7 +41,7 @@ def test_terms_of_one_kind_are_alternatives_and_kinds_must_all_hold(terms: list[
     assert chosen(*terms) is is_wanted
 
 
-@pytest.mark.parametrize("reason", [Reason.TEXT, Reason.VOICE, Reason.DELIVERY])
+@pytest.mark.parametrize("reason", [Reason.TEXT, Reason.VOICE, Reason.MODEL, Reason.LEXICON, Reason.DELIVERY])
 def test_changed_is_whatever_was_spoken_before_and_would_sound_otherwise(reason: Reason) -> None:
     assert chosen("changed", reason=reason)
     assert chosen("state:changed", reason=reason)
