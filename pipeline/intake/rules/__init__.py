@@ -14,7 +14,6 @@ from pipeline.intake.rules.project import (
     SystemVoice,
     VoiceSource,
 )
-from pipeline.intake.rules.readers import SHEET_READERS
 from pipeline.intake.rules.reading import SHEET_BYTES, Read, read_project
 from pipeline.intake.rules.scaffold import scaffold
 from pipeline.intake.rules.speech_text import split_text, spoken_text
@@ -23,7 +22,6 @@ from pipeline.intake.rules.talents import Consent, Scope, Talent, missing_consen
 __all__ = [
     "EXPORT_MARK",
     "SHEET_BYTES",
-    "SHEET_READERS",
     "Character",
     "ClonedFrom",
     "Consent",

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from pipeline.intake.rules.decoding import encoding_of
 from pipeline.intake.rules.problems import Refusal
-from pipeline.intake.rules.sheets import BrokenRecord, Record, Sheet
+from pipeline.intake.rules.sheets import BrokenRecord, Record, Sheet, Wanted
 
 EXPORT_MARK = "callsheet_export"
 """A column of this name says that we wrote the sheet, so that `unguard` may take back what `guard` did."""
@@ -38,11 +38,17 @@ def unguard(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
+def open_csv(file: BinaryIO, wanted: Wanted) -> Sheet:
+    """Open a text sheet as the project file says; raises `Refusal` where the bytes are no text."""
+    return read_csv(file, language=wanted.language, encoding=wanted.encoding)
+
+
 def read_csv(file: BinaryIO, *, language: str, encoding: str | None) -> Sheet:
     """Open a text sheet; raises `Refusal` where the bytes are no text."""
     head = file.read(max(map(len, _WORKBOOKS)))
     if kind := next((kind for magic, kind in _WORKBOOKS.items() if head.startswith(magic)), None):
-        raise Refusal(f"the file is {kind}, not text", hint="export the sheet as CSV UTF-8")
+        hint = "let its name end in .xlsx, or export the sheet as CSV UTF-8"
+        raise Refusal(f"the file is {kind}, not text", hint=hint)
     found = encoding_of(file, language=language, declared=encoding)
     file.seek(0)
     records = _records(io.TextIOWrapper(file, encoding=found, newline=""))

@@ -13,7 +13,7 @@ from pipeline.intake.rules.first_met import FirstMet
 from pipeline.intake.rules.long_list import LongList
 from pipeline.intake.rules.problems import Problem, Refusal, Suggestions, listed, shorten
 from pipeline.intake.rules.project import Line
-from pipeline.intake.rules.sheets import BrokenRecord, Record, Sheet
+from pipeline.intake.rules.sheets import BrokenRecord, Places, Record, Sheet
 
 T = TypeVar("T")
 
@@ -24,6 +24,8 @@ MAX_CELLS = 40_000_000
 """Of all sheets together, a short row counted at the header's width: each is kept with its line."""
 MAX_PROBLEMS = 10_000
 """Nobody corrects more at once; a million would need gigabytes."""
+READ_AS_TEXT = frozenset({"id", "character", "text", "direction"})
+"""What has to be as its author sees it; a speed is a number, however a spreadsheet shows it."""
 
 
 class UsedIds:
@@ -32,12 +34,12 @@ class UsedIds:
     def __init__(self) -> None:
         self._ids = FirstMet(lambda line_id: names.folded(line_id.decode()))
         self._rows = array("L")
-        self._sheets: list[tuple[int, str]] = []
-        """From which id on which sheet is read."""
+        self._sheets: list[tuple[int, str, Places]] = []
+        """From which id on which sheet is read, and how places in it are named."""
 
-    def begin(self, sheet: str) -> None:
+    def begin(self, sheet: str, places: Places) -> None:
         """Say which sheet the ids that follow are from."""
-        self._sheets.append((len(self._ids), sheet))
+        self._sheets.append((len(self._ids), sheet, places))
 
     def use(self, line_id: str, row: int) -> None:
         """Keep an id; raises `Refusal` where one was met that would be the same file."""
@@ -48,13 +50,14 @@ class UsedIds:
         known, place = self._ids[first].decode(), self._place(first)
         hint = "every line needs an id of its own: it names the line's file"
         if known == line_id:
-            raise Refusal(f"the id is used twice: first in {place}, again in row {row}", hint=hint)
+            again = self._sheets[-1][2].row(row)
+            raise Refusal(f"the id is used twice: first in {place}, again in {again}", hint=hint)
         message = f"the id differs only by case from {known} in {place}: on many systems both would be one file"
         raise Refusal(message, hint=hint)
 
     def _place(self, number: int) -> str:
-        sheet = next(name for start, name in reversed(self._sheets) if start <= number)
-        return f"row {self._rows[number]} of {sheet}"
+        sheet, places = next(sheet[1:] for sheet in reversed(self._sheets) if sheet[0] <= number)
+        return f"{places.row(self._rows[number])} of {sheet}"
 
 
 @dataclass
@@ -67,11 +70,14 @@ class Collected:
     """The sheets' own columns, in the order in which they were met."""
     cells: int = 0
     """Read so far, of all sheets."""
+    notes: list[str] = field(default_factory=list)
+    """What was left out, and is no problem."""
     ids: UsedIds = field(default_factory=UsedIds)
 
     def __post_init__(self) -> None:
         """Prepare what is asked for every row."""
         self.cast = frozenset(self.characters)
+        self.cues = {name.casefold(): name for name in self.characters}
         self.suggestions = Suggestions(self.characters)
         self.lines: LongList[Line] = LongList((), tuple, Line)
 
@@ -82,32 +88,34 @@ def read_lines(sheet: Sheet, into: Collected, *, file: str, shown: str, column_n
         hint = "its first row names the columns: id, character, text"
         into.problems.append(Problem(shown, "the file", "", "the sheet is empty", hint=hint))
         return
-    header = f"row {sheet.header.row}"
+    header, line = sheet.header.row, sheet.header.line
     if len(sheet.header.cells) > MAX_COLUMNS:
         width = f"the sheet has {len(sheet.header.cells)} columns"
         hint = "delete the columns that no line needs"
-        into.problems.append(Problem(shown, header, "", width, f"at most {MAX_COLUMNS}", hint, sheet.header.line))
+        into.problems.append(Problem(shown, sheet.places.row(header), "", width, f"at most {MAX_COLUMNS}", hint, line))
         return
     columns, faults = find_columns(sheet.header.cells, column_names, ignored=[EXPORT_MARK])
     into.problems.extend(
-        Problem(
-            shown, f"{header}, column {fault.name}", "", fault.message, fault.allowed, fault.hint, sheet.header.line
-        )
+        Problem(shown, sheet.places.titled(header, fault.name), "", fault.message, fault.allowed, fault.hint, line)
         for fault in faults
     )
     into.columns.update(dict.fromkeys(title for _, title in columns.extras))
-    into.ids.begin(shown)
-    rows = _RowReader(into, columns, file, shown)
+    into.ids.begin(shown, sheet.places)
+    rows = _RowReader(into, columns, sheet, file, shown)
     if not sum(map(rows.read, rows.bounded(sheet.records))):
-        into.problems.append(Problem(shown, header, "", "the sheet has a header and no lines", line=sheet.header.line))
+        nothing = "the sheet has no lines" if sheet.notes else "the sheet has a header and no lines"
+        into.problems.append(Problem(shown, sheet.places.row(header), "", nothing, line=line))
+    into.notes.extend(f"{shown}: {note}" for note in sheet.notes)
 
 
 class _RowReader:
     """Reads the rows of one sheet."""
 
-    def __init__(self, into: Collected, columns: Columns, file: str, shown: str) -> None:
+    def __init__(self, into: Collected, columns: Columns, sheet: Sheet, file: str, shown: str) -> None:
         self._into = into
         self._columns = columns
+        self._places = sheet.places
+        self._has_cues = sheet.has_cues
         self._file = file
         self._shown = shown
 
@@ -155,6 +163,8 @@ class _RowReader:
         if position is None:
             return None
         try:
+            if record.doubts and role in READ_AS_TEXT and position in record.doubts:
+                raise record.doubts[position]
             return parse(cells[position])
         except Refusal as refusal:
             self._refuse(record, position, cells[position], refusal)
@@ -169,6 +179,8 @@ class _RowReader:
         name = cell if cell in self._into.cast else unicodedata.normalize("NFC", cell.strip())
         if name in self._into.cast:
             return name
+        if self._has_cues and (meant := self._into.cues.get(name.casefold())):
+            return meant
         allowed = listed(self._into.characters)
         if not name:
             raise Refusal("no character is named", allowed=allowed)
@@ -199,11 +211,13 @@ class _RowReader:
                 self._refuse(record, position, cells[position], refusal)
 
     def _refuse(self, record: Record | BrokenRecord, position: int | None, value: str, refusal: Refusal) -> None:
-        column = "" if position is None else f", column {self._columns.titles[position]}"
+        place = self._places.row(record.row)
+        if position is not None:
+            place = self._places.cell(record.row, position, self._columns.titles[position])
         self._into.problems.append(
             Problem(
                 file=self._shown,
-                place=f"row {record.row}{column}",
+                place=place,
                 value=shorten(value),
                 message=refusal.message,
                 allowed=refusal.allowed,

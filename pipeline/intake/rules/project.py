@@ -79,8 +79,9 @@ class Project:
     """A whole submission. Paths are relative to the project's folder, with forward slashes.
 
     `columns` are the sheets' own columns in their order, kept in each line's `extras`. `files` are the project
-    file, the sheets, the references and the evidence, in this order. `encodings` tells how each text sheet was
-    decoded. `budget_micros` is None where there is no cap of its own.
+    file, the sheets with what belongs to them, the references and the evidence, in this order. `encodings` tells how
+    each text sheet was decoded, `notes` what of the sheets was left out. `budget_micros` is None where there is no cap
+    of its own.
     """
 
     production: str
@@ -94,6 +95,7 @@ class Project:
     columns: tuple[str, ...]
     files: tuple[str, ...]
     encodings: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     def delivery(self, line: Line) -> Settings:
         """Return what applies to a line: its own settings, else its character's, else the production's."""

@@ -142,11 +142,11 @@ class ProjectFile:
                 )
 
     def _check_sheets(self) -> None:
-        seen: set[str] = set()
+        seen: set[tuple[str, str | None]] = set()
         for where, sheet in self.sheets:
-            if sheet.file in seen:
+            if (sheet.file, sheet.sheet) in seen:
                 self.problem(where, "the sheet is listed twice", value=sheet.file, hint="delete one of them")
-            seen.add(sheet.file)
+            seen.add((sheet.file, sheet.sheet))
 
     @property
     def _top(self) -> Mapping[str, Any]:

@@ -2,30 +2,58 @@
 
 import posixpath
 from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
 
-from pipeline.intake.rules.csv_sheet import read_csv
-from pipeline.intake.rules.names import project_path
-from pipeline.intake.rules.problems import Refusal, listed
+from pipeline.intake.rules.problems import Refusal, did_you_mean, listed
 from pipeline.intake.rules.sheets import SheetReader
 
-SHEET_READERS: Mapping[str, SheetReader] = {".csv": read_csv, ".tsv": read_csv}
-"""The reader of each kind, by the end of the file's name in lower case."""
+_HOME = "pipeline.intake.rules"
 
 
-def sheet_path(text: str) -> str:
-    """Accept the path of a sheet that can be read; raises `Refusal`."""
-    path = project_path(text)
-    kind = _kind(path)
-    if kind not in SHEET_READERS:
-        message = f"sheets of this kind ({kind or 'no extension'}) cannot be read"
-        raise Refusal(message, allowed=listed(SHEET_READERS), hint="export the sheet as CSV UTF-8")
-    return path
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of sheet. Its reader is loaded when a sheet needs it: spreadsheet libraries take half a second."""
+
+    module: str
+    function: str
+    extensions: tuple[str, ...] = ()
+    is_text: bool = True
+    has_columns: bool = True
+
+    def reader(self) -> SheetReader:
+        """Load the reader."""
+        found: SheetReader = getattr(import_module(f"{_HOME}.{self.module}"), self.function)
+        return found
 
 
-def reader_for(path: str) -> SheetReader:
-    """Return the reader of a path that `sheet_path` has accepted."""
-    return SHEET_READERS[_kind(path)]
+FORMATS: Mapping[str, Format] = {
+    "csv": Format("csv_sheet", "open_csv", (".csv", ".tsv")),
+    "xlsx": Format("workbook", "read_workbook", (".xlsx", ".xlsm"), is_text=False),
+    "jsonl": Format("json_lines", "read_json_lines", (".jsonl", ".ndjson")),
+    "yaml": Format("yaml_sheet", "read_yaml", (".yaml", ".yml")),
+    "yarn": Format("yarn", "read_yarn"),
+    "fountain": Format("fountain", "read_fountain", (".fountain",), has_columns=False),
+    "markdown": Format("markdown", "read_markdown", (".md", ".markdown"), has_columns=False),
+    "text": Format("markdown", "read_text", (".txt",), has_columns=False),
+}
+"""Every kind, by what `format` calls it."""
+
+_BY_EXTENSION = {extension: name for name, kind in FORMATS.items() for extension in kind.extensions}
 
 
-def _kind(path: str) -> str:
-    return posixpath.splitext(path)[1].lower()
+def format_name(text: str) -> str:
+    """Accept the name of a format; raises `Refusal`."""
+    if text not in FORMATS:
+        raise Refusal("this is not a format", allowed=listed(FORMATS), hint=did_you_mean(text, list(FORMATS)))
+    return text
+
+
+def format_of(path: str) -> str:
+    """Tell a sheet's format by the end of its name; raises `Refusal` where it has none that can be read."""
+    extension = posixpath.splitext(path)[1].lower()
+    if extension not in _BY_EXTENSION:
+        message = f"sheets of this kind ({extension or 'no extension'}) cannot be read"
+        hint = "export the sheet as CSV UTF-8 or .xlsx, or say what it is: {file: ..., format: ...}"
+        raise Refusal(message, allowed=listed(_BY_EXTENSION), hint=hint)
+    return _BY_EXTENSION[extension]

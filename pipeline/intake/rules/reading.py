@@ -11,9 +11,10 @@ from pipeline.intake.rules.lines import Collected, read_lines
 from pipeline.intake.rules.problems import Problem, Refusal, invalid_sheet
 from pipeline.intake.rules.project import Project
 from pipeline.intake.rules.project_file import ProjectFile
-from pipeline.intake.rules.readers import reader_for
+from pipeline.intake.rules.readers import FORMATS
 from pipeline.intake.rules.sections import ProjectSection, SheetSection
-from pipeline.intake.rules.sheets import Sheet
+from pipeline.intake.rules.sheets import Sheet, Wanted
+from pipeline.intake.rules.yaml_tree import BadYaml
 from pipeline.intake.rules.yaml_tree import Path as Place
 
 Read = Callable[[str], bytes | Path]
@@ -23,6 +24,8 @@ PROJECT_BYTES = 1_000_000
 """Of a project file; thousands of characters have that much. Its parser reads 300 kB a second."""
 SHEET_BYTES = 200_000_000
 """Of a sheet, as of any upload; a million lines of dialogue take half of it."""
+COMPANION_BYTES = 20_000_000
+"""Of the metadata of a string table, which are in memory while it is read."""
 
 
 def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = None) -> Project:
@@ -36,12 +39,14 @@ def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = N
     collected = Collected(file.characters)
     sheets: dict[str, str | None] = {}
     for where, section in file.sheets:
-        with _opened_sheet(file, where, section, read) as sheet:
+        companion = _Companion(file, section, read)
+        with _opened_sheet(file, where, section, companion) as sheet:
             if sheet is not None:
                 names = section.columns.model_dump(exclude_none=True)
                 shown = _beside(path, section.file)
                 read_lines(sheet, collected, file=section.file, shown=shown, column_names=names)
                 sheets[section.file] = sheet.encoding
+                sheets |= dict.fromkeys(companion.found)
     if exists is not None:
         _check_attachments(file, exists)
     problems = [*file.problems, *collected.problems]
@@ -59,24 +64,63 @@ def _project_file(path: str, read: Read) -> ProjectFile:
         raise invalid_sheet([Problem(path, "the file", "", wrong.message, wrong.allowed, hint)]) from wrong
 
 
+class _Companion:
+    """The file beside a string table that holds its metadata: the declared one, or one of the usual name."""
+
+    def __init__(self, file: ProjectFile, section: SheetSection, read: Read) -> None:
+        stem, extension = posixpath.splitext(section.file)
+        self.read = read
+        self.path = section.metadata or f"{stem}-metadata{extension}"
+        self.found: list[str] = []
+        self._shown = _beside(file.name, self.path)
+        self._is_declared = section.metadata is not None
+
+    def open(self) -> BinaryIO | None:
+        """Open it; None where there is none of the usual name. Raises `Refusal`."""
+        try:
+            opened = _opened(self._shown, self.read, COMPANION_BYTES)
+        except _NotThere:
+            if self._is_declared:
+                raise
+            return None
+        self.found.append(self.path)
+        return opened
+
+
 @contextlib.contextmanager
-def _opened_sheet(file: ProjectFile, where: Place, section: SheetSection, read: Read) -> Iterator[Sheet | None]:
+def _opened_sheet(
+    file: ProjectFile, where: Place, section: SheetSection, companion: _Companion
+) -> Iterator[Sheet | None]:
     """Open one sheet; None where it has a problem, which then stands where the author has to correct it."""
     shown = _beside(file.name, section.file)
     with contextlib.ExitStack() as opened:
         try:
-            content = opened.enter_context(_opened(shown, read, SHEET_BYTES))
+            content = opened.enter_context(_opened(shown, companion.read, SHEET_BYTES))
         except Refusal as wrong:
             file.problem(where, wrong.message, value=section.file, allowed=wrong.allowed, hint=wrong.hint)
             yield None
             return
+        wanted = Wanted(
+            language=file.language,
+            encoding=section.encoding,
+            columns=section.columns.model_dump(exclude_none=True),
+            sheet=section.sheet,
+            skips_outdated=section.needs_update == "skip",
+            companion=companion.open,
+        )
         try:
-            sheet = reader_for(section.file)(content, language=file.language, encoding=section.encoding)
+            sheet = FORMATS[section.kind].reader()(content, wanted)
         except Refusal as wrong:
-            file.problems.append(Problem(shown, "the file", "", wrong.message, wrong.allowed, wrong.hint))
+            line = wrong.line if isinstance(wrong, BadYaml) else None
+            place = f"line {line}" if line else "the file"
+            file.problems.append(Problem(shown, place, "", wrong.message, wrong.allowed, wrong.hint, line))
             yield None
             return
         yield sheet
+
+
+class _NotThere(Refusal):
+    """There is no file of that name."""
 
 
 def _opened(path: str, read: Read, most: int) -> BinaryIO:
@@ -84,7 +128,7 @@ def _opened(path: str, read: Read, most: int) -> BinaryIO:
         found = read(path)
         file: BinaryIO = found.open("rb") if isinstance(found, Path) else io.BytesIO(found)
     except FileNotFoundError as wrong:
-        raise Refusal("there is no such file", hint=f"looked for {path}") from wrong
+        raise _NotThere("there is no such file", hint=f"looked for {path}") from wrong
     except OSError as wrong:
         raise Refusal(f"the file cannot be read: {wrong.strerror or 'unknown reason'}") from wrong
     if (size := file.seek(0, io.SEEK_END)) > most:
@@ -123,4 +167,5 @@ def _project(
         columns=tuple(collected.columns),
         files=tuple(dict.fromkeys(paths)),
         encodings={name: encoding for name, encoding in sheets.items() if encoding},
+        notes=tuple(collected.notes),
     )

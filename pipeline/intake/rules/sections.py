@@ -1,8 +1,8 @@
 """The sections of a project file: which keys there are, and what they become."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.intake.rules.fields import (
     AgeGroup,
@@ -33,7 +33,7 @@ from pipeline.intake.rules.project import (
     SystemVoice,
     VoiceSource,
 )
-from pipeline.intake.rules.readers import sheet_path
+from pipeline.intake.rules.readers import FORMATS, format_name, format_of
 from pipeline.intake.rules.talents import Consent, Talent
 
 _ONE_VOICE = "exactly one of talent, system and design"
@@ -122,9 +122,48 @@ class ColumnsSection(Section):
 class SheetSection(Section):
     """One sheet of `lines`; `encoding` is for a text file whose encoding cannot be told from its bytes."""
 
-    file: Annotated[str, AfterValidator(sheet_path)]
+    format: Annotated[str, AfterValidator(format_name)] | None = None
+    file: ProjectPath
     columns: ColumnsSection = ColumnsSection()
     encoding: Encoding | None = None
+    sheet: Label | None = None
+    metadata: ProjectPath | None = None
+    needs_update: Literal["refuse", "skip"] = "refuse"
+
+    @field_validator("file")
+    @classmethod
+    def _of_a_known_kind(cls, path: str, info: ValidationInfo) -> str:
+        if info.data.get("format") is None:
+            format_of(path)
+        return path
+
+    @model_validator(mode="after")
+    def _says_what_its_format_has(self) -> "SheetSection":
+        kind = FORMATS[self.kind]
+        given = {
+            "sheet": self.sheet is not None and self.kind != "xlsx",
+            "metadata": self.metadata is not None and self.kind != "yarn",
+            "needs_update": self.needs_update != "refuse" and self.kind != "yarn",
+            "encoding": self.encoding is not None and not kind.is_text,
+            "columns": self.columns != ColumnsSection() and not kind.has_columns,
+        }
+        if wrong := [key for key, is_wrong in given.items() if is_wrong]:
+            raise Refusal(f"a sheet of the format {self.kind} has no {wrong[0]}", hint=_ONLY[wrong[0]])
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The format: the declared one, else by the file's extension."""
+        return self.format or format_of(self.file)
+
+
+_ONLY = {
+    "sheet": "only a workbook has several sheets; delete the key",
+    "metadata": "it belongs to a Yarn Spinner string table: format: yarn",
+    "needs_update": "it belongs to a Yarn Spinner string table: format: yarn",
+    "encoding": "a workbook says its encoding itself; delete the key",
+    "columns": "a script has speakers and dialogue, no columns; delete the key",
+}
 
 
 def as_sheets(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds

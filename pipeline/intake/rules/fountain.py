@@ -1,0 +1,130 @@
+"""Fountain screenplays (fountain.io): who speaks, the parentheticals, the dialogue."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from screenplay_tools.fountain.parser import Parser
+from screenplay_tools.screenplay import Character, ElementType
+
+from pipeline.intake.rules.problems import Refusal
+from pipeline.intake.rules.script import Speech, joined, read_script, sheet_of, split_directions
+from pipeline.intake.rules.sheets import Sheet, Wanted
+
+_OWN_ID = re.compile(r"[ \t]*\[\[\s*id:\s*([^\]\s]+)\s*\]\]", re.IGNORECASE)
+_COMMENTS = (("/*", "*/"), ("[[", "]]"))
+_MARKS = re.compile(r"(?<!\\)(\*{1,3}|_)(?=\S)(.{1,500}?)(?<=\S)(?<!\\)\1")
+_ESCAPED = re.compile(r"\\([*_\\])")
+_IN_DIALOGUE = frozenset({ElementType.CHARACTER, ElementType.PARENTHETICAL, ElementType.DIALOGUE})
+
+
+def read_fountain(file: BinaryIO, wanted: Wanted) -> Sheet:
+    """Open a screenplay; raises `Refusal` where a comment swallows the rest of it."""
+    lines, encoding = read_script(file, wanted)
+    ids: dict[int, str] = {}
+    for number, line in enumerate(lines, 1):
+        if own := _OWN_ID.search(line):
+            ids[number] = own[1]
+    text = _OWN_ID.sub("", "\n".join(lines))
+    for opening, closing in _COMMENTS:
+        text = _without(text, opening, closing)
+    return sheet_of(_speeches(text.split("\n"), ids), encoding, [])
+
+
+def _without(text: str, opening: str, closing: str) -> str:
+    """Take comments out; the line breaks inside stay, so that lines keep their numbers."""
+    kept: list[str] = []
+    end, start = 0, text.find(opening)
+    while start >= 0:
+        kept.append(text[end:start])
+        end = text.find(closing, start + len(opening))
+        if end < 0:
+            line = text.count("\n", 0, start) + 1
+            message = f"{opening} is opened in line {line} and never closed, so the rest would not be read"
+            raise Refusal(message, hint=f"close it with {closing}, or delete it")
+        end += len(closing)
+        kept.append("\n" * text.count("\n", start, end))
+        start = text.find(opening, end)
+    return "".join([*kept, text[end:]])
+
+
+@dataclass
+class _Script:
+    """Collects what is said while the elements of a screenplay come by."""
+
+    scene: str = ""
+    speaker: str = ""
+    extension: str = ""
+    id: str = ""
+    begun: int = 0
+    directions: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def cue(self, cue: Character) -> None:
+        self.speaker, self.extension, self.directions = cue.name, cue.extension or "", []
+
+    def say(self, text: str, line: int) -> None:
+        self.begun = self.begun if self.said else line
+        self.said.append(text)
+
+    def close(self) -> Iterator[Speech]:
+        """Yield what was said since the last time, where it was anything."""
+        if not self.said:
+            return
+        text, direction = split_directions(_unmarked("\n".join(self.said)).split("\n"))
+        direction = joined([*self.directions, direction])
+        if text:
+            yield Speech(self.begun, self.speaker, text, direction, self.scene, self.extension, self.id)
+        self.said, self.directions, self.id = [], [], ""
+
+
+def _speeches(lines: Sequence[str], ids: dict[int, str]) -> Iterator[Speech]:
+    script = _Script()
+    for number, kind, element in _elements(lines):
+        if kind is not ElementType.DIALOGUE:
+            yield from script.close()
+        if kind in {ElementType.HEADING, ElementType.SECTION}:
+            script.scene = element.text.strip()
+        elif kind is ElementType.CHARACTER:
+            script.cue(element)
+            script.id = ids.get(number - 1, "")  # a cue is known by the line below it
+        elif kind is ElementType.PARENTHETICAL:
+            script.directions.append(element.text.strip())
+        elif kind is ElementType.DIALOGUE:
+            script.say(element.text, number)
+        if kind in _IN_DIALOGUE:
+            script.id = ids.get(number, script.id)
+    yield from script.close()
+
+
+def _unmarked(text: str) -> str:
+    """Take the marks of emphasis off: nobody is to speak an asterisk."""
+    before = ""
+    while text != before:
+        before, text = text, _MARKS.sub(r"\2", text)
+    return _ESCAPED.sub(r"\1", text)
+
+
+def _elements(lines: Sequence[str]) -> Iterator[tuple[int, ElementType, Character]]:
+    """Yield each element, and the line with which the parser found it."""
+    parser = Parser()
+    parser.mergeDialogue = parser.mergeActions = False
+    for number, line in enumerate([*lines, ""], 1):
+        seen = len(parser.script.elements)
+        parser.add_line(_fit(line, lines, number, parser))
+        yield from ((number, found.type, found) for found in parser.script.elements[seen:])
+
+
+def _fit(line: str, lines: Sequence[str], number: int, parser: Parser) -> str:
+    """Say in the parser's words what it would not see: cues that begin beyond A to Z, and what is sung."""
+    bare = line.strip()
+    last = parser.script.elements[-1].type if parser.script.elements else None
+    if bare.startswith("~") and last in _IN_DIALOGUE:
+        return bare[1:].strip()
+    follows = number < len(lines) and lines[number].strip()
+    alone = number == 1 or not lines[number - 2].strip()
+    name = bare.partition("(")[0].rstrip(" ^")
+    if bare[:1].isalpha() and not bare[0].isascii() and name == name.upper() and follows and alone:
+        return f"@{bare}"
+    return line

@@ -1,0 +1,186 @@
+"""Workbooks (.xlsx): one of their sheets, row by row, with what each cell shows.
+
+openpyxl reads them row by row and tells a number's format; `workbook_census` has bounded what it can cost.
+"""
+
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any, BinaryIO
+
+from openpyxl import load_workbook
+from openpyxl.packaging.manifest import Manifest
+from openpyxl.utils import get_column_letter
+from openpyxl.xml.constants import SHARED_STRINGS
+from openpyxl.xml.functions import fromstring
+
+from pipeline.intake.rules.columns import find_columns
+from pipeline.intake.rules.csv_sheet import EXPORT_MARK, unguard
+from pipeline.intake.rules.problems import Refusal, did_you_mean, listed
+from pipeline.intake.rules.sheets import BrokenRecord, Places, Record, Sheet, Wanted
+from pipeline.intake.rules.workbook_census import LAST_ROW, Part, take_census
+
+EXACT_DIGITS = 15
+"""Of a number in a spreadsheet; the rest became zeros when it was typed."""
+_OLD = b"\xd0\xcf\x11\xe0"
+_PLAIN = frozenset({"General", "@", None})
+_WHOLE = frozenset({"0", "#"})
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_AS_TEXT = "format the column as Text and type the cell again"
+_SAVE_AGAIN = "open it, and save it again as Excel Workbook (.xlsx)"
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, SyntaxError,
+    KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, AssertionError,
+)  # fmt: skip
+"""What openpyxl leaves a damaged workbook with: whatever the place threw that met the damage."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkbookPlaces(Places):
+    """Places as a spreadsheet program writes them: Lines!C7."""
+
+    sheet: str = ""
+
+    def row(self, row: int) -> str:
+        """Name a row of the sheet."""
+        return f"{self.sheet}, row {row}"
+
+    def cell(self, row: int, position: int, title: str) -> str:  # noqa: ARG002 - its letter names the column
+        """Name a cell of the sheet."""
+        return f"{self.sheet}!{get_column_letter(position + 1)}{row}"
+
+
+def read_workbook(file: BinaryIO, wanted: Wanted) -> Sheet:
+    """Open the sheet that is asked for by name, else the first one whose header fits best."""
+    # It warns of every extension that it leaves alone; none of them is about what a cell holds.
+    warnings.filterwarnings("ignore", module=r"openpyxl\.")
+    if file.read(len(_OLD)) == _OLD:
+        raise Refusal("the file is an old Excel workbook (.xls), or has a password", hint=_SAVE_AGAIN)
+    try:
+        parts = take_census(file)
+        _texts_are_texts(file, parts)
+        file.seek(0)
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    except Refusal:
+        raise
+    except _DAMAGED as wrong:
+        raise Refusal(f"the workbook cannot be read: {_said(wrong)}", hint=_SAVE_AGAIN) from wrong
+    return _fitting(book.worksheets, parts, wanted)
+
+
+def _texts_are_texts(file: BinaryIO, parts: Mapping[str, Part]) -> None:
+    """Refuse a workbook that names another part as its table of texts: only one of that kind has been bounded so."""
+    file.seek(0)
+    with zipfile.ZipFile(file) as archive:
+        manifest = Manifest.from_tree(fromstring(archive.read("[Content_Types].xml")))
+    found = manifest.find(SHARED_STRINGS)
+    if found is not None and parts.get(found.PartName[1:], Part()).root != "sst":
+        raise Refusal("the workbook's table of texts is none", hint=_SAVE_AGAIN)
+
+
+def _fitting(sheets: Sequence[Any], parts: Mapping[str, Part], wanted: Wanted) -> Sheet:
+    titles = [sheet.title for sheet in sheets]
+    if wanted.sheet is not None:
+        found = [sheet for sheet in sheets if sheet.title == wanted.sheet]
+        if not found:
+            hint = did_you_mean(wanted.sheet, titles)
+            raise Refusal(f"the workbook has no sheet {wanted.sheet}", allowed=listed(titles), hint=hint)
+        return _opened(found[0], parts)
+    shown = [sheet for sheet in sheets if sheet.sheet_state == "visible"]
+    if not shown:
+        raise Refusal("the workbook has no sheet that can be seen", allowed=listed(titles))
+    fewest: tuple[int, Sheet] | None = None
+    for each in shown:
+        sheet = _opened(each, parts)
+        faults = len(find_columns(sheet.header.cells, wanted.columns)[1]) if sheet.header else len(Wanted.__slots__)
+        if fewest is None or faults < fewest[0]:
+            fewest = (faults, sheet)
+        if not faults:
+            break
+    assert fewest is not None  # noqa: S101 - there is at least one sheet
+    return fewest[1]
+
+
+def _opened(sheet: Any, parts: Mapping[str, Part]) -> Sheet:  # noqa: ANN401 - openpyxl has no types
+    part = parts.get(sheet._worksheet_path, Part())  # noqa: SLF001 - the only name that the census shares with it
+    sheet.reset_dimensions()  # what a sheet says of its size may be anything
+    records = _records(sheet, part.uncalculated)
+    first = next((record for record in records if isinstance(record, BrokenRecord) or any(record.cells)), None)
+    if isinstance(first, BrokenRecord):
+        raise Refusal(first.message, hint=first.hint)
+    places = WorkbookPlaces(sheet=sheet.title)
+    if first is not None and EXPORT_MARK in first.cells:
+        first = Record(first.row, None, list(map(unguard, first.cells)))
+        return Sheet(first, map(_unguarded, records), None, places)
+    return Sheet(first, records, None, places)
+
+
+def _unguarded(record: Record | BrokenRecord) -> Record | BrokenRecord:
+    if isinstance(record, BrokenRecord):
+        return record
+    return Record(record.row, None, list(map(unguard, record.cells)), record.doubts)
+
+
+def _records(sheet: Any, uncalculated: AbstractSet[str]) -> Iterator[Record | BrokenRecord]:  # noqa: ANN401 - same
+    row = 0
+    try:
+        for row, cells in enumerate(sheet.iter_rows(), 1):
+            if row > LAST_ROW:
+                break
+            yield _record(row, cells, uncalculated)
+    except _DAMAGED as wrong:
+        message = f"the sheet cannot be read from here on: {_said(wrong)}"
+        yield BrokenRecord(row + 1, None, message, _SAVE_AGAIN)
+
+
+def _record(row: int, cells: Sequence[Any], uncalculated: AbstractSet[str]) -> Record:
+    texts: list[str] = []
+    doubts: dict[int, Refusal] = {}
+    for position, cell in enumerate(cells):
+        value = cell.value
+        if isinstance(value, str) and cell.data_type == "s":
+            texts.append(_unescaped(value) if "_x" in value else value)
+            continue
+        text, doubt = ("", None) if value is None else _shown(cell)
+        if value is None and uncalculated and f"{get_column_letter(position + 1)}{row}" in uncalculated:
+            hint = "open the workbook in a spreadsheet program and save it there"
+            doubt = Refusal("the formula's result is not stored in the workbook", hint=hint)
+        texts.append(text)
+        if doubt is not None:
+            doubts[position] = doubt
+    while texts and not texts[-1] and len(texts) - 1 not in doubts:
+        texts.pop()  # formatted, and empty
+    return Record(row, None, texts, doubts)
+
+
+def _unescaped(text: str) -> str:
+    """Undo how control characters are written: a line break of old systems as _x000D_."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+def _shown(cell: Any) -> tuple[str, Refusal | None]:  # noqa: ANN401 - same
+    """Return a cell that holds no text as text, and what to say where its author sees something else."""
+    value, shown = cell.value, cell.number_format
+    if cell.data_type == "e":
+        return str(value), Refusal(f"the cell shows the error {value}", hint="correct its formula")
+    if isinstance(value, bool):
+        return str(value).upper(), Refusal("the cell holds a truth value, not text", hint=_AS_TEXT)
+    if isinstance(value, datetime) and value.time() == time():
+        value = value.date()
+    if isinstance(value, date | time) or not isinstance(value, int | float):
+        return str(value), Refusal("the cell holds a date or a time, not text", hint=_AS_TEXT)
+    text = format(value, f".{EXACT_DIGITS}g") if isinstance(value, float) else str(value)
+    if "e" in text or (isinstance(value, int) and len(text.strip("-0")) > EXACT_DIGITS):
+        return text, Refusal(f"the cell holds a number of more than {EXACT_DIGITS} digits", hint=_AS_TEXT)
+    if shown in _PLAIN or (shown in _WHOLE and text.lstrip("-").isdecimal()):
+        return text, None
+    return text, Refusal(f"the cell holds the number {text}, and shows it by the format {shown}", hint=_AS_TEXT)
+
+
+def _said(wrong: BaseException) -> str:
+    return str(wrong).partition("\n")[0][:200] or type(wrong).__name__

@@ -1,0 +1,150 @@
+"""Yarn Spinner string tables: a CSV of lines by id, with the tags of each in a second one."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pipeline.intake.rules.columns import find_columns
+from pipeline.intake.rules.csv_sheet import open_csv
+from pipeline.intake.rules.problems import Refusal, listed
+from pipeline.intake.rules.sheets import BrokenRecord, Places, Record, Sheet, Wanted
+
+ID_PREFIX = "line:"
+"""Every id of Yarn Spinner begins so. It is no part of the file's name: engines look a line's recording up without
+it, and putting it back in front gives the id again."""
+SPEAKER, TAGS = "character", "metadata"
+"""What the columns are called that the table itself does not have."""
+LONGEST_PREFIX = 250
+"""Characters within which a text says who speaks it; no name is longer."""
+
+_TAG_COLUMNS = ("metadata", "tags")
+_SPEAKER_TAG = re.compile(r"(?:^|\s)#?speaker:(\S+)")
+_OUTDATED = re.compile(r"^\W*NEEDS UPDATE\b|\bNEEDS UPDATE\W*$")
+_PREFIX = re.compile(r"\s*((?:[^:\\\s]|\\.|\s(?!\s*:))+?)\s*:\s+(?=\S)")
+_ESCAPED = re.compile(r"\\(.)")
+_ID_HINT = "Yarn Spinner writes it so; a table with other ids is a CSV sheet: leave format: yarn out"
+_SPEAKERS = "a column for the character, a tag #speaker:NAME, or NAME: in front of the text"
+
+
+def read_yarn(file: BinaryIO, wanted: Wanted) -> Sheet:
+    """Open a string table; the tags of its lines come from its metadata file, where there is one."""
+    table = open_csv(file, wanted)
+    if table.header is None:
+        return table
+    tags = _tags(wanted)
+    columns, _ = find_columns(table.header.cells, wanted.columns)
+    added = [] if "character" in columns.known else [SPEAKER]
+    if tags and TAGS not in columns.titles:
+        added.append(TAGS)
+    header = Record(table.header.row, table.header.line, [*columns.titles, *added])
+    notes: list[str] = []
+    reader = _Rows(columns.known, len(columns.titles), added, tags, skips_outdated=wanted.skips_outdated)
+    places = YarnPlaces(own=len(columns.titles))
+    return Sheet(header, reader.read(table.records, notes), table.encoding, places, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class YarnPlaces(Places):
+    """Places of a table; what was taken from the text or a tag is said to be so."""
+
+    own: int = 0
+
+    def cell(self, row: int, position: int, title: str) -> str:
+        """Name a cell, or where the speaker was looked for."""
+        return self.titled(row, title if position < self.own else "text (its speaker)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    known: Mapping[str, int]
+    width: int
+    added: Sequence[str]
+    tags: Mapping[str, str]
+    skips_outdated: bool
+
+    def read(self, records: Iterator[Record | BrokenRecord], notes: list[str]) -> Iterator[Record | BrokenRecord]:
+        outdated: list[str] = []
+        for record in records:
+            if isinstance(record, BrokenRecord) or not any(map(str.strip, record.cells)):
+                yield record
+            elif self.skips_outdated and _OUTDATED.search(self._cell(record, "text")):
+                outdated.append(f"{self._cell(record, 'id')} in row {record.row}")
+            else:
+                yield self._line(record)
+        if outdated:
+            notes.append(f"skipped as NEEDS UPDATE: {listed(outdated)}")
+
+    def _cell(self, record: Record, role: str) -> str:
+        position = self.known.get(role)
+        return record.cells[position] if position is not None and position < len(record.cells) else ""
+
+    def _line(self, record: Record) -> Record:
+        cells = [*record.cells, *[""] * (self.width - len(record.cells))]
+        doubts: dict[int, Refusal] = {}
+        whole, text = self._cell(record, "id").strip(), self._cell(record, "text")
+        tags = self.tags.get(whole, "")
+        if "id" in self.known:
+            cells[self.known["id"]] = whole.removeprefix(ID_PREFIX)
+            if whole and not whole.startswith(ID_PREFIX):
+                cells[self.known["id"]] = whole
+                message = f"the id does not begin with {ID_PREFIX}"
+                doubts[self.known["id"]] = Refusal(message, allowed=f"{ID_PREFIX}0a1b2c", hint=_ID_HINT)
+        speaker, spoken = _speaker(self._cell(record, "character").strip(), tags, text)
+        if "text" in self.known:
+            cells[self.known["text"]] = spoken
+            if _OUTDATED.search(text):
+                doubts[self.known["text"]] = _needs_update()
+        if "character" in self.known:
+            cells[self.known["character"]] = speaker
+        # A cell beyond the header stays beyond it, so that it is refused as everywhere.
+        beyond = cells[self.width :]
+        own = [speaker if title == SPEAKER else tags for title in self.added]
+        if SPEAKER in self.added and not speaker:
+            doubts[self.width] = Refusal("nobody is named as the speaker", allowed=_SPEAKERS)
+        return Record(record.row, record.line, [*cells[: self.width], *own, *beyond], doubts)
+
+
+def _speaker(column: str, tags: str, text: str) -> tuple[str, str]:
+    """Return who speaks and what: the column goes before the tag, and the tag before the text's own beginning."""
+    prefix = _PREFIX.match(text[:LONGEST_PREFIX])
+    named = _ESCAPED.sub(r"\1", prefix[1]) if prefix else ""
+    tag = _SPEAKER_TAG.search(tags)
+    speaker = column or (tag[1] if tag else "") or named
+    if prefix and _same(speaker, named):
+        return column or named, text[prefix.end() :]
+    return speaker, text
+
+
+def _same(one: str, other: str) -> bool:
+    return one.replace("_", " ").casefold() == other.replace("_", " ").casefold()
+
+
+def _needs_update() -> Refusal:
+    hint = "bring the text up to date and delete the mark, or leave such lines out: needs_update: skip"
+    return Refusal("the text is marked NEEDS UPDATE: it is older than the line it translates", hint=hint)
+
+
+def _tags(wanted: Wanted) -> dict[str, str]:
+    """Return the tags of each line, by its whole id."""
+    file = wanted.companion()
+    if file is None:
+        return {}
+    with contextlib.closing(file):
+        table = open_csv(file, Wanted(wanted.language, wanted.encoding))
+        titles = [title.strip().casefold() for title in table.header.cells] if table.header else []
+        held = [n for n, title in enumerate(titles) if title in _TAG_COLUMNS]
+        if "id" not in titles or not held:
+            allowed = "id,file,node,lineNumber,metadata"
+            raise Refusal(f"the metadata file has the columns {listed(titles) or 'none'}", allowed=allowed)
+        return dict(_tagged(table.records, titles.index("id"), held[0]))
+
+
+def _tagged(records: Iterator[Record | BrokenRecord], key: int, held: int) -> Iterator[tuple[str, str]]:
+    for record in records:
+        if isinstance(record, BrokenRecord):
+            raise Refusal(f"the metadata file cannot be read in row {record.row}: {record.message}", hint=record.hint)
+        if len(record.cells) > key:
+            # A table without quotation marks gives each tag a cell of its own.
+            yield record.cells[key].strip(), " ".join(record.cells[held:]).strip()
