@@ -143,16 +143,18 @@ class _Job:
         spoken, wanted = self._wanted(line)
         return {
             **line,
-            "delivery_class": spoken.value,
+            "delivery_class": spoken,
             "target_lufs": wanted.target_lufs if wanted else None,
             "source_sha256": line["sha256"],
             "settings": self._plan.settings(wanted),
         }
 
-    def _wanted(self, line: Json) -> tuple[DeliveryClass, Delivery | None]:
-        spoken, wanted = delivery_class(line["extras"], line["direction"]), self._plan.delivery
+    def _wanted(self, line: Json) -> tuple[DeliveryClass | None, Delivery | None]:
+        """Return the file that is wanted, and by which class its level was chosen, where one is."""
+        wanted = self._plan.delivery
         if wanted is None or wanted.target_lufs is None:
-            return spoken, wanted
+            return None, wanted
+        spoken = delivery_class(line["extras"], line["direction"])
         return spoken, replace(wanted, target_lufs=wanted.target_lufs + spoken.offset_lu)
 
     def _due(self, lines: Callable[[], Iterable[Json]]) -> Iterator[tuple[Row, str]]:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pipeline.errors import UsageError
 from pipeline.intake.rules import Refusal
-from pipeline.packs.rules import Layout, PackPlan, collision_key
+from pipeline.packs.rules import Layout, PackPlan, collision_key, delivery_class
 
 Json = dict[str, Any]
 _MOST_PROBLEMS = 100
@@ -71,20 +71,23 @@ class Worklist:
     def name_files(self, plan: PackPlan) -> None:
         """Name the file of each spoken line.
 
-        Raises `UsageError` with every line that cannot have a name, and both lines of each name that two would have.
+        Raises `UsageError` with every line that cannot have a name or has a delivery class there is none of, and with
+        both lines of each name that two would have.
         """
         problems: list[Json] = []
         for number, text in self._pages("number, line", "spoken"):
             line = json.loads(text)
             try:
                 self._name(number, plan, line)
+                if plan.sets_levels:
+                    delivery_class(line["extras"], line["direction"])
             except Refusal as wrong:
                 problems.append(_problem(line, wrong))
             if len(problems) == _MOST_PROBLEMS:
                 break
         if problems:
             raise UsageError(
-                f"{len(problems)} of the lines cannot be named by {plan.template.text}; nothing was written.",
+                f"{len(problems)} lines cannot be delivered as {plan.template.text}; nothing was written.",
                 hint="Correct the sheet, or choose another --name.",
                 problems=problems,
             )

@@ -91,6 +91,11 @@ class PackPlan:
     delivery: Delivery | None
     """None delivers the take's own bytes."""
 
+    @property
+    def sets_levels(self) -> bool:
+        """Whether lines are brought to the loudness of their class."""
+        return self.delivery is not None and self.delivery.target_lufs is not None
+
     def settings(self, wanted: Delivery | None) -> str:
         """Return everything that shapes a file, so that one of other settings is written anew."""
         if wanted is None:

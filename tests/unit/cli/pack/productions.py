@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,12 @@ def missing(line_id: str = "a_9", **change: object) -> Json:
 
 def spoken(line_id: str = "a_1", *, seconds: float = 1.0, dbfs: float = -30.0, **change: object) -> Json:
     """A line whose take is a recording like speech, another for each line."""
-    seed = sum(line_id.encode())
-    sound = recordings.speech_like(seconds, 16_000, dbfs=dbfs, seed=seed)
-    return line(line_id, take=recordings.wav_bytes(sound, 16_000), **change)
+    return line(line_id, take=_recording(seconds, dbfs, sum(line_id.encode())), **change)
+
+
+@cache
+def _recording(seconds: float, dbfs: float, seed: int) -> bytes:
+    return recordings.wav_bytes(recordings.speech_like(seconds, 16_000, dbfs=dbfs, seed=seed), 16_000)
 
 
 def pull(api: Api, folder: Path, asked: Asked | None = None, *, prune: bool = False) -> Json:
