@@ -68,6 +68,8 @@ def check(project: ProjectPath, *, as_json: AsJson = False) -> None:
     )
     for name, encoding in facts["encodings"].items():
         say(f"{escape(name)} was read as {encoding}; is every accent right?")
+    for note in facts["notes"]:
+        say(f"[yellow]note[/]  {escape(note)}")
     for talent, field in facts["missing_consent"].items():
         say(f"[yellow]consent[/]  {escape(talent)} cannot be cloned yet: {field} is missing or does not cover this.")
 
@@ -190,6 +192,7 @@ def _facts(local: LocalProject) -> Json:
         "talents": len(project.talents),
         "missing_consent": gaps,
         "encodings": {name: encoding for name, encoding in project.encodings.items() if encoding != "utf-8"},
+        "notes": list(project.notes),
     }
 
 

@@ -2,6 +2,7 @@
 
 import unicodedata
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -77,7 +78,8 @@ class Collected:
     def __post_init__(self) -> None:
         """Prepare what is asked for every row."""
         self.cast = frozenset(self.characters)
-        self.cues = {name.casefold(): name for name in self.characters}
+        cues = Counter(map(_cue, self.characters))
+        self.cues = {cue: name for name in self.characters if cues[cue := _cue(name)] == 1}
         self.suggestions = Suggestions(self.characters)
         self.lines: LongList[Line] = LongList((), tuple, Line)
 
@@ -179,7 +181,7 @@ class _RowReader:
         name = cell if cell in self._into.cast else unicodedata.normalize("NFC", cell.strip())
         if name in self._into.cast:
             return name
-        if self._has_cues and (meant := self._into.cues.get(name.casefold())):
+        if self._has_cues and (meant := self._into.cues.get(_cue(name))):
             return meant
         allowed = listed(self._into.characters)
         if not name:
@@ -225,6 +227,11 @@ class _RowReader:
                 line=record.line,
             )
         )
+
+
+def _cue(name: str) -> str:
+    """Return how scripts call a character: in capitals, and in tags with "_" for a space."""
+    return name.replace("_", " ").casefold()
 
 
 def _full(into: Collected) -> Refusal | None:

@@ -56,7 +56,7 @@ class Sheet:
     """An open sheet. `header` is None where the file holds nothing; `encoding` is None for a binary file.
 
     `notes` are complete when the records have been read: what was left out, and is no problem.
-    `has_cues` says that characters are named by cues, which scripts write in capitals.
+    `has_cues` says that characters are named by cues: in capitals, or in tags that hold no space.
     """
 
     header: Record | None

@@ -42,7 +42,7 @@ def read_yarn(file: BinaryIO, wanted: Wanted) -> Sheet:
     notes: list[str] = []
     reader = _Rows(columns.known, len(columns.titles), added, tags, skips_outdated=wanted.skips_outdated)
     places = YarnPlaces(own=len(columns.titles))
-    return Sheet(header, reader.read(table.records, notes), table.encoding, places, notes)
+    return Sheet(header, reader.read(table.records, notes), table.encoding, places, notes, has_cues=True)
 
 
 @dataclass(frozen=True, slots=True)
