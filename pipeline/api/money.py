@@ -62,7 +62,7 @@ def book_refund(
         back = ledger.refund(session, transfer, body.amount_micros, account_id=account_id)
         note_refund(session, back.subject or "", back.amount)
         detail = {"amount_micros": back.amount, "refund": back.id}
-        who = _named(actor, body.by)
+        who = named(actor, body.by)
         ledger.decide(
             session,
             account_id=account_id,
@@ -109,10 +109,11 @@ def run_audit(edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
 
 
 def _set_cap(session: Session, owner: str, body: CapRequest, account_id: str, actor: str) -> dict[str, Any]:
-    who = _named(actor, body.by)
+    who = named(actor, body.by)
     ledger.set_cap(session, owner, body.cap_micros, account_id=account_id, actor=who, reason=body.reason)
     return {"cap_micros": body.cap_micros, "reason": body.reason, "by": who}
 
 
-def _named(actor: str, name: str) -> str:
+def named(actor: str, name: str) -> str:
+    """Return who decided, for the record: the id of the key, and the name given with it."""
     return f"{actor} {name}".strip()

@@ -102,4 +102,12 @@ def _told(line: PlannedLine) -> dict[str, Any]:
         "chars": line.chars,
         "fingerprint": line.fingerprint,
         "shares_with": line.shares_with,
+        "conflict": _conflict(line),
     }
+
+
+def _conflict(line: PlannedLine) -> dict[str, Any] | None:
+    """Return what a locked line says, and what the sheet would have it say."""
+    if line.reason is not Reason.LOCKED_CONFLICT:
+        return None
+    return {"locked_text": line.locked_text, "sheet_text": line.sheet_text}

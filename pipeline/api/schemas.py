@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from pipeline.intake.models import Verdict
 from pipeline.ledger.money import UNLIMITED, BudgetMode
 from pipeline.views import PAGE_LIMIT
 from pipeline.voices.service import Action
@@ -160,9 +161,95 @@ class RetryRequest(RetryChoice):
     )
 
 
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=r"^[^\x00]*$")]
+LineIds = Annotated[list[Name], Field(min_length=1, max_length=1_000, description="Ids of lines.")]
+MOST_ALTERNATIVES = 20
+
+
+class RetakeChoice(Body):
+    """More takes of lines that are spoken."""
+
+    lines: LineIds
+    count: int = Field(1, ge=1, le=MOST_ALTERNATIVES, description="How many more of each line.")
+    direction: Note = Field("", description="What is asked of them; it is noted beside the takes and never spoken.")
+    budget_micros: Cap = Field(None, description="Cap of the run that makes them, in micro-dollars.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"lines": ["sm_020_mara_greet"], "count": 3, "direction": "warmer"}]},
+    )
+
+
+class RetakeRequest(RetakeChoice):
+    """A retake that was looked at, and is wanted."""
+
+    agreed: Sha256 | None = Field(None, description="Digest of the retake that was agreed to.")
+    budget_mode: BudgetMode = Field(
+        BudgetMode.HARD,
+        description="`hard` refuses a retake that costs more than a cap has left; `soft` makes what it is enough for.",
+    )
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"lines": ["sm_020_mara_greet"], "count": 3, "agreed": _HASH}]},
+    )
+
+
+TakeNumber = Annotated[int, Field(ge=1, lt=2**31, description="Number of a take in the line's history.")]
+
+
+class ChoiceRequest(Body):
+    """The take that is to speak a line."""
+
+    line: Name = Field(description="Id of the line.")
+    number: TakeNumber
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"line": "sm_020_mara_greet", "number": 1}]}
+    )
+
+
+By = Annotated[str, StringConstraints(max_length=80, pattern=r"^[^\x00]*$")]
+
+
+class VerdictRequest(Body):
+    """What a person thinks of takes."""
+
+    lines: LineIds
+    verdict: Verdict | None = Field(description="`approved` or `rejected`; null takes the verdict back.")
+    number: TakeNumber | None = Field(None, description="The take that is meant; without it, each line's chosen one.")
+    note: Note = Field("", description="Why; it is kept with the take.")
+    by: By = Field("", description="Who decided; kept beside the id of the key.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"lines": ["sm_020_mara_greet"], "verdict": "rejected", "note": "Too fast.", "by": "ines"}]
+        },
+    )
+
+
+class UnlockRequest(Body):
+    """Lines: some by their ids, and all of some characters."""
+
+    lines: Names = Field(default_factory=list, description="Ids of lines.")
+    characters: Names = Field(default_factory=list, description="Characters all of whose lines are meant.")
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"characters": ["MARA"]}]})
+
+
+class LockRequest(UnlockRequest):
+    """Lines that no plan may change."""
+
+    by: By = Field("", description="Who decided; kept beside the id of the key.")
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"lines": ["sm_020_mara_greet"], "by": "ines"}]}
+    )
+
+
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2_000, pattern=r"^[^\x00]*$")]
 VoiceId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
-By = Annotated[str, StringConstraints(max_length=80, pattern=r"^[^\x00]*$")]
 
 
 class CapRequest(Body):

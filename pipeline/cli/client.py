@@ -32,8 +32,12 @@ class Client:
         self._bucket = httpx.Client(timeout=httpx.Timeout(300.0, connect=5.0), trust_env=False)
 
     def get(self, path: str, **params: object) -> Json:
-        """Ask."""
-        given = {name: str(value) for name, value in params.items() if value is not None}
+        """Ask. A list gives its parameter once for each of its items."""
+        given = {
+            name: [str(item) for item in value] if isinstance(value, list) else str(value)
+            for name, value in params.items()
+            if value is not None
+        }
         return self._send("GET", path, params=given)
 
     def post(self, path: str, body: Mapping[str, object], *, takes_long: bool = False) -> Json:

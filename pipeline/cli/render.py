@@ -16,7 +16,12 @@ Json = dict[str, Any]
 SHOWN_LINES = 12
 MOST_LINES = 2_000
 """Lines that `plan --all` shows: nobody reads more, and a table is held whole."""
-MADE = ("new", "text", "voice", "delivery", "missing", "failed")
+MADE = ("new", "text", "voice", "model", "lexicon", "delivery", "missing", "failed", "lapsed")
+NAMED_LINES = 5
+LEFT_TO_PEOPLE = {
+    "locked-conflict": "locked, and the sheet asks for something else. `callsheet unlock` lets plans change them.",
+    "retake": "the take was rejected. `callsheet retake` makes another; no plan does.",
+}
 STYLES = {
     "new": "green",
     "failed": "red",
@@ -39,7 +44,21 @@ def plan_view(plan: Json, *, every_line: bool) -> Group:
             Text(),
         ]
     parts.append(Text.from_markup(plan_summary(plan)))
+    parts += [Text.from_markup(told) for told in _left_to_people(plan)]
     return Group(*parts)
+
+
+def _left_to_people(plan: Json) -> Iterable[str]:
+    """Name the lines that a plan leaves alone because a person has locked them, or rejected their takes."""
+    for reason, told in LEFT_TO_PEOPLE.items():
+        count = plan["by_reason"].get(reason, 0)
+        named = [escape(line["line_id"]) for line in plan["lines"] if line["reason"] == reason][:NAMED_LINES]
+        if count:
+            yield f"{_reason(reason)}  {', '.join(named)}{_more(count - len(named))}: {told}"
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
 
 
 def plan_summary(plan: Json) -> str:
@@ -106,6 +125,11 @@ def run_view(status: Json) -> Group:
     for failure in status["failures"]:
         lines.append(f"[red]{failure['count']} lines[/] {failure['cause']}: {escape(failure['message'] or '')}")
         lines.append(f"       [dim]{escape(failure['next'])}[/]")
+    rejected = status.get("wanting_retakes") or {"count": 0, "lines": []}
+    if rejected["count"]:
+        named = rejected["lines"][:NAMED_LINES]
+        more = _more(rejected["count"] - len(named))
+        lines.append(f"{_reason('retake')} {escape(', '.join(named))}{more}: {LEFT_TO_PEOPLE['retake']}")
     return Group(*(Text.from_markup(line) for line in lines))
 
 

@@ -3,6 +3,7 @@
 from pipeline.views.productions import PAGE_LIMIT, line_takes, productions, unclear_attempts, voices
 from pipeline.views.runs import IS_PAUSED, IS_RUNNING, LATEST, find_run, runs
 from pipeline.views.standing import is_running, run_status
+from pipeline.views.takes import histories, wanting_retakes
 
 __all__ = [
     "IS_PAUSED",
@@ -10,6 +11,7 @@ __all__ = [
     "LATEST",
     "PAGE_LIMIT",
     "find_run",
+    "histories",
     "is_running",
     "line_takes",
     "productions",
@@ -17,4 +19,5 @@ __all__ = [
     "runs",
     "unclear_attempts",
     "voices",
+    "wanting_retakes",
 ]

@@ -17,6 +17,7 @@ from pipeline.speech import service as speech
 from pipeline.speech.models import RunTake, RunVoice, Take
 from pipeline.speech.rules import IN_WINDOW, TakeState
 from pipeline.views.causes import next_step
+from pipeline.views.takes import wanting_retakes
 from pipeline.voices.models import Attempt, Voice
 from pipeline.voices.rules import AttemptState
 
@@ -44,6 +45,7 @@ def run_status(session: Session, run: Run) -> dict[str, Any]:
         "voices": _run_voices(session, run.id),
         "failures": _failures(session, run.id, tallies),
         "unclear_attempts": _unclear(session, run.id),
+        "wanting_retakes": wanting_retakes(session, production.id),
         "wasted_calls": run.wasted,
         "estimate_micros": run.estimate,
         "spent_micros": budget.spent + budget.overrun,

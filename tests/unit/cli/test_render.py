@@ -1,4 +1,5 @@
 import io
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +38,8 @@ def plan(*, voices: object = (), lines: Sequence[Json] = (), removed: int = 0, o
     counts = {"lines": len(lines), "lines_to_speak": made, "lines_removed": removed, "lines_left_out": 0}
     totals = dict.fromkeys(numbers, 1) | micros | counts
     drawn = {"provider": "stage", "voices": voices, "lines": list(lines), "totals": totals}
-    return drawn | {"over_budget": over_budget}
+    by_reason = Counter(line["reason"] for line in lines)
+    return drawn | {"over_budget": over_budget, "by_reason": by_reason}
 
 
 def status(**change: object) -> Json:
@@ -91,6 +93,14 @@ def test_a_plan_names_the_twin_of_a_shared_line_and_what_has_gone() -> None:
     assert "shared with a_0" in text
     assert "2 lines are no longer on the sheet" in text
     assert "Cost: $2.100700 (voices $2.10, lines $0.000700) at stage." in text
+
+
+@pytest.mark.parametrize(("reason", "command"), render.LEFT_TO_PEOPLE.items())
+def test_a_plan_names_the_lines_that_it_leaves_to_people(reason: str, command: str) -> None:
+    lines = [line(reason, line_id=f"a_{n}") for n in range(render.NAMED_LINES + 2)]
+    text = shown(render.plan_view(plan(lines=lines), every_line=False))
+    assert f"a_0, a_1, a_2, a_3, a_4 and 2 more: {command}" in text
+    assert "and 2 more" not in shown(render.plan_view(plan(lines=lines[:5]), every_line=False))
 
 
 def test_a_plan_says_which_cap_it_goes_beyond() -> None:

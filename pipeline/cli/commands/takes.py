@@ -1,0 +1,164 @@
+"""retake, takes, choose, approve, reject, lock, unlock: what a person does with the takes of single lines."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from pipeline.cli import line_takes, outcome
+from pipeline.cli.client import Client, segment
+from pipeline.cli.console import data, say, show_json, talk
+from pipeline.cli.context import context
+from pipeline.cli.options import PANEL, AsJson, Detach, Mode, Yes, os_user
+from pipeline.errors import ExitCode, UsageError
+from pipeline.ledger.money import BudgetMode
+
+Json = dict[str, Any]
+Production = Annotated[str, typer.Argument(help="Name of the production.")]
+LineIds = Annotated[list[str], typer.Argument(help="Ids of lines.")]
+SomeLineIds = Annotated[list[str] | None, typer.Argument(help="Ids of lines.")]
+Characters = Annotated[list[str] | None, typer.Option("--character", help="All lines of this character; repeatable.")]
+Number = Annotated[int | None, typer.Option("--take", min=1, help="Number of the take; without it, the chosen one.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (retake, takes, choose, approve, reject, lock, unlock):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def retake(  # noqa: PLR0913 - an option each
+    production: Production,
+    line: LineIds,
+    *,
+    count: Annotated[int, typer.Option(min=1, max=20, help="How many more takes of each line.")] = 1,
+    direction: Annotated[
+        str, typer.Option(help="What you want of them; it is noted beside the takes and never spoken.")
+    ] = "",
+    budget: Annotated[str | None, typer.Option(help="Most this may spend, in dollars, such as 25.")] = None,
+    budget_mode: Mode = BudgetMode.HARD,
+    yes: Yes = False,
+    detach: Detach = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make more takes of lines that are spoken, at the price that is shown.
+
+    The newest that is spoken becomes the line's choice, which `pull` delivers; the others stay in its history, and
+    `callsheet choose` goes back to one of them.
+    """
+    client = context.client()
+    path = f"/productions/{segment(production)}/retakes"
+    wish = {"lines": line, "count": count, "direction": direction, "budget_micros": outcome.cap(budget)}
+    drawn = client.post(f"{path}/plan", wish)
+    talk.print(line_takes.retake_view(drawn))
+    outcome.heed(drawn["over_budget"], budget_mode)
+    if not yes and drawn["total_micros"]:
+        outcome.ask(drawn["total_micros"])
+    started = client.post(path, wish | {"agreed": drawn["digest"], "budget_mode": budget_mode}, takes_long=True)
+    if not detach:
+        started = outcome.watch(client, started)
+    if as_json:
+        show_json(started)
+    raise typer.Exit(outcome.report(started))
+
+
+def takes(
+    production: Production,
+    line: LineIds,
+    *,
+    fetch: Annotated[
+        Path | None, typer.Option(help="Write the audio of every take into this folder, to compare.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every take of lines, whatever text they speak: when, what for, what it cost, and what was said of it."""
+    client = context.client()
+    listed = _listed(client, production, line)
+    fetched = line_takes.fetch(client, listed, fetch) if fetch else []
+    if as_json:
+        show_json({"data": [{name: value for name, value in take.items() if name != "url"} for take in listed]})
+    else:
+        data.print(line_takes.takes_table(listed))
+    if fetch:
+        say(f"{len(fetched)} takes are in {escape(str(fetch))}.")
+
+
+def choose(
+    production: Production,
+    line: Annotated[str, typer.Argument(help="Id of a line.")],
+    number: Annotated[int, typer.Argument(min=1, help="Number of the take, as `callsheet takes` lists it.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let another take speak a line. It costs nothing, and plans keep to it while the line stays as it is."""
+    body = {"line": line, "number": number}
+    _show(context.client().post(f"/productions/{segment(production)}/choices", body), as_json=as_json)
+
+
+def approve(production: Production, line: LineIds, *, take: Number = None, as_json: AsJson = False) -> None:
+    """Approve the takes that were chosen for lines, or another one."""
+    _judge(production, line, "approved", take, "", as_json=as_json)
+
+
+def reject(
+    production: Production,
+    line: LineIds,
+    *,
+    note: Annotated[str, typer.Option(help="Why; it is kept with the take.")],
+    take: Number = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reject the takes that were chosen for lines, or another one. Plans name the line until it has a new one."""
+    judged = _judge(production, line, "rejected", take, note, as_json=as_json)
+    if any(one["chosen"] and one["verdict"] == "rejected" for one in judged) and not as_json:
+        say(f"[bold]Next[/]  callsheet retake {escape(production)} {escape(' '.join(line))}")
+
+
+def lock(
+    production: Production, line: SomeLineIds = None, *, character: Characters = None, as_json: AsJson = False
+) -> None:
+    """Keep every later plan from changing lines. What the sheet says otherwise of them is shown as a conflict."""
+    body = {**_meant(line, character), "by": os_user()}
+    locked = context.client().post(f"/productions/{segment(production)}/locks", body)
+    if as_json:
+        show_json(locked)
+    else:
+        say(f"{locked['locked']} lines are locked now that were not.")
+        if locked["unspoken"]:
+            say(f"[yellow]not locked[/]  There is nothing to keep yet: {escape(', '.join(locked['unspoken'][:20]))}")
+    raise typer.Exit(ExitCode.PARTIAL if locked["unspoken"] else ExitCode.OK)
+
+
+def unlock(
+    production: Production, line: SomeLineIds = None, *, character: Characters = None, as_json: AsJson = False
+) -> None:
+    """Let plans change lines again."""
+    unlocked = context.client().post(f"/productions/{segment(production)}/unlocks", _meant(line, character))
+    show_json(unlocked) if as_json else say(f"{unlocked['unlocked']} lines are unlocked.")
+
+
+def _judge(
+    production: str, lines: list[str], verdict: str, take: int | None, note: str, *, as_json: bool
+) -> list[Json]:
+    body = {"lines": lines, "verdict": verdict, "number": take, "note": note, "by": os_user()}
+    answer = context.client().post(f"/productions/{segment(production)}/verdicts", body)
+    _show(answer, as_json=as_json)
+    judged: list[Json] = answer["data"]
+    return judged
+
+
+def _listed(client: Client, production: str, lines: list[str]) -> list[Json]:
+    listed: list[Json] = client.get(f"/productions/{segment(production)}/takes", line=lines)["data"]
+    return listed
+
+
+def _show(answer: Json, *, as_json: bool) -> None:
+    listed = [{name: value for name, value in take.items() if name != "url"} for take in answer["data"]]
+    show_json({"data": listed}) if as_json else data.print(line_takes.takes_table(listed))
+
+
+def _meant(lines: list[str] | None, characters: list[str] | None) -> Json:
+    if not lines and not characters:
+        raise UsageError("Which lines?", hint="Name their ids, or a --character.")
+    return {"lines": lines or [], "characters": characters or []}
