@@ -20,7 +20,7 @@ compile() {
     --custom-compile-command "make lock" --group build "$@" >/dev/null
 }
 # What `make demo` needs, and what a deployment needs.
-compile --extra embedded --extra voice --extra postgres --output-file requirements/run.lock "$@"
+compile --extra embedded --extra gate --extra voice --extra postgres --output-file requirements/run.lock "$@"
 # The same and the checks' tools.
 compile --all-extras --group dev --constraint requirements/run.lock --output-file requirements/dev.lock "$@"
 # The same and the rivals of `make bench`.

@@ -83,7 +83,7 @@ def _run(command: Sequence[str], workdir: Path, limits: ChildLimits, out: Binary
     child = subprocess.Popen(  # noqa: S603 - our own module, arguments as a list
         command,
         cwd=workdir,
-        env=_environment(workdir),
+        env=child_environment(workdir),
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=err,
@@ -99,7 +99,8 @@ def _run(command: Sequence[str], workdir: Path, limits: ChildLimits, out: Binary
         child.wait()
 
 
-def _environment(workdir: Path) -> dict[str, str]:
+def child_environment(workdir: Path) -> dict[str, str]:
+    """Return all that a child is told of our environment."""
     return {
         "PYTHONPATH": str(_PACKAGE_ROOT),
         # pydub asks for it when imported; the child has no program to call.
