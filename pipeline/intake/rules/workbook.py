@@ -132,7 +132,8 @@ def _records(sheet: Any, uncalculated: AbstractSet[str]) -> Iterator[Record | Br
         for row, cells in enumerate(sheet.iter_rows(), 1):
             if row > LAST_ROW:
                 break
-            yield _record(row, cells, uncalculated)
+            if cells:  # none in a row that the sheet leaves out, of which there may be a million
+                yield _record(row, cells, uncalculated)
     except _DAMAGED as wrong:
         message = f"the sheet cannot be read from here on: {_said(wrong)}"
         yield BrokenRecord(row + 1, None, message, _SAVE_AGAIN)

@@ -92,6 +92,7 @@ class _Census:
         self._name = name
         self._row = self._cells_in_row = self._cells = self._items = self._others = self._last_byte = 0
         self._cell = self._formula = ""
+        self._is_text = False
         self._parser = expat.ParserCreate()
         self._parser.StartDoctypeDeclHandler = self._doctype
         self._parser.StartElementHandler = self._root
@@ -106,7 +107,8 @@ class _Census:
             if self.part.root:
                 message = f"its part {self._name} is damaged in line {wrong.lineno}: {expat.ErrorString(wrong.code)}"
                 raise Refusal(message, hint="open the workbook and save it again as .xlsx") from wrong
-        self._close_text()
+        if self._parser.StartElementHandler is not None:
+            self._close_text()
         self._note_formula()
 
     def _doctype(self, *_: object) -> None:
@@ -154,6 +156,7 @@ class _Census:
     def _begin_cell(self, attributes: dict[str, str]) -> None:
         self._note_formula()
         self._cell, self._items = attributes.get("r", ""), 0
+        self._is_text = attributes.get("t") == "str"
         self._cells_in_row += 1
         self._cells += 1
         if self._cells_in_row > LAST_COLUMN:
@@ -167,10 +170,17 @@ class _Census:
             raise self._too_many(f"{MOST_ITEMS} elements in one cell")
         if name == "f":
             self._formula = self._cell
-        elif name in {"v", "is"}:
-            self._formula = ""
+        elif name == "v" and self._formula:
+            self._parser.CharacterDataHandler = self._result
+            self._formula = "" if self._is_text else self._formula
+
+    def _result(self, _: str) -> None:
+        """A formula's result has a character at least, or it is an empty text."""
+        self._formula = ""
+        self._parser.CharacterDataHandler = None
 
     def _note_formula(self) -> None:
+        self._parser.CharacterDataHandler = None
         if self._formula and len(self.part.uncalculated) < MOST_ITEMS:
             self.part.uncalculated.add(self._formula)
         self._formula = ""
