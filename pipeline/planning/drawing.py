@@ -90,7 +90,7 @@ class Sounds:
 
     def sound(self, line: Line) -> Sound:
         """Return everything that shapes the sound of a line."""
-        return self._manner(line).sound(spoken_text(line.text))
+        return self._manner(line).sound(self.project.said(line))
 
     def price(self, sound: Sound) -> int:
         """Return what speaking it once is expected to cost, in micro-dollars."""
@@ -98,9 +98,10 @@ class Sounds:
 
     def wanted(self, line: Line) -> WantedLine:
         """Return a line as the plan compares it."""
-        manner, text = self._manner(line), spoken_text(line.text)
-        price = self.market.prices.speech(manner.model, len(text))
-        return WantedLine(line.id, line.character, text, manner.fingerprint(text), manner.voice_key, price)
+        manner, said, text = self._manner(line), self.project.said(line), spoken_text(line.text)
+        price = self.market.prices.speech(manner.model, len(said))
+        fingerprint = manner.fingerprint(said)
+        return WantedLine(line.id, line.character, text, fingerprint, manner.voice_key, price, len(said))
 
     def _manner(self, line: Line) -> Manner:
         key = line.character, line.speed

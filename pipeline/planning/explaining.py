@@ -21,7 +21,7 @@ from pipeline.speech.rules import Sound
 
 COMPARED_IDS = 20_000
 """Of a longer sheet no id is suggested: comparing them all would take seconds."""
-SHAPING = ("text", "voice", "model", "format", "speed")
+SHAPING = ("text", "said", "voice", "model", "format", "speed")
 """What a line's sound is shaped by, beside the provider."""
 SENTENCES = {
     Reason.NEW: "The production has no such line yet.",
@@ -84,7 +84,11 @@ def explain(session: Session, account_id: str, submission: Submission, market: M
     planned = next(planned for planned in plan.lines if planned.line_id == line_id)
     sources = {voice.key: voice.source for voice in plan.voices}
     sound = sounds.sound(line)
-    now = _told(sound, sources) | {"chars": planned.chars, "full_price": sounds.price(sound)}
+    now = (
+        {"text": spoken_text(line.text)}
+        | _told(sound, sources)
+        | {"chars": planned.chars, "full_price": sounds.price(sound)}
+    )
     known = _known(session, account_id, submission.project.production, line_id)
     if known is None:
         return Explanation(planned, now, None, None)
@@ -92,7 +96,7 @@ def explain(session: Session, account_id: str, submission: Submission, market: M
     before: dict[str, Any] = {"text": spoken_text(known.text), **_voice(known.voice_key, sources)}
     if take is None:
         return Explanation(planned, now, before, None)
-    before |= {"model": take.model, "format": take.format, "speed": take.speed}
+    before |= {"said": take.text, "model": take.model, "format": take.format, "speed": take.speed}
     return Explanation(planned, now, before, _facts(take))
 
 
@@ -113,8 +117,8 @@ def _known(session: Session, account_id: str, production: str, line_id: str) -> 
 
 
 def _told(sound: Sound, sources: Mapping[str, str]) -> dict[str, Any]:
-    shaping = {name: getattr(sound, name) for name in ("text", "provider", "model", "format", "speed")}
-    return shaping | _voice(sound.voice_key, sources)
+    shaping = {name: getattr(sound, name) for name in ("provider", "model", "format", "speed")}
+    return {"said": sound.text, **shaping, **_voice(sound.voice_key, sources)}
 
 
 def _voice(key: str, sources: Mapping[str, str]) -> dict[str, Any]:

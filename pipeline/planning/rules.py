@@ -68,7 +68,10 @@ class KnownLine(NamedTuple):
 
 
 class WantedLine(NamedTuple):
-    """A line as the sheet has it now; `price` in micro-dollars is what speaking it once would cost."""
+    """A line as the sheet has it now; `price` in micro-dollars is what speaking it once would cost.
+
+    `chars` counts the text as it is sent, with the lexicon's words as they are said.
+    """
 
     line_id: str
     character: str
@@ -76,6 +79,7 @@ class WantedLine(NamedTuple):
     fingerprint: str
     voice_key: str
     price: int
+    chars: int
 
 
 @dataclass(frozen=True)
@@ -258,7 +262,7 @@ class LinePlanner:
                 line.character,
                 Reason.SHARED if is_shared else reason,
                 line.price if is_work and not is_shared else 0,
-                len(line.text),
+                line.chars,
                 line.fingerprint,
                 twin if is_shared else None,
             )

@@ -2,6 +2,7 @@
 
 from pipeline.intake.rules.csv_sheet import EXPORT_MARK, guard, unguard
 from pipeline.intake.rules.first_met import FirstMet
+from pipeline.intake.rules.lexicon import Lexicon, Pronunciation
 from pipeline.intake.rules.long_list import LongList, pages
 from pipeline.intake.rules.problems import Problem, Refusal
 from pipeline.intake.rules.project import (
@@ -27,10 +28,12 @@ __all__ = [
     "Consent",
     "Designed",
     "FirstMet",
+    "Lexicon",
     "Line",
     "LongList",
     "Problem",
     "Project",
+    "Pronunciation",
     "Read",
     "Refusal",
     "Scope",

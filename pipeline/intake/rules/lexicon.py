@@ -68,6 +68,9 @@ class Lexicon:
         return _found(self._voices[key], text)
 
 
+NO_WORDS = Lexicon()
+"""Every word is said as it is written."""
+
 _Index = dict[str, list[tuple[re.Pattern[str], Pronunciation]]]
 """By the first word of each entry: a text is read once, however long the lexicon is."""
 

@@ -6,6 +6,8 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from pipeline.intake.rules.fields import AgeGroup, AudioFormat, Gender
+from pipeline.intake.rules.lexicon import NO_WORDS, Lexicon
+from pipeline.intake.rules.speech_text import spoken_text
 from pipeline.intake.rules.talents import Talent
 
 DEFAULT_MODEL = "minimax-speech-hd"
@@ -95,7 +97,12 @@ class Project:
     columns: tuple[str, ...]
     files: tuple[str, ...]
     encodings: Mapping[str, str]
+    lexicon: Lexicon = NO_WORDS
     notes: tuple[str, ...] = ()
+
+    def said(self, line: Line) -> str:
+        """Return the text of a line as it is sent to be spoken, the lexicon's words in it as they are said."""
+        return self.lexicon.say(spoken_text(line.text), line.character, self.language)
 
     def delivery(self, line: Line) -> Settings:
         """Return what applies to a line: its own settings, else its character's, else the production's."""

@@ -109,6 +109,7 @@ class ProjectFile:
         self._check_names("talents")
         self._check_names("characters")
         self._check_casting()
+        self._check_lexicon()
         self._check_sheets()
 
     def _add(self, error: ErrorDetails) -> None:
@@ -140,6 +141,26 @@ class ProjectFile:
                     allowed=known,
                     hint=suggestions.hint(talent) or f"add {shorten(talent)} under talents",
                 )
+
+    def _check_lexicon(self) -> None:
+        known, seen = self.characters, dict[str, str]()
+        suggestions = Suggestions(known)
+        for word, sayings in (self.section.lexicon if self.section else {}).items():
+            for n, saying in enumerate(sayings):
+                for character in saying.characters:
+                    if character not in known:
+                        self.problem(
+                            ("lexicon", word, n, "characters"),
+                            "there is no such character",
+                            value=character,
+                            allowed=listed(known),
+                            hint=suggestions.hint(character),
+                        )
+            if not all(saying.exact for saying in sayings):
+                first = seen.setdefault(folded(word), word)
+                if first != word:
+                    hint = "give them `exact: true`, or delete one of them"
+                    self.problem(("lexicon", word), f"the word differs from {first} only by case", hint=hint)
 
     def _check_sheets(self) -> None:
         seen: set[tuple[str, str | None]] = set()

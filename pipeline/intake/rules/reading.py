@@ -167,5 +167,6 @@ def _project(
         columns=tuple(collected.columns),
         files=tuple(dict.fromkeys(paths)),
         encodings={name: encoding for name, encoding in sheets.items() if encoding},
+        lexicon=section.words(),
         notes=tuple(collected.notes),
     )

@@ -14,13 +14,16 @@ from pipeline.intake.rules.fields import (
     Label,
     LanguageTag,
     Micros,
+    OneOrMore,
     ProjectPath,
     Prose,
     ProviderId,
     Section,
     Slug,
     Speed,
+    Word,
 )
+from pipeline.intake.rules.lexicon import Lexicon, Pronunciation
 from pipeline.intake.rules.problems import Refusal
 from pipeline.intake.rules.project import (
     DEFAULT_FORMAT,
@@ -35,6 +38,7 @@ from pipeline.intake.rules.project import (
 )
 from pipeline.intake.rules.readers import FORMATS, format_name, format_of
 from pipeline.intake.rules.talents import Consent, Talent
+from pipeline.intake.rules.values import spoken
 
 _ONE_VOICE = "exactly one of talent, system and design"
 
@@ -178,6 +182,28 @@ def as_sheets(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
 Sheets = Annotated[tuple[SheetSection, ...], BeforeValidator(as_sheets), Field(min_length=1)]
 
 
+class SayingSection(Section):
+    """One way a word of `lexicon` is said: by whom and in which language, or always."""
+
+    say: Annotated[Label, AfterValidator(spoken)]
+    characters: Annotated[tuple[KeyName, ...], OneOrMore] = ()
+    languages: Annotated[tuple[LanguageTag, ...], OneOrMore] = ()
+    exact: bool = False
+
+    def pronunciation(self, word: str) -> Pronunciation:
+        """Return it for its word."""
+        return Pronunciation(word, self.say, self.characters, self.languages, self.exact)
+
+
+def as_sayings(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    """Let one saying stand without a list, and one for everybody as its text alone."""
+    every = given if isinstance(given, list) else [given]
+    return [{"say": item} if isinstance(item, str) else item for item in every]
+
+
+Sayings = Annotated[tuple[SayingSection, ...], BeforeValidator(as_sayings), Field(min_length=1)]
+
+
 class ProjectSection(Section):
     """The whole file."""
 
@@ -190,7 +216,13 @@ class ProjectSection(Section):
     budget: Micros | None = None
     talents: dict[KeyName, TalentSection] = Field(default_factory=dict)
     characters: Annotated[dict[KeyName, CharacterSection], Field(min_length=1)]
+    lexicon: dict[Word, Sayings] = Field(default_factory=dict)
     lines: Sheets
+
+    def words(self) -> Lexicon:
+        """Return how words are said that a voice would say otherwise."""
+        entries = [saying.pronunciation(word) for word, sayings in self.lexicon.items() for saying in sayings]
+        return Lexicon(tuple(entries))
 
     def settings(self) -> Settings:
         """Return what applies to every line that says nothing else."""

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import unicodedata
 from datetime import date
 from decimal import Decimal
 
@@ -18,6 +19,8 @@ _LANGUAGE = re.compile(
     r"(?P<variants>(-([a-z0-9]{5,8}|\d[a-z0-9]{3}))*)",
     re.IGNORECASE | re.ASCII,
 )
+_LETTER = re.compile(r"[^\W_]")
+"""Or a digit."""
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,99}")
 _AMOUNT = re.compile(r"\$?\s?([0-9]{1,9}(\.[0-9]{1,6})?)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -91,6 +94,22 @@ def plain_text(text: str) -> str:
         message = f"a character was lost in an earlier conversion, at position {text.index(chr(0xFFFD)) + 1}"
         raise Refusal(message, hint="type it again, or export the file once more as UTF-8")
     return text
+
+
+def word(text: str) -> str:
+    """Accept a word of the lexicon, or several together; returns it in NFC with single spaces."""
+    plain = " ".join(unicodedata.normalize("NFC", plain_text(text)).split())
+    if not plain or not (_LETTER.match(plain[0]) and _LETTER.match(plain[-1])):
+        raise Refusal("this is no word", allowed="one that begins and ends with a letter or a digit")
+    return plain
+
+
+def spoken(text: str) -> str:
+    """Accept how a word is said; returns it in NFC with single spaces."""
+    plain = " ".join(unicodedata.normalize("NFC", text).split())
+    if not _LETTER.search(plain):
+        raise Refusal("there is nothing to say", allowed="a text with a letter or a digit")
+    return plain
 
 
 def encoding(text: str) -> str:

@@ -41,7 +41,7 @@ def test_each_difference_is_shown_with_both_sides(stage: Stage, owner: str) -> N
     other = CAST.cloned("mara", of="bram").says("mara", "Halt, friend!").says("bram", "A friend.")
     delivery = Delivery(model=CAPABILITIES.speech_models[0], format="mp3", speed=1.5)
     told = explained(stage, owner, other.submission(settings=delivery))
-    assert (told["reason"], told["changed"]) == (Reason.VOICE, ["text", "voice", "format", "speed"])
+    assert (told["reason"], told["changed"]) == (Reason.VOICE, ["text", "said", "voice", "format", "speed"])
     before, now, take = told["before"], told["now"], told["take"]
     assert isinstance(before, dict)
     assert isinstance(now, dict)

@@ -23,7 +23,7 @@ from pipeline.speech.rules import TakeState
 from pipeline.voices.rules import VoiceKind, VoiceState
 from tests.support.factories import sha256
 
-NOW = WantedLine("line_1", "mara", "Halt!", fingerprint=sha256("now"), voice_key="clone:1", price=500)
+NOW = WantedLine("line_1", "mara", "Halt!", fingerprint=sha256("now"), voice_key="clone:1", price=500, chars=5)
 BEFORE = KnownLine(fingerprint=sha256("now"), voice_key="clone:1", text="Halt!")
 VOICE = WantedVoice("clone:1", VoiceKind.CLONED, ["mara"], "mara.wav", price=2_100_000, audition_price=2_000)
 

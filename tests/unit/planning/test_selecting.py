@@ -10,7 +10,7 @@ from tests.support.factories import Sheet, sha256
 PROJECT = (
     Sheet().system("mara").system("bram").says("mara", "Halt!", "Who goes there?").says("bram", "A friend.").project()
 )
-LINE = WantedLine(PROJECT.lines[0].id, "mara", "Halt!", sha256("now"), "system:mara", 500)
+LINE = WantedLine(PROJECT.lines[0].id, "mara", "Halt!", sha256("now"), "system:mara", 500, 5)
 
 
 def chosen(*terms: str, character: str = "mara", reason: Reason = Reason.NEW) -> bool:
