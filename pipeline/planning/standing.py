@@ -64,7 +64,8 @@ def judged(planned: PlannedLine, asked: WantedLine, standing: Standing | None) -
 
 
 def _has_moved(line: WantedLine, standing: Standing | None) -> bool:
-    return standing is not None and not standing.is_locked and standing.sound != line.fingerprint
+    """Tell whether a line asks for another sound than it did, or was not on the sheet."""
+    return standing is None or (not standing.is_locked and standing.sound != line.fingerprint)
 
 
 def _with_choice(line: WantedLine, standing: Standing | None, earlier: Mapping[str, str]) -> WantedLine:
