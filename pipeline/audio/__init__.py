@@ -14,6 +14,7 @@ from pipeline.audio.delivery import (
     Delivered,
     Delivery,
     FileCoding,
+    Heard,
     LevelRule,
 )
 from pipeline.audio.formats import Coding, SpeechFormat, parse_format
@@ -61,6 +62,7 @@ __all__ = [
     "Delivered",
     "Delivery",
     "FileCoding",
+    "Heard",
     "LevelRule",
     "Levels",
     "PreparedReference",

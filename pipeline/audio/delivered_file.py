@@ -22,6 +22,14 @@ _VORBIS_COMPRESSION = 0.4
 """libvorbis' quality 6, about 90 kbit/s for speech at 48 kHz: what it takes away nobody hears."""
 _BIT_EXACT = "+bitexact"
 """No date and no library version in the file: equal sound has equal hashes."""
+_READING = {
+    # What lies may not name other files, as playlists do.
+    "protocol_whitelist": "file",
+    # WAV is searched for other codecs in disguise up to this many bytes, and read in packets of at most as many of the
+    # other figure: both defaults cost more than the decoding.
+    "probesize": "65536",
+    "max_size": "262144",
+}
 _CODECS = {16: "pcm_s16le", 24: "pcm_s24le"}
 
 
@@ -41,13 +49,13 @@ def write_file(path: Path, wanted: Delivery, sound: Samples) -> None:
 def read_file(source: Path | bytes, coding: FileCoding) -> Iterator[Samples]:
     """Yield the sound of a file as it comes, (channels, samples). Raises `AudioToolFailed` where it cannot be read."""
     file = BytesIO(source) if isinstance(source, bytes) else str(source)
-    # The list of formats keeps a file that lies from naming others, as playlists do.
-    options = {"format_whitelist": coding.value, "protocol_whitelist": "file"}
     try:
-        with av.open(file, "r", format=coding.value, options=options) as container:
+        with av.open(
+            file, "r", format=coding.value, options={**_READING, "format_whitelist": coding.value}
+        ) as container:
+            plain = AudioResampler(format="fltp")
             for frame in container.decode(audio=0):
-                plain = AudioResampler(format="fltp", layout=frame.layout, rate=frame.sample_rate)
-                yield from (part.to_ndarray().astype(np.float32, copy=False) for part in plain.resample(frame))
+                yield from map(_samples, plain.resample(frame))
     except (av.FFmpegError, IndexError) as error:
         raise AudioToolFailed(f"the {coding} file cannot be read: {error}") from error
 
@@ -59,6 +67,10 @@ def rate_of(source: bytes, coding: FileCoding) -> int:
             return container.streams.audio[0].sample_rate
     except (av.FFmpegError, IndexError) as error:
         raise AudioToolFailed(f"the {coding} file cannot be read: {error}") from error
+
+
+def _samples(frame: AudioFrame) -> Samples:
+    return frame.to_ndarray().astype(np.float32, copy=False)
 
 
 def _write_coded(path: Path, wanted: Delivery, sound: Samples) -> None:

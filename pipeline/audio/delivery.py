@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.audio.levels import Levels
-
 TARGET_LUFS = -23.0
 """Dialogue on home platforms: ASWG-R001 asks for -23 LUFS, give or take `TOLERANCE_LU`."""
 TOLERANCE_LU = 2.0
@@ -57,13 +55,23 @@ class LevelRule(StrEnum):
 
 
 @dataclass(frozen=True)
+class Heard:
+    """How loud a sound is, all its channels together. Digital silence reads -120."""
+
+    seconds: float
+    lufs: float | None
+    """Integrated loudness (BS.1770-4); None below 0.4 s or where everything is under -70 LUFS."""
+    rms_dbfs: float
+    """Mean power."""
+    true_peak_dbtp: float
+
+
+@dataclass(frozen=True)
 class Delivered:
     """A written file: `before` is the take in mono, `after` was measured on the file."""
 
-    before: Levels
-    after: Levels
-    rms_before_dbfs: float
-    rms_after_dbfs: float
+    before: Heard
+    after: Heard
     gain_db: float
     rule: LevelRule
     size: int

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from pipeline import audio
-from pipeline.audio import Delivered, Delivery, Levels
+from pipeline.audio import Delivered, Delivery, Heard
 from pipeline.errors import EnvironmentFault
 
 T = TypeVar("T")
@@ -52,8 +52,8 @@ class Converter:
             return audio.deliver(take, coding, target, wanted)
         return _result(self._pool.submit(audio.deliver, take, coding, target, wanted))
 
-    def measure(self, take: bytes, coding: str) -> tuple[Levels, float]:
-        """Return a take's levels and its mean power in dBFS. Raises `AudioRejected`."""
+    def measure(self, take: bytes, coding: str) -> Heard:
+        """Return how loud a take is. Raises `AudioRejected`."""
         if self._pool is None:
             return audio.measure_take(take, coding)
         return _result(self._pool.submit(audio.measure_take, take, coding))

@@ -187,9 +187,9 @@ class _Job:
 
     def _levels(self, take: bytes, coding: str) -> Json:
         try:
-            return manifest.of_take(*self._converter.measure(take, coding))
+            return manifest.of_take(self._converter.measure(take, coding))
         except (AudioRejected, AudioToolFailed):
-            return manifest.of_take(None, None)
+            return manifest.of_take(None)
 
     def _download(self, line: Json, url: str) -> bytes:
         take = self._client.download(url)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from pipeline.audio import TOLERANCE_LU, Delivered, Levels
+from pipeline.audio import TOLERANCE_LU, Delivered, Heard, LevelRule
 from pipeline.intake.rules import EXPORT_MARK, guard
 
 Json = dict[str, Any]
@@ -33,19 +33,18 @@ COLUMNS = (
 """What the table shows of a line, before the sheet's own columns."""
 
 
-def of_take(levels: Levels | None, rms_dbfs: float | None) -> Json:
+def of_take(heard: Heard | None) -> Json:
     """Return what is remembered of a file that is the take itself; nothing where it could not be measured."""
-    if levels is None or rms_dbfs is None:
+    if heard is None:
         return dict.fromkeys((*LEVELS, "gain_db", "level_rule"))
-    return _levels(levels, levels, rms_dbfs, rms_dbfs) | {"gain_db": 0.0, "level_rule": "off"}
+    return _levels(heard, heard) | {"gain_db": 0.0, "level_rule": LevelRule.OFF}
 
 
 def of_file(delivered: Delivered) -> Json:
     """Return what is remembered of a written file."""
-    heard = _levels(delivered.before, delivered.after, delivered.rms_before_dbfs, delivered.rms_after_dbfs)
-    return heard | {
+    return _levels(delivered.before, delivered.after) | {
         "gain_db": round(delivered.gain_db, 3),
-        "level_rule": delivered.rule.value,
+        "level_rule": delivered.rule,
         "seconds": round(delivered.after.seconds, 6),
         "sha256": delivered.sha256,
     }
@@ -57,8 +56,11 @@ def misses_target(entry: Json) -> bool:
     return entry["target_lufs"] is not None and level is not None and abs(level - entry["target_lufs"]) > TOLERANCE_LU
 
 
-def _levels(before: Levels, after: Levels, rms_before: float, rms_after: float) -> Json:
-    figures = (before.lufs, after.lufs, rms_before, rms_after, before.true_peak_dbtp, after.true_peak_dbtp)
+def _levels(before: Heard, after: Heard) -> Json:
+    figures = (
+        *(before.lufs, after.lufs, before.rms_dbfs, after.rms_dbfs),
+        *(before.true_peak_dbtp, after.true_peak_dbtp),
+    )
     return {name: figure if figure is None else round(figure, 3) for name, figure in zip(LEVELS, figures, strict=True)}
 
 

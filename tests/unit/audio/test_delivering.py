@@ -154,7 +154,7 @@ def test_levels_are_kept_where_nobody_asks_for_others(tmp_path: Path) -> None:
 def test_flac_takes_are_read_too(tmp_path: Path) -> None:
     deliver(take(), "wav", tmp_path / "a.flac", Delivery(FileCoding.FLAC, target_lufs=None))
     flac = (tmp_path / "a.flac").read_bytes()
-    assert measure_take(flac, "flac")[0].lufs == pytest.approx(measure_take(take(), "wav")[0].lufs, abs=0.1)
+    assert measure_take(flac, "flac").lufs == pytest.approx(measure_take(take(), "wav").lufs, abs=0.1)
     assert deliver(flac, "flac", tmp_path / "b.wav", Delivery(FileCoding.WAV)).after.lufs == pytest.approx(-23, abs=0.1)
 
 
@@ -169,3 +169,18 @@ def test_equal_takes_become_equal_files(tmp_path: Path) -> None:
     for coding in (FileCoding.WAV, FileCoding.MP3, FileCoding.FLAC):
         hashes = {deliver(take(), "wav", tmp_path / f"{n}.x", Delivery(coding)).sha256 for n in range(2)}
         assert len(hashes) == 1
+
+
+def test_what_another_rate_takes_away_is_given_back(tmp_path: Path) -> None:
+    """Half the power of a tone just below half the old rate lies where the new rate's filter falls."""
+    high = recordings.wav_bytes(recordings.tone(1.0, 48_000, hertz=11_700, dbfs=-30), 48_000)
+    delivered = deliver(high, "wav", tmp_path / "a.wav", Delivery(FileCoding.WAV, rate=24_000))
+    assert delivered.after.lufs == pytest.approx(-23.0, abs=0.6)
+
+
+def test_without_writing_again_it_would_stay_too_soft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivering, "_CLOSE_LU", 99.0)
+    high = recordings.wav_bytes(recordings.tone(1.0, 48_000, hertz=11_700, dbfs=-30), 48_000)
+    delivered = deliver(high, "wav", tmp_path / "a.wav", Delivery(FileCoding.WAV, rate=24_000))
+    assert delivered.after.lufs is not None
+    assert delivered.after.lufs < -23.6

@@ -64,9 +64,9 @@ def test_each_class_is_as_loud_as_asked_on_the_written_file(tmp_path: Path) -> N
     ]
     pull(Api(*lines), tmp_path, FMOD)
     heard = {name: measure_speech((tmp_path / f"en/{name}.wav").read_bytes(), "wav") for name in manifest(tmp_path)}
-    assert heard["normal"].lufs == pytest.approx(-23.0, abs=0.1)
-    assert heard["whisper"].lufs == pytest.approx(-29.0, abs=0.1)
-    assert heard["shout"].lufs == pytest.approx(-20.0, abs=0.1)
+    assert heard["normal"].lufs == pytest.approx(-23.0, abs=0.5)
+    assert heard["whisper"].lufs == pytest.approx(-29.0, abs=0.5)
+    assert heard["shout"].lufs == pytest.approx(-20.0, abs=0.5)
     for name, entry in manifest(tmp_path).items():
         assert entry["delivery_class"] == name
         assert entry["lufs_after"] == pytest.approx(heard[name].lufs, abs=0.05)
