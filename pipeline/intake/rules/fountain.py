@@ -16,6 +16,7 @@ _OWN_ID = re.compile(r"[ \t]*\[\[\s*id:\s*([^\]\s]+)\s*\]\]", re.IGNORECASE)
 _COMMENTS = (("/*", "*/"), ("[[", "]]"))
 _MARKS = re.compile(r"(?<!\\)(\*{1,3}|_)(?=\S)(.{1,500}?)(?<=\S)(?<!\\)\1")
 _ESCAPED = re.compile(r"\\([*_\\])")
+_BETWEEN = re.compile(r"(\([^()]*\))\s*([^()\s].*?)\s*(\([^()]*\))")
 _IN_DIALOGUE = frozenset({ElementType.CHARACTER, ElementType.PARENTHETICAL, ElementType.DIALOGUE})
 
 
@@ -117,14 +118,28 @@ def _elements(lines: Sequence[str]) -> Iterator[tuple[int, ElementType, Characte
 
 
 def _fit(line: str, lines: Sequence[str], number: int, parser: Parser) -> str:
-    """Say in the parser's words what it would not see: cues that begin beyond A to Z, and what is sung."""
+    """Say in the parser's words what it would not see: beyond A to Z it knows no cues and no forced headings."""
     bare = line.strip()
     last = parser.script.elements[-1].type if parser.script.elements else None
-    if bare.startswith("~") and last in _IN_DIALOGUE:
-        return bare[1:].strip()
-    follows = number < len(lines) and lines[number].strip()
-    alone = number == 1 or not lines[number - 2].strip()
-    name = bare.partition("(")[0].rstrip(" ^")
-    if bare[:1].isalpha() and not bare[0].isascii() and name == name.upper() and follows and alone:
+    if parser._pending or last in _IN_DIALOGUE:  # noqa: SLF001 - where a cue waits for the line below it
+        line = _fit_dialogue(bare, line)
+    if bare[:1].isalpha() and not bare[0].isascii() and _is_cue(bare, lines, number):
         return f"@{bare}"
+    if bare.startswith(".") and bare[1:2].isalpha() and not bare[1].isascii():
+        return f"# {bare[1:]}"
     return line
+
+
+def _fit_dialogue(bare: str, line: str) -> str:
+    """Let what is sung be spoken, and what is said between two directions be no direction."""
+    if bare.startswith("~"):
+        return bare[1:].strip()
+    if found := _BETWEEN.fullmatch(bare):
+        return f"{found[2]} {found[1]} {found[3]}"
+    return line
+
+
+def _is_cue(bare: str, lines: Sequence[str], number: int) -> bool:
+    name = bare.partition("(")[0].rstrip(" ^")
+    is_followed = number < len(lines) and bool(lines[number].strip())
+    return name == name.upper() and is_followed and (number == 1 or not lines[number - 2].strip())

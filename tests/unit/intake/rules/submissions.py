@@ -69,3 +69,15 @@ def cast(changes: str) -> Submission:
         if keep:
             kept.append(line)
     return Submission(cast__yaml="\n".join([*kept, changes, ""]))
+
+
+def only_sheet(name: str, content: str | bytes, entry: str = "", **beside: str | bytes) -> Submission:
+    """A submission whose only sheet is this file; `entry` is what the project file says of it beyond its name."""
+    files = cast(f"lines: [{{file: {name}{entry}}}]")
+    files.files |= {name: content, **{other.replace("__", "."): data for other, data in beside.items()}}
+    return files
+
+
+def told(files: Submission) -> list[tuple[str, str]]:
+    """Where each problem is, and the value that it is about."""
+    return [(problem["place"], problem["value"]) for problem in files.problems()]
