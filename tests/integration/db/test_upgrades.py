@@ -4,15 +4,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import BigInteger, Double, Integer, MetaData, Table, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from pipeline.audit import audit
 from pipeline.db.engine import Database
-from pipeline.db.migrate import is_current, upgrade
+from pipeline.db.migrate import MIGRATIONS, is_current, upgrade
+from pipeline.intake import service as intake
+from pipeline.intake.models import Line, Production
 from pipeline.ledger.money import UNLIMITED
 from pipeline.ledger.service import provider_owner
+from pipeline.views import histories
 from tests.support.databases import Maker
 
 OURS = {"account_id": "acc_1", "provider": "kyma"}
@@ -92,11 +97,11 @@ def first(maker: Maker) -> Iterator[Database]:
         yield database
 
 
-def _fill(database: Database) -> None:
+def _fill(database: Database, filled: dict[str, list[dict[str, Any]]] = ROWS) -> None:
     tables = MetaData()
     tables.reflect(database.engine)
     with database.engine.begin() as connection:
-        for name, rows in ROWS.items():
+        for name, rows in filled.items():
             for row in rows:
                 table = tables.tables[name]
                 given = {column: value for column, value in row.items() if column in table.columns}
@@ -149,3 +154,49 @@ def test_what_was_charged_can_still_not_be_changed(first: Database, change: str)
     with pytest.raises(DBAPIError), Session(first.engine) as session:
         session.execute(text(change))
     assert _ask(first, "SELECT sum(amount) FROM transfers") == [(2_101_400,)]
+
+
+LINE = {"production_id": "pro_1", "line_id": "intro", "text": "Who goes there?", "fingerprint": "1", "extras": {}}
+
+
+@pytest.fixture
+def fifth(first: Database) -> Database:
+    """A database of the version before lines had histories; its one line is spoken."""
+    upgrade(first, "0005")
+    _fill(first, {"lines": [LINE]})
+    return first
+
+
+def _history(database: Database) -> list[tuple[int, str, bool]]:
+    with database.read() as session:
+        production = session.get_one(Production, "pro_1")
+        return [(take["number"], take["take"], take["chosen"]) for take in histories(session, production, ["intro"])]
+
+
+def _downgrade(database: Database, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+def test_what_was_spoken_before_lines_had_histories_is_their_first_take(fifth: Database) -> None:
+    upgrade(fifth)
+    assert _history(fifth) == [(1, "take_1", True)]
+
+
+def test_histories_are_taken_back_and_lines_keep_the_takes_that_were_chosen(fifth: Database) -> None:
+    upgrade(fifth)
+    with fifth.write() as session:
+        intake.keep_takes(session, "pro_1", ["intro"])
+        session.get_one(Line, ("pro_1", "intro")).fingerprint = "2"
+        intake.keep_takes(session, "pro_1", ["intro"])
+    assert _history(fifth) == [(1, "take_1", False), (2, "take_2", True)]
+    _downgrade(fifth, "0005")
+    assert _ask(fifth, "SELECT fingerprint FROM lines") == [("2",)]
+    assert _ask(fifth, "SELECT count(*) FROM takes") == [(2,)]
+    upgrade(fifth)
+    assert _history(fifth) == [(1, "take_2", True)]
+    with fifth.read() as session:
+        assert [found.invariant for found in audit(session).findings if found.broken] == []
