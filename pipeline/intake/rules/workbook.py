@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from openpyxl import load_workbook
 from openpyxl.packaging.manifest import Manifest
 from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.xml.constants import SHARED_STRINGS
 from openpyxl.xml.functions import fromstring
 
@@ -34,8 +35,8 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _AS_TEXT = "format the column as Text and type the cell again"
 _SAVE_AGAIN = "open it, and save it again as Excel Workbook (.xlsx)"
 _DAMAGED = (
-    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, SyntaxError,
-    KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, AssertionError,
+    InvalidFileException, zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError,
+    SyntaxError, KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, AssertionError,
 )  # fmt: skip
 """What openpyxl leaves a damaged workbook with: whatever the place threw that met the damage."""
 

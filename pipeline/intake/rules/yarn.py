@@ -21,7 +21,7 @@ LONGEST_PREFIX = 250
 
 _TAG_COLUMNS = ("metadata", "tags")
 _SPEAKER_TAG = re.compile(r"(?:^|\s)#?speaker:(\S+)")
-_OUTDATED = re.compile(r"^(?:[^:]{0,250}:)?\W*NEEDS UPDATE\b|\bNEEDS UPDATE\W*$")
+_OUTDATED = re.compile(r"^(?:[^:]{0,250}:)?\W*NEEDS UPDATE\b|NEEDS UPDATE\W*$")
 _PREFIX = re.compile(r"\s*((?:[^:\\\s]|\\.|\s(?!\s*:))+?)\s*:\s+(?=\S)")
 _ESCAPED = re.compile(r"\\(.)")
 _ID_HINT = "Yarn Spinner writes it so; a table with other ids is a CSV sheet: leave format: yarn out"
