@@ -80,9 +80,9 @@ def explained_view(told: Json) -> Group:
     """Show why one line would be made or not: what is wanted beside what was applied last."""
     made = table("", "", "as last applied", "now")
     before, now = told["before"] or {}, told["now"]
-    for name in ("text", "said", "voice", "model", "format", "speed"):
-        if name == "said" and "said" not in told["changed"] and now["said"] == now["text"]:
-            continue  # every word is said as it is written
+    for name in ("text", "said", "voice", "model", "format", "speed", "pitch", "volume", "emotion"):
+        if name not in told["changed"] and (now[name] is None or (name == "said" and now["said"] == now["text"])):
+            continue  # left to the voice, or said as it is written
         style = "yellow" if name in told["changed"] else "dim"
         was = _fact(before, name) if name in before else ""
         made.add_row(f"[{style}]{name}[/]", escape(was), escape(_fact(now, name)))

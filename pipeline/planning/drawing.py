@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from pipeline.delivery import Delivery
 from pipeline.errors import ConsentRequired, UsageError
 from pipeline.intake import service as intake
 from pipeline.intake.models import OFF_SHEET
@@ -50,6 +51,10 @@ PAGE = 1_000
 """Lines that are looked up in one statement: bounded by SQLite's 32,766 variables."""
 
 
+SHOWN = 5
+"""Of what cannot be delivered in one sentence; all of it is listed."""
+
+
 @dataclass(frozen=True)
 class Submission:
     """A project, the SHA-256 of each of its reference recordings by path, and what of it is wanted."""
@@ -78,8 +83,9 @@ class Sounds:
     market: Market
     voice_keys: Mapping[str, str]
     """By character."""
-    _manners: dict[tuple[str, float | None], Manner] = field(default_factory=dict)
-    """By character and speed: few, where the lines are many."""
+    _manners: dict[tuple[str, Delivery], Manner] = field(default_factory=dict)
+    """By character and delivery: few, where the lines are many."""
+    _undeliverable: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, submission: Submission, market: Market) -> "Sounds":
@@ -103,17 +109,28 @@ class Sounds:
         fingerprint = manner.fingerprint(said)
         return WantedLine(line.id, line.character, text, fingerprint, manner.voice_key, price, len(said))
 
+    def require_deliverable(self) -> None:
+        """Raise `UsageError` where a line that was looked at asks for what the provider cannot do; each kind once."""
+        if self._undeliverable:
+            raise UsageError(
+                "; ".join(self._undeliverable[:SHOWN]),
+                hint="Correct the sheet; a column that is a note to people may have any other name.",
+                problems=self._undeliverable,
+            )
+
     def _manner(self, line: Line) -> Manner:
-        key = line.character, line.speed
+        key = line.character, line.delivery
         found = self._manners.get(key)
         if found is None:
             delivery = self.project.delivery(line)
+            place = f"{line.file}, row {line.row}, line {line.id}: "
+            self._undeliverable.extend(self.market.undeliverable(place, line.delivery))
             found = self._manners[key] = Manner(
                 self.market.provider,
                 delivery.model,
                 self.voice_keys[line.character],
                 delivery.format,
-                delivery.speed,
+                delivery.delivery,
             )
         return found
 
@@ -127,6 +144,7 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
     cast = _known_voices(session, account_id, market.provider)
     drawing = _Drawing(session, account_id, sounds, cast, submission.selection)
     lines = LongList(drawing.lines(), _pack, _unpack)
+    sounds.require_deliverable()
     wanted_voices = _wanted_voices(submission, market, sounds.voice_keys)
     return Plan(
         production=project.production,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipeline.delivery import Delivery
 from pipeline.errors import UsageError
 from pipeline.intake import service as intake
 from pipeline.intake.models import Line as LineRow
@@ -21,7 +22,7 @@ from pipeline.speech.rules import Sound
 
 COMPARED_IDS = 20_000
 """Of a longer sheet no id is suggested: comparing them all would take seconds."""
-SHAPING = ("text", "said", "voice", "model", "format", "speed")
+SHAPING = ("text", "said", "voice", "model", "format", *Delivery._fields)
 """What a line's sound is shaped by, beside the provider."""
 SENTENCES = {
     Reason.NEW: "The production has no such line yet.",
@@ -96,7 +97,7 @@ def explain(session: Session, account_id: str, submission: Submission, market: M
     before: dict[str, Any] = {"text": spoken_text(known.text), **_voice(known.voice_key, sources)}
     if take is None:
         return Explanation(planned, now, before, None)
-    before |= {"said": take.text, "model": take.model, "format": take.format, "speed": take.speed}
+    before |= {"said": take.text, "model": take.model, "format": take.format, **take.delivery._asdict()}
     return Explanation(planned, now, before, _facts(take))
 
 
@@ -117,7 +118,7 @@ def _known(session: Session, account_id: str, production: str, line_id: str) -> 
 
 
 def _told(sound: Sound, sources: Mapping[str, str]) -> dict[str, Any]:
-    shaping = {name: getattr(sound, name) for name in ("provider", "model", "format", "speed")}
+    shaping = {"provider": sound.provider, "model": sound.model, "format": sound.format, **sound.delivery._asdict()}
     return {"said": sound.text, **shaping, **_voice(sound.voice_key, sources)}
 
 

@@ -221,7 +221,7 @@ def _number(session: Session, production: Production, retake: Retake) -> list[sp
 def _wanted(one: Spoken, production: Production, fingerprint: str) -> speech.WantedTake:
     take = one.take
     return speech.WantedTake(
-        sound=Sound(take.provider, take.model, one.voice.key, take.text, take.format, take.speed),
+        sound=Sound(take.provider, take.model, one.voice.key, take.text, take.format, take.delivery),
         voice=one.voice,
         reason=str(Reason.RETAKE),
         estimate=one.price,

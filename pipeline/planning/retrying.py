@@ -222,7 +222,7 @@ def _want_takes(session: Session, run: Run, production: Production, prices: dict
 
 def _wanted(take: Take, voice: Voice, production: Production, price: int) -> speech.WantedTake:
     return speech.WantedTake(
-        sound=Sound(take.provider, take.model, voice.key, take.text, take.format, take.speed),
+        sound=Sound(take.provider, take.model, voice.key, take.text, take.format, take.delivery),
         voice=voice,
         reason=REASON,
         estimate=price,

@@ -279,7 +279,7 @@ def _open(session: Session, started: _Start) -> None:
 
 
 def _row(sounds: Sounds, position: int, line: Line, planned: PlannedLine) -> intake.LineRow:
-    line_id, character, text, direction, _, extras, _, _ = line
+    line_id, character, text, direction, extras = line.id, line.character, line.text, line.direction, line.extras
     voice_key = sounds.voice_keys[character]
     written = ", ".join([f"{_JSON(title)}: {_JSON(cell)}" for title, cell in extras.items()])
     known_by = (planned.fingerprint, voice_key, planned.sound)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
+from pipeline.delivery import Controls
 from pipeline.provider import evidence, kyma_answers, kyma_errors, kyma_prices
 from pipeline.provider.answers import clock_ms, document, voice_id
 from pipeline.provider.calls import Call
@@ -69,6 +70,8 @@ CAPABILITIES = Capabilities(
     reports_balance=True,
     charge_moment=ChargeMoment.CREATE,
     one_at_a_time=True,
+    # Neither pitch nor volume nor emotion is named in its reference.
+    controls=Controls(),
     lateness_seconds=120.0,
 )
 
@@ -199,16 +202,15 @@ class Kyma:
         return Finding(Truth.MADE, "list", f"The voice named {label!r} is listed as {voice.provider_voice_id}.", voice)
 
     def synthesize(self, request: SpeechRequest) -> SpeechResult:
-        """Speak; `extras` are further fields of the API, sent as they are."""
+        """Speak."""
         said: dict[str, object] = {
-            **request.extras,
             "model": request.model,
             "input": request.text,
             "voice_id": request.provider_voice_id,
             "response_format": request.format,
         }
-        if request.speed is not None:
-            said["speed"] = request.speed
+        if request.delivery.speed is not None:
+            said["speed"] = request.delivery.speed
         return self._speech(self._client.speak("/audio/speech", said))
 
     def _voice(self, call: Call, answer: Answer) -> VoiceResult:

@@ -59,6 +59,7 @@ CAPABILITIES = Capabilities(
     reports_balance=False,
     charge_moment=ChargeMoment.FIRST_USE,
     one_at_a_time=False,
+    controls=minimax_requests.CONTROLS,
     lateness_seconds=30.0,
 )
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from pipeline.delivery import Controls
 from pipeline.provider.errors import Refused
 from pipeline.provider.minimax_prices import SPEECH
 from pipeline.provider.port import DesignRequest, SpeechRequest
@@ -11,7 +12,13 @@ PREVIEW = "Hello."
 """A design has to speak a sample, billed by the character."""
 
 _VOICE_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{6,254}[A-Za-z0-9]")
-_VOICE_EXTRAS = frozenset({"emotion"})
+CONTROLS = Controls(
+    pitch=(-12, 12),
+    volume=(0.01, 10.0),
+    emotions=("happy", "sad", "angry", "fearful", "disgusted", "surprised", "calm"),
+)
+"""Of the models in `SPEECH`; `fluent` and `whisper` are for others."""
+_NAMES = {"volume": "vol"}
 
 
 @dataclass(frozen=True)
@@ -64,13 +71,12 @@ def design(request: DesignRequest) -> dict[str, object]:
 
 
 def speech(request: SpeechRequest, form: AudioForm) -> dict[str, object]:
-    """Return the body of a speech call; an extra is a field of the voice's setting or of the request."""
-    voice: dict[str, object] = {name: value for name, value in request.extras.items() if name in _VOICE_EXTRAS}
-    voice["voice_id"] = request.provider_voice_id
-    if request.speed is not None:
-        voice["speed"] = request.speed
+    """Return the body of a speech call."""
+    asked = {_NAMES.get(name, name): value for name, value in request.delivery.coloured().items()}
+    voice: dict[str, object] = {"voice_id": request.provider_voice_id, **asked}
+    if request.delivery.speed is not None:
+        voice["speed"] = request.delivery.speed
     return {
-        **{name: value for name, value in request.extras.items() if name not in _VOICE_EXTRAS},
         "model": SPEECH[request.model].upstream,
         "text": request.text,
         "stream": False,

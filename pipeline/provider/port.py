@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import BinaryIO, Protocol
 
+from pipeline.delivery import PLAIN, Controls, Delivery
+
 
 class ChargeMoment(StrEnum):
     """When a voice is paid for."""
@@ -39,6 +41,8 @@ class Capabilities:
     """When a clone is paid for."""
     one_at_a_time: bool
     """The balance is the evidence: one voice at most may be in the making on one provider account."""
+    controls: Controls
+    """What of a delivery it can do."""
     lateness_seconds: float
     """How long after its sender's end a paid call may still take effect or show up, caches included."""
 
@@ -186,8 +190,8 @@ class SpeechRequest:
     text: str
     provider_voice_id: str
     format: str
-    speed: float | None = None
-    extras: Mapping[str, str] = field(default_factory=dict)
+    delivery: Delivery = PLAIN
+    """As far as `Capabilities.controls` go."""
 
 
 @dataclass(frozen=True)

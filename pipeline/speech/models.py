@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.db.base import Base, CreatedAt, Micros, Millis, Ref, Sha256, states
 from pipeline.db.leases import Leased
+from pipeline.delivery import Delivery
 from pipeline.speech.rules import TakeKind, TakeState
 
 IS_BAD = "state IN ('failed', 'blocked')"
@@ -58,6 +59,10 @@ class Take(Leased, Base):
     text: Mapped[str] = mapped_column(Text)
     format: Mapped[str] = mapped_column(String(24))
     speed: Mapped[float | None] = mapped_column(Double)
+    pitch: Mapped[int | None]
+    """Semitones."""
+    volume: Mapped[float | None] = mapped_column(Double)
+    emotion: Mapped[str | None] = mapped_column(String(40))
     estimate: Mapped[Micros]
     """The expected price of one rendering."""
 
@@ -84,6 +89,11 @@ class Take(Leased, Base):
     content_type: Mapped[str | None] = mapped_column(String(80))
     created_at: Mapped[CreatedAt]
     done_at: Mapped[Millis | None]
+
+    @property
+    def delivery(self) -> Delivery:
+        """How it is spoken."""
+        return Delivery(self.speed, self.pitch, self.volume, self.emotion)
 
 
 def is_audition() -> ColumnElement[bool]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from pipeline.delivery import Delivery
+
 FINGERPRINT_VERSION = 1
 """Counts up when the pipeline itself starts to shape the sound differently."""
 MAX_PAID_ATTEMPTS = 3
@@ -70,11 +72,11 @@ class Sound(NamedTuple):
     voice_key: str
     text: str
     format: str
-    speed: float | None
+    delivery: Delivery
 
     def fingerprint(self) -> str:
         """Return the SHA-256 that two takes share exactly when they would sound alike."""
-        return Manner(self.provider, self.model, self.voice_key, self.format, self.speed).fingerprint(self.text)
+        return Manner(self.provider, self.model, self.voice_key, self.format, self.delivery).fingerprint(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +87,20 @@ class Manner:
     model: str
     voice_key: str
     format: str
-    speed: float | None
+    delivery: Delivery
     _around: tuple[str, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Write down once what stands around every text."""
         head = _CANONICAL([FINGERPRINT_VERSION, self.provider, self.model, self.voice_key])
-        object.__setattr__(self, "_around", (f"{head[:-1]},", f",{_CANONICAL([self.format, self.speed])[1:]}"))
+        coloured = self.delivery.coloured()
+        # What is left to the voice is not part of it: a fingerprint from before it could be asked for stands.
+        tail = _CANONICAL([self.format, self.delivery.speed, *([coloured] if coloured else [])])
+        object.__setattr__(self, "_around", (f"{head[:-1]},", f",{tail[1:]}"))
 
     def sound(self, text: str) -> Sound:
         """Return how a text sounds that is spoken so."""
-        return Sound(self.provider, self.model, self.voice_key, text, self.format, self.speed)
+        return Sound(self.provider, self.model, self.voice_key, text, self.format, self.delivery)
 
     def fingerprint(self, text: str) -> str:
         """Return the fingerprint of the sound of a text."""

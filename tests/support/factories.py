@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.db import leases, limits
 from pipeline.db.ids import new_id
+from pipeline.delivery import Delivery
 from pipeline.intake import service as intake
 from pipeline.intake.models import Production, Run
 from pipeline.intake.rules import Character, ClonedFrom, Consent, Designed, Line, Project, Settings, SystemVoice, Talent
@@ -106,7 +107,7 @@ def system_voice(session: Session, started: Run, name: str = "narrator") -> Voic
 def wanted_take(of: Voice, text: str = "Who goes there?", **change: Any) -> speech.WantedTake:
     """Return the wish for a take of a voice."""
     model = next(iter(PRICES.speech_micros_per_million_chars))
-    sound = Sound(PROVIDER, model, of.key, text, "wav", 1.0)
+    sound = Sound(PROVIDER, model, of.key, text, "wav", Delivery(speed=1.0))
     wish = speech.WantedTake(
         sound=sound,
         voice=of,

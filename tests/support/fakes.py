@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.delivery import Controls
 from pipeline.provider.errors import ProviderError
 from pipeline.provider.port import (
     AccountState,
@@ -45,6 +46,7 @@ CAPABILITIES = Capabilities(
     reports_balance=True,
     charge_moment=ChargeMoment.CREATE,
     one_at_a_time=True,
+    controls=Controls(pitch=(-12, 12), volume=(0.1, 10.0), emotions=("calm", "angry")),
     lateness_seconds=0.0,
 )
 PRICES = Prices(

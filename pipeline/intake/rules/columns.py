@@ -12,6 +12,9 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "dialogue", "dialog", "line", "line text", "dialogue text", "spoken text"),
     "direction": ("direction", "directions", "notes", "delivery", "inflection"),
     "speed": ("speed",),
+    "pitch": ("pitch",),
+    "volume": ("volume",),
+    "emotion": ("emotion",),
 }
 """What a header may call each column, compared without case, spaces, "_" and "-"; the first one found wins."""
 

@@ -154,6 +154,9 @@ class _RowReader:
             text=self._accept(record, cells, "text", _text) or "",
             direction=self._accept(record, cells, "direction", str.strip) or "",
             speed=self._accept(record, cells, "speed", _speed),
+            pitch=self._accept(record, cells, "pitch", _pitch),
+            volume=self._accept(record, cells, "volume", _volume),
+            emotion=self._accept(record, cells, "emotion", _emotion),
             extras={title: cells[n] for n, title in self._columns.extras},
             file=self._file,
             row=record.row,
@@ -255,5 +258,9 @@ def _text(cell: str) -> str:
     raise Refusal("the text is empty", hint="write what is spoken, or delete the row")
 
 
-def _speed(cell: str) -> float | None:
-    return values.speed(cell.strip()) if cell.strip() else None
+def _given(parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    return lambda cell: parse(cell.strip()) if cell.strip() else None
+
+
+_speed, _pitch = _given(values.speed), _given(values.pitch)
+_volume, _emotion = _given(values.volume), _given(values.emotion)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
+from pipeline.delivery import PLAIN, Delivery
 from pipeline.intake.rules.fields import AgeGroup, AudioFormat, Gender
 from pipeline.intake.rules.lexicon import NO_WORDS, Lexicon
 from pipeline.intake.rules.speech_text import spoken_text
@@ -13,6 +14,7 @@ from pipeline.intake.rules.talents import Talent
 DEFAULT_MODEL = "minimax-speech-hd"
 DEFAULT_FORMAT: AudioFormat = "mp3"
 DEFAULT_LANGUAGE = "en"
+NATURAL = Delivery(speed=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,11 @@ VoiceSource: TypeAlias = ClonedFrom | SystemVoice | Designed
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How lines are spoken where neither the character nor the line says otherwise; `speed` 1.0 is natural pace."""
+    """How lines are spoken where neither the character nor the line says otherwise."""
 
     model: str = DEFAULT_MODEL
     format: AudioFormat = DEFAULT_FORMAT
-    speed: float = 1.0
+    delivery: Delivery = NATURAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Character:
     voice: VoiceSource
     model: str | None = None
     format: AudioFormat | None = None
-    speed: float | None = None
+    delivery: Delivery = PLAIN
     notes: str = ""
 
 
@@ -71,9 +73,17 @@ class Line(NamedTuple):
     text: str
     direction: str = ""
     speed: float | None = None
+    pitch: int | None = None
+    volume: float | None = None
+    emotion: str | None = None
     extras: Mapping[str, str] = MappingProxyType({})
     file: str = ""
     row: int = 0
+
+    @property
+    def delivery(self) -> Delivery:
+        """What the line itself asks for."""
+        return Delivery(self.speed, self.pitch, self.volume, self.emotion)
 
 
 @dataclass(frozen=True)
@@ -110,5 +120,5 @@ class Project:
         return Settings(
             model=character.model or self.settings.model,
             format=character.format or self.settings.format,
-            speed=line.speed or character.speed or self.settings.speed,
+            delivery=line.delivery.over(character.delivery).over(self.settings.delivery),
         )

@@ -4,10 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from pipeline.delivery import Delivery
 from pipeline.intake.rules.fields import (
     AgeGroup,
     AudioFormat,
     Description,
+    Emotion,
     Encoding,
     Gender,
     KeyName,
@@ -15,12 +17,14 @@ from pipeline.intake.rules.fields import (
     LanguageTag,
     Micros,
     OneOrMore,
+    Pitch,
     ProjectPath,
     Prose,
     ProviderId,
     Section,
     Slug,
     Speed,
+    Volume,
     Word,
 )
 from pipeline.intake.rules.lexicon import Lexicon, Pronunciation
@@ -98,6 +102,9 @@ class CharacterSection(Section):
     model: ProviderId | None = None
     format: AudioFormat | None = None
     speed: Speed | None = None
+    pitch: Pitch | None = None
+    volume: Volume | None = None
+    emotion: Emotion | None = None
     notes: Prose = ""
 
     def character(self, key: str) -> Character:
@@ -108,7 +115,7 @@ class CharacterSection(Section):
             voice=self.voice.source(),
             model=self.model,
             format=self.format,
-            speed=self.speed,
+            delivery=Delivery(self.speed, self.pitch, self.volume, self.emotion),
             notes=self.notes,
         )
 
@@ -121,6 +128,9 @@ class ColumnsSection(Section):
     text: Label | None = None
     direction: Label | None = None
     speed: Label | None = None
+    pitch: Label | None = None
+    volume: Label | None = None
+    emotion: Label | None = None
 
 
 class SheetSection(Section):
@@ -213,6 +223,9 @@ class ProjectSection(Section):
     model: ProviderId = DEFAULT_MODEL
     format: AudioFormat = DEFAULT_FORMAT
     speed: Speed = 1.0
+    pitch: Pitch | None = None
+    volume: Volume | None = None
+    emotion: Emotion | None = None
     budget: Micros | None = None
     talents: dict[KeyName, TalentSection] = Field(default_factory=dict)
     characters: Annotated[dict[KeyName, CharacterSection], Field(min_length=1)]
@@ -226,4 +239,5 @@ class ProjectSection(Section):
 
     def settings(self) -> Settings:
         """Return what applies to every line that says nothing else."""
-        return Settings(model=self.model, format=self.format, speed=self.speed)
+        delivery = Delivery(self.speed, self.pitch, self.volume, self.emotion)
+        return Settings(model=self.model, format=self.format, delivery=delivery)

@@ -9,11 +9,15 @@ from decimal import Decimal
 from pipeline.intake.rules.problems import Refusal
 
 SPEED_MIN, SPEED_MAX = 0.5, 2.0
+PITCH_MOST = 24
+VOLUME_MAX = 10.0
 
 _SPEED_ALLOWED = f"a number from {SPEED_MIN} to {SPEED_MAX}; 1.0 is the voice's own pace"
 _LANGUAGE_ALLOWED = "a BCP-47 tag such as en, en-GB, pt-BR or zh-Hant"
 _BUDGET_ALLOWED = 'US dollars with a decimal point, such as "$25" or 25.00'
 _SPEED = re.compile(r"[0-9]{1,3}([.,][0-9]{1,6})?")
+_PITCH = re.compile(r"[+-]?[0-9]{1,2}")
+_EMOTION = re.compile(r"[a-z][a-z_-]{0,39}")
 _LANGUAGE = re.compile(
     r"(?P<language>[a-z]{2,3})(-(?P<script>[a-z]{4}))?(-(?P<region>[a-z]{2}|\d{3}))?"
     r"(?P<variants>(-([a-z0-9]{5,8}|\d[a-z0-9]{3}))*)",
@@ -38,6 +42,30 @@ def speed(text: str) -> float:
     if not SPEED_MIN <= value <= SPEED_MAX:
         raise Refusal("the speed is out of range", allowed=_SPEED_ALLOWED)
     return value
+
+
+def pitch(text: str) -> int:
+    """Accept a pitch in whole semitones; which of them can be had is the provider's to say."""
+    value = int(text) if _PITCH.fullmatch(text) else None
+    if value is None or abs(value) > PITCH_MOST:
+        raise Refusal("this is not a pitch", allowed=f"whole semitones from -{PITCH_MOST} to {PITCH_MOST}")
+    return value
+
+
+def volume(text: str) -> float:
+    """Accept a volume, where 1.0 is the voice's own; which can be had is the provider's to say."""
+    value = float(text.replace(",", ".")) if _SPEED.fullmatch(text) else 0.0
+    if not 0 < value <= VOLUME_MAX:
+        raise Refusal("this is not a volume", allowed=f"a number above 0, up to {VOLUME_MAX:g}; 1.0 is the voice's own")
+    return value
+
+
+def emotion(text: str) -> str:
+    """Accept an emotion by its name; which can be had is the provider's to say."""
+    name = text.casefold()
+    if not _EMOTION.fullmatch(name):
+        raise Refusal("this is not an emotion", allowed="one word, such as calm or angry")
+    return name
 
 
 def language(text: str) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from pipeline.db.bulk import insert_rows
 from pipeline.db.clock import now_ms
 from pipeline.db.ids import new_ids
+from pipeline.delivery import Delivery
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run
 from pipeline.intake.rules import pages
@@ -79,15 +80,15 @@ def _make(session: Session, run: Run, wanted: Mapping[str, WantedTake]) -> None:
 
 
 def _values(take: WantedTake) -> tuple[object, ...]:
-    provider, model, _, text, audio_format, speed = take.sound
+    provider, model, _, text, audio_format, delivery = take.sound
     told = (take.alternative_of, take.estimate, take.language, take.production_name, str(take.kind), take.priority)
-    return (*told, provider, model, text, audio_format, speed, 0, 0, 0, 0, 0)
+    return (*told, provider, model, text, audio_format, *delivery, 0, 0, 0, 0, 0)
 
 
 _COLUMNS = (
     *("id", "account_id", "fingerprint", "run_id", "created_at"),
     *("alternative_of", "estimate", "language", "production_name", "kind", "priority"),
-    *("provider", "model", "text", "format", "speed"),
+    *("provider", "model", "text", "format", *Delivery._fields),
     *("attempt", "claims", "not_before", "fence", "cost"),
     *("voice_id", "consent_id", "state", "error_kind", "error"),
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pipeline.delivery import Delivery
 from pipeline.ledger.provider_account import Block
 
 
@@ -19,7 +20,7 @@ class Job:
     parts: tuple[str, ...]
     """The text, split where it is too long for one call."""
     format: str
-    speed: float | None
+    delivery: Delivery
     key: str
     is_fresh: bool = False
     """Nobody has ever taken it up: nothing of it waits on a disk for the bucket."""

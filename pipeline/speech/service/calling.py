@@ -46,7 +46,7 @@ def _speak_parts(provider: VoiceProvider, keeper: Keeper, wait: Callable[[int], 
 
 
 def _speak(provider: VoiceProvider, job: Job, text: str, over: Callable[[], None] = lambda: None) -> Spoken | Missed:
-    request = SpeechRequest(job.model, text, job.provider_voice_id, job.format, job.speed)
+    request = SpeechRequest(job.model, text, job.provider_voice_id, job.format, job.delivery)
     try:
         try:
             answer = provider.synthesize(request)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from pipeline import crash
 from pipeline.db import leases
 from pipeline.db.clock import now_ms
+from pipeline.delivery import Delivery
 from pipeline.errors import BudgetExceeded, CallsheetError
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run
@@ -46,6 +47,9 @@ _ASKED = (
     Take.text,
     Take.format,
     Take.speed,
+    Take.pitch,
+    Take.volume,
+    Take.emotion,
     Take.fence,
     Voice.provider_voice_id,
     Voice.spoke_at,
@@ -71,7 +75,7 @@ def job(session: Session, take_id: str, *, max_chars: int) -> Job | None:
         provider_voice_id=row.provider_voice_id,
         parts=tuple(split_text(row.text, max_chars)),
         format=row.format,
-        speed=row.speed,
+        delivery=Delivery(row.speed, row.pitch, row.volume, row.emotion),
         key=object_key(row.account_id, row.fingerprint, row.format),
         is_fresh=row.fence == 0,
         voice_has_spoken=row.spoke_at is not None,

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.db.events import emit
 from pipeline.db.leases import rowcount
+from pipeline.delivery import PLAIN
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.provider.port import Prices
@@ -59,7 +60,7 @@ def _want_audition(session: Session, voice: Voice, prices: Prices) -> None:
 def want_audition(session: Session, run: Run, voice: Voice, prices: Prices) -> None:
     """Ask for a voice's first words on a run's money, once."""
     model = _speech_model(session, voice, prices)
-    sound = Sound(voice.provider, model, voice.key, ACTIVATION_LINE, AUDITION_FORMAT, None)
+    sound = Sound(voice.provider, model, voice.key, ACTIVATION_LINE, AUDITION_FORMAT, PLAIN)
     if _is_asked_for(session, run, sound):
         return
     audition = WantedTake(

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import func, select, update
 
 from pipeline import statements, views
+from pipeline.delivery import Delivery
 from pipeline.errors import Conflict, ConsentRequired, UsageError
 from pipeline.intake.models import Line, Run, RunState
-from pipeline.intake.rules import Project
-from pipeline.intake.rules import Settings as Delivery
+from pipeline.intake.rules import Project, Settings
 from pipeline.ledger.models import Budget
 from pipeline.ledger.money import UNLIMITED, BudgetMode
 from pipeline.planning import service as planning
@@ -111,16 +111,17 @@ def test_each_kind_of_change_is_told_apart(stage: Stage, owner: str) -> None:
 @pytest.mark.parametrize(
     ("delivery", "reason"),
     [
-        ({"speed": 1.1}, Reason.DELIVERY),
+        ({"delivery": Delivery(speed=1.1)}, Reason.DELIVERY),
+        ({"delivery": Delivery(speed=1.0, emotion="calm")}, Reason.DELIVERY),
         ({"model": "stage-fast"}, Reason.MODEL),
-        ({"model": "stage-fast", "speed": 1.1}, Reason.MODEL),
+        ({"model": "stage-fast", "delivery": Delivery(speed=1.1)}, Reason.MODEL),
         ({"format": "mp3"}, Reason.DELIVERY),
     ],
 )
 def test_another_delivery_is_a_reason(stage: Stage, owner: str, delivery: dict[str, object], reason: Reason) -> None:
     apply(stage, owner, SHEET.submission())
     stage.settle_down(4)
-    settings = Delivery(**{"model": "stage-hd", "format": "wav", **delivery})  # type: ignore[arg-type] # its fields
+    settings = Settings(**{"model": "stage-hd", "format": "wav", **delivery})  # type: ignore[arg-type] # its fields
     planned = plan(stage, owner, SHEET.submission(settings=settings))
     assert set(reasons(planned).values()) == {reason}
 
@@ -204,7 +205,7 @@ def test_an_unclear_voice_and_its_lines_cost_nothing_until_a_person_decides(stag
     [
         {"lines": CAST.says("mara", "Halt at once!").lines},
         {"production": "another-game"},
-        {"settings": Delivery(model="stage-fast", format="wav")},
+        {"settings": Settings(model="stage-fast", format="wav")},
     ],
 )
 def test_a_sheet_that_changed_since_the_plan_is_refused(stage: Stage, owner: str, change: dict[str, Any]) -> None:
@@ -295,8 +296,8 @@ def test_a_consent_declared_twice_is_stored_once_and_a_changed_one_anew(stage: S
 @pytest.mark.parametrize(
     ("project", "places"),
     [
-        ({"settings": Delivery(model="sold-elsewhere", format="wav")}, ["model is 'sold-elsewhere'"]),
-        ({"settings": Delivery(model="stage-hd", format="flac")}, ["format is 'flac'"]),
+        ({"settings": Settings(model="sold-elsewhere", format="wav")}, ["model is 'sold-elsewhere'"]),
+        ({"settings": Settings(model="stage-hd", format="flac")}, ["format is 'flac'"]),
     ],
 )
 def test_what_the_provider_does_not_sell_is_refused_by_place(

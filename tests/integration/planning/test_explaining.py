@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.delivery import Delivery
 from pipeline.errors import UsageError
-from pipeline.intake.rules import Settings as Delivery
+from pipeline.intake.rules import Settings
 from pipeline.planning import service as planning
 from pipeline.planning.explaining import SENTENCES, explain
 from pipeline.planning.rules import Reason
@@ -39,9 +40,10 @@ def test_each_difference_is_shown_with_both_sides(stage: Stage, owner: str) -> N
     apply(stage, owner, SHEET.submission())
     stage.settle_down(4)
     other = CAST.cloned("mara", of="bram").says("mara", "Halt, friend!").says("bram", "A friend.")
-    delivery = Delivery(model=CAPABILITIES.speech_models[0], format="mp3", speed=1.5)
-    told = explained(stage, owner, other.submission(settings=delivery))
-    assert (told["reason"], told["changed"]) == (Reason.VOICE, ["text", "said", "voice", "format", "speed"])
+    asked = Delivery(speed=1.5, emotion="calm")
+    settings = Settings(model=CAPABILITIES.speech_models[0], format="mp3", delivery=asked)
+    told = explained(stage, owner, other.submission(settings=settings))
+    assert (told["reason"], told["changed"]) == (Reason.VOICE, ["text", "said", "voice", "format", "speed", "emotion"])
     before, now, take = told["before"], told["now"], told["take"]
     assert isinstance(before, dict)
     assert isinstance(now, dict)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from pipeline.db import limits
+from pipeline.delivery import Delivery
 from pipeline.intake.models import Run, RunState
 from pipeline.ledger.models import Budget, HoldState
 from pipeline.provider.errors import (
@@ -58,7 +59,7 @@ def test_the_request_says_what_shapes_the_sound(stage: Stage, take: str) -> None
     stage.work()
     (request,) = stage.provider.speech_calls
     asked = look(stage, take)
-    assert request == SpeechRequest(asked.model, TEXT, "narrator", "wav", 1.0)
+    assert request == SpeechRequest(asked.model, TEXT, "narrator", "wav", Delivery(speed=1.0))
 
 
 @on_sqlite

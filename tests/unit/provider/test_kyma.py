@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from pipeline.delivery import Delivery
 from pipeline.errors import EnvironmentFault
 from pipeline.provider.errors import NotSent, ProviderFailed, Refused
 from pipeline.provider.exchange import Timeouts
@@ -112,15 +113,13 @@ def test_speech_sends_the_text_as_it_is_and_reads_the_bill_from_the_headers() ->
     assert spoken.cost == Cost(2_800, 47_897_200, 20)
 
 
-def test_extras_and_speed_go_along_but_do_not_displace_the_line() -> None:
-    line = SpeechRequest(
-        "minimax-speech-turbo", "Hm.", VOICE, "mp3", speed=1.1, extras={"emotion": "sad", "input": "x"}
-    )
+def test_a_pace_goes_along() -> None:
+    line = SpeechRequest("minimax-speech-turbo", "Hm.", VOICE, "mp3", Delivery(speed=1.1))
     with sandbox(answering(AUDIO)) as (kyma, stub):
         kyma.synthesize(line)
 
     said = json.loads(stub.requests[0].body)
-    assert (said["emotion"], said["speed"], said["input"]) == ("sad", 1.1, "Hm.")
+    assert (said["speed"], said["input"]) == (1.1, "Hm.")
 
 
 def test_a_bill_that_is_missing_or_garbled_is_unknown_and_not_zero() -> None:

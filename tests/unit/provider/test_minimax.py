@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.delivery import Delivery
 from pipeline.errors import EnvironmentFault
 from pipeline.provider.errors import Ambiguous, NotSent, ProviderFailed, RateLimited, Refused, SafeRetry
 from pipeline.provider.minimax import MiniMax
@@ -123,15 +124,15 @@ def test_speech_asks_for_hex_and_costs_the_characters_it_says_it_billed() -> Non
     assert spoken.cost == Cost(2_600, chars_billed=26)
 
 
-def test_extras_and_speed_go_where_they_belong_and_do_not_displace_the_line() -> None:
-    extras = {"emotion": "sad", "language_boost": "auto", "text": "x", "voice_id": "y"}
+def test_a_delivery_is_asked_for_in_the_settings_of_the_voice() -> None:
+    asked = Delivery(speed=1.1, pitch=-2, volume=1.5, emotion="sad")
     with minimax(SPOKEN) as (provider, stub):
-        provider.synthesize(SpeechRequest("speech-2.8-turbo", "Hm.", ID, "pcm_24000", speed=1.1, extras=extras))
+        provider.synthesize(SpeechRequest("speech-2.8-turbo", "Hm.", ID, "pcm_24000", asked))
 
     said = json.loads(stub.requests[0].body)
-    assert said["voice_setting"] == {"emotion": "sad", "voice_id": ID, "speed": 1.1}
+    assert said["voice_setting"] == {"voice_id": ID, "speed": 1.1, "pitch": -2, "vol": 1.5, "emotion": "sad"}
     assert said["audio_setting"] == {"format": "pcm", "sample_rate": 24_000, "channel": 1}
-    assert (said["language_boost"], said["text"], said["model"]) == ("auto", "Hm.", "speech-2.8-turbo")
+    assert (said["text"], said["model"]) == ("Hm.", "speech-2.8-turbo")
 
 
 def test_a_bill_that_is_missing_is_unknown_and_not_zero() -> None:

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.delivery import Delivery
 from pipeline.speech.rules import (
     BACKOFF_CAP_SECONDS,
     MAX_CLAIMS,
@@ -16,7 +17,7 @@ from pipeline.speech.rules import (
     waste_cap,
 )
 
-SOUND = Sound("stage", "hd", "clone:1", "Halt!", "mp3", 1.0)
+SOUND = Sound("stage", "hd", "clone:1", "Halt!", "mp3", Delivery(speed=1.0))
 
 
 @pytest.mark.parametrize(
@@ -27,8 +28,11 @@ SOUND = Sound("stage", "hd", "clone:1", "Halt!", "mp3", 1.0)
         {"voice_key": "clone:2"},
         {"text": "Halt"},
         {"format": "wav"},
-        {"speed": 1.1},
-        {"speed": None},
+        {"delivery": Delivery(speed=1.1)},
+        {"delivery": Delivery()},
+        {"delivery": Delivery(speed=1.0, pitch=-1)},
+        {"delivery": Delivery(speed=1.0, volume=1.0)},
+        {"delivery": Delivery(speed=1.0, emotion="calm")},
     ],
 )
 def test_whatever_shapes_the_sound_changes_the_fingerprint(change: dict[str, object]) -> None:

@@ -123,15 +123,33 @@ def test_another_speed_is_refused_with_the_range(cell: str) -> None:
     assert "0.5 to 2.0" in problem["allowed"]
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "allowed"),
+    [
+        ("pitch", "high", "whole semitones from -24 to 24"),
+        ("pitch", "25", "whole semitones from -24 to 24"),
+        ("pitch", "1.5", "whole semitones from -24 to 24"),
+        ("volume", "0", "a number above 0"),
+        ("volume", "10.1", "a number above 0"),
+        ("emotion", "very sad", "one word, such as calm or angry"),
+        ("emotion", "(laughs)", "one word, such as calm or angry"),
+    ],
+)
+def test_another_delivery_is_refused_with_what_is_allowed(column: str, cell: str, allowed: str) -> None:
+    problem = sheet(f"id,character,text,{column}\na1,MARA,Hi.,{cell}\n").problem()
+    assert (problem["place"], problem["value"]) == (f"row 2, column {column}", cell)
+    assert allowed in problem["allowed"]
+
+
 @pytest.mark.parametrize(("role", "header"), [(role, name) for role, names in SYNONYMS.items() for name in names])
 @pytest.mark.parametrize("style", [str.upper, str.title, lambda name: f" {name.replace(' ', '_')} "])
 def test_headers_are_understood_in_the_words_of_the_field_whatever_their_case(
     role: str, header: str, style: Callable[[str], str]
 ) -> None:
-    titles = {"id": "id", "character": "character", "text": "text", "direction": "direction", "speed": "speed"}
+    titles = {name: name for name in SYNONYMS}
     titles[role] = style(header)
-    line = sheet(f"{','.join(titles.values())}\na1,MARA,Hi.,softly,1.5\n").project().lines[0]
-    assert (line.id, line.character, line.text, line.direction, line.speed) == ("a1", "MARA", "Hi.", "softly", 1.5)
+    line = sheet(f"{','.join(titles.values())}\na1,MARA,Hi.,softly,1.5,-2,0.8,calm\n").project().lines[0]
+    assert line[:8] == ("a1", "MARA", "Hi.", "softly", 1.5, -2, 0.8, "calm")
 
 
 def test_where_two_headers_fit_the_usual_one_wins_and_the_other_is_kept() -> None:

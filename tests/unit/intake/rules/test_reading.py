@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.delivery import Delivery
 from pipeline.errors import ExitCode, InvalidSheet
 from pipeline.intake.rules import ClonedFrom, Settings, SystemVoice, read_project
 from tests.unit.intake.rules.submissions import Submission, cast
@@ -15,7 +16,7 @@ def test_a_right_submission_becomes_one_project() -> None:
     project = Submission().project()
 
     assert (project.production, project.title, project.language) == ("harbour", "harbour", "en")
-    assert project.settings == Settings(model="minimax-speech-hd", format="mp3", speed=1.0)
+    assert project.settings == Settings(model="minimax-speech-hd", format="mp3", delivery=Delivery(speed=1.0))
     assert project.budget_micros is None
     assert project.characters["MARA"].voice == ClonedFrom("mara")
     assert project.characters["HERALD"].voice == SystemVoice("English_Announcer")
@@ -139,16 +140,18 @@ def test_own_columns_of_all_sheets_are_kept_in_the_order_in_which_they_stand() -
 
 def test_a_line_is_delivered_by_its_own_settings_then_its_characters_then_the_productions() -> None:
     files = cast(
-        "speed: 1.2\nformat: wav\ncharacters:\n"
-        "  MARA: {voice: {talent: mara}, speed: 0.9, model: eleven-v3, format: mp3}\n"
+        "speed: 1.2\nformat: wav\nvolume: 2\ncharacters:\n"
+        "  MARA: {voice: {talent: mara}, speed: 0.9, model: eleven-v3, format: mp3, pitch: -2, emotion: calm}\n"
         "  BRAM: {voice: {talent: mara}}"
     )
-    files.files["lines.csv"] = "id,character,text,speed\na1,MARA,Hi.,\na2,MARA,Hi.,1.5\na3,BRAM,Hi.,\n"
+    files.files["lines.csv"] = (
+        "id,character,text,speed,emotion,pitch\na1,MARA,Hi.,,,\na2,MARA,Hi.,1.5,Angry,+3\na3,BRAM,Hi.,,,\n"
+    )
     project = files.project()
     assert [project.delivery(line) for line in project.lines] == [
-        Settings("eleven-v3", "mp3", 0.9),
-        Settings("eleven-v3", "mp3", 1.5),
-        Settings("minimax-speech-hd", "wav", 1.2),
+        Settings("eleven-v3", "mp3", Delivery(0.9, -2, 2.0, "calm")),
+        Settings("eleven-v3", "mp3", Delivery(1.5, 3, 2.0, "angry")),
+        Settings("minimax-speech-hd", "wav", Delivery(1.2, volume=2.0)),
     ]
 
 
