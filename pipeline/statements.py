@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, ColumnElement, Row, Select, Subquery, case, c
 from sqlalchemy.orm import Session
 
 from pipeline.db.clock import iso
-from pipeline.intake.models import Line, Production
+from pipeline.intake.models import Line, LineTake, Production
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import Budget, Transfer, TransferKind, signed_amount
 from pipeline.ledger.money import UNLIMITED
@@ -191,7 +191,8 @@ def _is_take(made: Subquery) -> ColumnElement[bool]:
 def _subject_names(session: Session, account_id: str, subjects: Sequence[str]) -> Mapping[str, dict[str, Any]]:
     """Name takes after the first line they speak, and voices by their label."""
     takes = session.scalars(select(Take).where(Take.id.in_(subjects))).all()
-    lines = _first_lines(session, account_id, [take.fingerprint for take in takes])
+    fingerprints = [take.fingerprint for take in takes]
+    lines = _former_takes(session, account_id, fingerprints) | _first_lines(session, account_id, fingerprints)
     labels = _voice_names(session, [*subjects, *(take.voice_id for take in takes)])
     named = {subject: {"name": f"voice {told['name']}"} for subject, told in labels.items()}
     for take in takes:
@@ -199,6 +200,17 @@ def _subject_names(session: Session, account_id: str, subjects: Sequence[str]) -
         former = f"audition of {voice}" if take.kind is TakeKind.AUDITION else "a line as it was before"
         named[take.id] = lines.get(take.fingerprint, {"name": former})
     return named
+
+
+def _former_takes(session: Session, account_id: str, fingerprints: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Name takes that speak no line now by the histories that they are in."""
+    query = select(LineTake, Production.name).join(Production, Production.id == LineTake.production_id)
+    mine = query.where(Production.account_id == account_id, LineTake.fingerprint.in_(fingerprints))
+    last_first = mine.order_by(LineTake.production_id.desc(), LineTake.line_id.desc())
+    return {
+        entry.fingerprint: {"name": f"{entry.line_id}, take {entry.number}", "production": production}
+        for entry, production in session.execute(last_first)
+    }
 
 
 def _first_lines(session: Session, account_id: str, fingerprints: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.db.clock import iso
-from pipeline.intake.models import Line, Production
+from pipeline.intake.models import Line, LineTake, Production
 from pipeline.references.models import Reference
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
@@ -37,15 +37,21 @@ def line_takes(
     session: Session, account_id: str, production: str, *, after: int = -1, limit: int = PAGE_LIMIT
 ) -> list[dict[str, Any]]:
     """List a production's lines from position `after` on, each with the take that speaks it."""
+    of_line = (LineTake.production_id == Line.production_id) & (LineTake.line_id == Line.line_id)
+    last = select(func.coalesce(func.max(LineTake.number), 0)).where(of_line).correlate(Line).scalar_subquery()
     query = (
-        select(Line, Take, Production.language)
+        select(Line, Take, Production.language, func.coalesce(LineTake.number, last + 1), LineTake.verdict)
         .join(Production, Production.id == Line.production_id)
         .outerjoin(Take, (Take.fingerprint == Line.fingerprint) & (Take.account_id == account_id))
+        .outerjoin(LineTake, of_line & (LineTake.fingerprint == Line.fingerprint))
         .where(Production.account_id == account_id, Production.name == production, Line.position > after)
         .order_by(Line.position)
         .limit(limit)
     )
-    return [_line_take(line, take, language) for line, take, language in session.execute(query)]
+    return [
+        _line_take(line, take, language) | {"number": number, "verdict": verdict}
+        for line, take, language, number, verdict in session.execute(query)
+    ]
 
 
 def voices(session: Session, account_id: str) -> list[dict[str, Any]]:
@@ -106,4 +112,5 @@ def _line_take(line: Line, take: Take | None, language: str) -> dict[str, Any]:
         "sha256": take.sha256 if take else None,
         "cost_micros": take.cost if take else None,
         "voice": take.voice_id if take else None,
+        "locked": line.locked_at is not None,
     }

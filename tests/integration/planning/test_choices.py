@@ -230,3 +230,36 @@ def test_a_decision_waits_while_a_run_is_written_down(stage: Stage, owner: str) 
     for decide in (lambda: judge(stage, owner, Verdict.APPROVED, "line_1"), lambda: lock(stage, owner, "line_1")):
         with pytest.raises(Conflict, match="about to start"):
             decide()
+
+
+@on_sqlite
+def test_a_take_that_is_chosen_after_a_plan_was_drawn_up_is_not_overwritten_by_it(stage: Stage, owner: str) -> None:
+    """A long sheet is written down in steps, and a retake may be spoken between the plan and the last of them."""
+    stale = history(stage, owner, "line_1")[0]
+    with stage.database.read() as session:
+        line = session.scalars(select(Line).where(Line.line_id == "line_1")).one()
+    retake(stage, owner, "line_1")
+    stage.settle_down(2)
+    row = intake.LineRow("line_1", 5, "herald", "Halt!", "louder", "{}", line.fingerprint, line.voice_key)
+    with stage.edge.write() as session:
+        intake.declare_lines(session, line.production_id, [row])
+    assert stale["chosen"]
+    assert numbers(stage, owner) == {1: "done", 2: "DONE"}
+    with stage.database.read() as session:
+        written = session.get_one(Line, (line.production_id, "line_1"))
+    assert (written.position, written.direction) == (5, "louder")
+
+
+@on_sqlite
+def test_a_pack_says_which_take_of_each_line_it_holds(stage: Stage, owner: str) -> None:
+    retake(stage, owner, "line_1")
+    stage.settle_down(2)
+    judge(stage, owner, Verdict.APPROVED, "line_1")
+    lock(stage, owner, "line_2")
+    with stage.database.read() as session:
+        told = views.line_takes(session, owner, "game")
+    assert [(line["number"], line["verdict"], line["locked"]) for line in told] == [
+        (2, "approved", False),
+        (1, None, True),
+        (1, None, False),
+    ]
