@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -102,6 +103,26 @@ def test_pull_again_fetches_nothing_but_a_file_that_was_changed(stack: RunningSt
     again = stack.ask("pull", "saltmarsh", "--out", pulled)
     assert (again["fetched"], again["kept"]) == (1, LINES - 1)
     assert victim.read_bytes() == before
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_pack_for_an_engine_holds_real_speech_at_the_level_that_was_asked(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    told = stack.ask("pull", "saltmarsh", "--out", tmp_path / "VO", "--layout", "wwise")
+    assert (told["fetched"], told["failed"], told["missing"]) == (LINES, [], [])
+    entries = json.loads((tmp_path / "VO" / "manifest.json").read_text())["lines"]
+    sources = ET.parse(tmp_path / "VO" / "ExternalSources.wsources").getroot()
+    assert [source.attrib["Path"].replace("\\", "/") for source in sources] == [entry["file"] for entry in entries]
+    for entry in entries:
+        sound = measure_speech((tmp_path / "VO" / entry["file"]).read_bytes(), "wav")
+        assert sound.true_peak_dbtp <= -1.0, entry["id"]
+        assert sound.lufs == pytest.approx(entry["lufs_after"], abs=0.05), entry["id"]
+        if entry["id"] not in told["off_target"]:
+            assert sound.lufs == pytest.approx(entry["target_lufs"], abs=2.0), entry["id"]
+        assert sound.seconds == pytest.approx(entry["seconds"], abs=0.001), entry["id"]
+    assert len(told["off_target"]) < LINES / 10
+    assert stack.ask("pull", "saltmarsh", "--out", tmp_path / "VO", "--layout", "wwise")["fetched"] == 0
 
 
 @pytest.mark.usefixtures("applied")

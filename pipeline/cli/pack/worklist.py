@@ -62,7 +62,8 @@ class Worklist:
             kept = {name: value for name, value in line.items() if name not in {"url", "position"}}
             kept["production"] = production
             self._rows.execute(
-                "INSERT INTO lines (id, language, spoken, line) VALUES (?, ?, ?, ?)",
+                # A sheet that is applied meanwhile moves lines from page to page: what was met first counts.
+                "INSERT OR IGNORE INTO lines (id, language, spoken, line) VALUES (?, ?, ?, ?)",
                 (line["id"], line["language"], bool(line["url"]), json.dumps(kept)),
             )
             for column in line["extras"]:
