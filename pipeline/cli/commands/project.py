@@ -9,16 +9,17 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from pipeline.cli import outcome, render, saved_plan
+from pipeline.cli import listening, outcome, render, saved_plan
 from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, stream_json, talk
 from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
+from pipeline.cli.listening import Judged
 from pipeline.cli.options import PANEL, AsJson, Detach, Mode, Only, ProjectPath, Yes
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.saved_plan import SavedPlan
 from pipeline.cli.submission import LocalProject
-from pipeline.errors import UsageError
+from pipeline.errors import ExitCode, UsageError
 from pipeline.intake.rules import missing_consent, scaffold
 from pipeline.ledger.money import BudgetMode
 
@@ -55,13 +56,40 @@ def init(
     say(f"[bold]Next[/]  callsheet check {escape(str(folder))}")
 
 
-def check(project: ProjectPath, *, as_json: AsJson = False) -> None:
+def check(
+    project: ProjectPath,
+    *,
+    recordings: Annotated[
+        bool,
+        typer.Option("--recordings", help="Measure the reference recordings too, as a worker would before cloning."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Read a project and its sheets and say everything that is wrong. Offline; nothing is sent or spent."""
     local = LocalProject.read(project)
     facts = _facts(local)
+    judged = list(_listened(local)) if recordings else []
     if as_json:
-        show_json(facts)
-        return
+        show_json(facts | ({"recordings": [one.as_dict() for one in judged]} if recordings else {}))
+    else:
+        _tell(facts)
+        if recordings:
+            data.print(listening.view(judged))
+    bad = sum(1 for one in judged if one.problems)
+    if bad:
+        say(f"{bad} of {len(judged)} recordings cannot be cloned; `callsheet apply` would make the other voices.")
+        raise typer.Exit(ExitCode.USAGE)
+
+
+def _listened(local: LocalProject) -> Iterator[Judged]:
+    """Judge the recordings, and say which is being waited for where somebody watches."""
+    with talk.status("Listening to the recordings...") as status:
+        for number, one in enumerate(listening.judge(local), 1):
+            status.update(f"Listened to {number}: {escape(one.file)}")
+            yield one
+
+
+def _tell(facts: Json) -> None:
     data.print(
         f"[green]ok[/]  {escape(facts['production'])}: {facts['lines']} lines, {facts['characters']} characters,"
         f" {facts['talents']} talents"
