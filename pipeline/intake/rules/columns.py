@@ -19,6 +19,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 """What a header may call each column, compared without case, spaces, "_" and "-"; the first one found wins."""
 
 REQUIRED = ("id", "character", "text")
+_STRING_TABLE = frozenset({"id", "text", "file", "node", "lock"})
+"""What a table of Yarn Spinner has, and none of whose columns names a character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,7 @@ def _missing(role: str, mapped: str | None, titles: Sequence[str]) -> HeaderFaul
         return HeaderFault(mapped, message, f"the sheet has {there}", did_you_mean(mapped, titles))
     near = next((found for name in SYNONYMS[role] if (found := closest(name, titles))), None)
     hint = f"did you mean {near}? " if near else ""
-    return HeaderFault(
-        role,
-        f"there is no column for the {role}; the sheet has {there}",
-        listed(SYNONYMS[role]),
-        f"{hint}rename it, or name it in the project file: columns: {{{role}: {near or '...'}}}",
-    )
+    hint = f"{hint}rename it, or name it in the project file: columns: {{{role}: {near or '...'}}}"
+    if set(titles) >= _STRING_TABLE:
+        hint = "if this is a Yarn Spinner string table, say so in the project file: format: yarn"
+    return HeaderFault(role, f"there is no column for the {role}; the sheet has {there}", listed(SYNONYMS[role]), hint)

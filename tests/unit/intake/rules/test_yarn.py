@@ -25,6 +25,11 @@ def test_a_string_table_is_read_with_all_it_holds() -> None:
     }  # fmt: skip
 
 
+def test_a_table_that_is_read_as_any_sheet_is_told_to_be_declared() -> None:
+    problem = only_sheet("strings.csv", HEADER + row("line:a", "MARA: Hi.")).problems()[0]
+    assert "format: yarn" in problem["hint"]
+
+
 def test_the_line_number_may_be_spelt_either_way() -> None:
     files = table(row("line:a", "MARA: Hi."), header=HEADER.replace("lineNumber", "line_number"))
     assert files.project().lines[0].extras["line_number"] == "7"
