@@ -4,6 +4,7 @@ openpyxl reads them row by row and tells a number's format; `workbook_census` ha
 """
 
 import re
+import sys
 import warnings
 import zipfile
 import zlib
@@ -92,19 +93,22 @@ def _fitting(sheets: Sequence[Any], parts: Mapping[str, Part], wanted: Wanted) -
             hint = did_you_mean(wanted.sheet, titles)
             raise Refusal(f"the workbook has no sheet {wanted.sheet}", allowed=listed(titles), hint=hint)
         return _opened(found[0], parts)
-    shown = [sheet for sheet in sheets if sheet.sheet_state == "visible"]
-    if not shown:
+    best: Sheet | None = None
+    fewest = sys.maxsize
+    for each in sheets:
+        if fewest and each.sheet_state == "visible":
+            sheet = _opened(each, parts)
+            faults = _faults(sheet, wanted)
+            if best is None or faults < fewest:
+                best, fewest = sheet, faults
+    if best is None:
         raise Refusal("the workbook has no sheet that can be seen", allowed=listed(titles))
-    fewest: tuple[int, Sheet] | None = None
-    for each in shown:
-        sheet = _opened(each, parts)
-        faults = len(find_columns(sheet.header.cells, wanted.columns)[1]) if sheet.header else len(Wanted.__slots__)
-        if fewest is None or faults < fewest[0]:
-            fewest = (faults, sheet)
-        if not faults:
-            break
-    assert fewest is not None  # noqa: S101 - there is at least one sheet
-    return fewest[1]
+    return best
+
+
+def _faults(sheet: Sheet, wanted: Wanted) -> int:
+    """Count what the header lacks; a sheet without any lacks more than every other."""
+    return sys.maxsize if sheet.header is None else len(find_columns(sheet.header.cells, wanted.columns)[1])
 
 
 def _opened(sheet: Any, parts: Mapping[str, Part]) -> Sheet:  # noqa: ANN401 - openpyxl has no types
