@@ -128,23 +128,29 @@ def _needs_update() -> Refusal:
 
 def _tags(wanted: Wanted) -> dict[str, str]:
     """Return the tags of each line, by its whole id."""
-    file = wanted.companion()
-    if file is None:
-        return {}
+    try:
+        file = wanted.companion()
+        return {} if file is None else _read_tags(file, wanted)
+    except Refusal as wrong:
+        message = f"its metadata file: {wrong.message}"
+        raise Refusal(message, allowed=wrong.allowed, hint=wrong.hint) from wrong
+
+
+def _read_tags(file: BinaryIO, wanted: Wanted) -> dict[str, str]:
     with contextlib.closing(file):
         table = open_csv(file, Wanted(wanted.language, wanted.encoding))
         titles = [title.strip().casefold() for title in table.header.cells] if table.header else []
         held = [n for n, title in enumerate(titles) if title in _TAG_COLUMNS]
         if "id" not in titles or not held:
             allowed = "id,file,node,lineNumber,metadata"
-            raise Refusal(f"the metadata file has the columns {listed(titles) or 'none'}", allowed=allowed)
+            raise Refusal(f"it has the columns {listed(titles) or 'none'}", allowed=allowed)
         return dict(_tagged(table.records, titles.index("id"), held[0]))
 
 
 def _tagged(records: Iterator[Record | BrokenRecord], key: int, held: int) -> Iterator[tuple[str, str]]:
     for record in records:
         if isinstance(record, BrokenRecord):
-            raise Refusal(f"the metadata file cannot be read in row {record.row}: {record.message}", hint=record.hint)
+            raise Refusal(f"row {record.row} cannot be read: {record.message}", hint=record.hint)
         if len(record.cells) > key:
             # A table without quotation marks gives each tag a cell of its own.
             yield record.cells[key].strip(), " ".join(record.cells[held:]).strip()

@@ -66,7 +66,11 @@ def test_the_metadata_of_another_name_is_declared_and_has_to_be_there() -> None:
 def test_a_metadata_file_without_its_columns_is_refused() -> None:
     files = table(row("line:a", "MARA: Hi."))
     files.files["strings-metadata.csv"] = "a,b\n1,2\n"
-    assert files.problem()["allowed"] == "id,file,node,lineNumber,metadata"
+    problem = files.problem()
+    assert problem["allowed"] == "id,file,node,lineNumber,metadata"
+    assert problem["message"] == "its metadata file: it has the columns a, b"
+    files.files["strings-metadata.csv"] = f'{TAGS}line:a,f,n,7,"open\n'
+    assert "its metadata file: row 2 cannot be read" in files.problem()["message"]
 
 
 def test_a_tag_says_a_space_as_an_underscore() -> None:
