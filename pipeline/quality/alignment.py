@@ -34,6 +34,8 @@ class AlignedWord:
     start: float
     end: float
     misfit: float
+    phone_misfits: tuple[float, ...] = ()
+    """The same of each of its phones."""
 
 
 class Aligner:
@@ -71,7 +73,7 @@ class Aligner:
             self._hear(pcm)
         except RuntimeError:  # the path of the first pass leaves a sound too few frames
             return None
-        return tuple(_aligned(zip(words, _spoken(self._decoder.get_alignment()), strict=True)))
+        return tuple(_aligned(words, self._decoder.get_alignment()))
 
     def _hear(self, pcm: bytes) -> None:
         self._decoder.start_utt()
@@ -98,15 +100,15 @@ class Aligner:
         return name
 
 
-def _spoken(alignment: Iterable[Any]) -> list[Any]:
-    return [entry for entry in alignment if not entry.name.startswith(("<", "["))]
+def _aligned(words: Sequence[str], alignment: Iterable[Any]) -> Iterable[AlignedWord]:
+    """Read the words, without the silences between them. An entry's phones are gone once the next entry is read."""
+    rest = iter(words)
+    for entry in alignment:
+        if not entry.name.startswith(("<", "[")):
+            phones = tuple(_misfit(phone) for phone in entry)
+            start, end = entry.start / FRAMES_A_SECOND, (entry.start + entry.duration) / FRAMES_A_SECOND
+            yield AlignedWord(next(rest), start, end, _misfit(entry), phones)
 
 
-def _aligned(pairs: Iterable[tuple[str, Any]]) -> Iterable[AlignedWord]:
-    for word, entry in pairs:
-        yield AlignedWord(
-            word,
-            entry.start / FRAMES_A_SECOND,
-            (entry.start + entry.duration) / FRAMES_A_SECOND,
-            -entry.score / max(1, entry.duration),
-        )
+def _misfit(entry: Any) -> float:  # noqa: ANN401 - PocketSphinx has no annotations
+    return -float(entry.score) / max(1, int(entry.duration))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipeline.quality.alignment import AlignedWord
+from pipeline.quality.likeness import coherence
 from pipeline.quality.limits import Limits
 from pipeline.quality.script import Script
 from pipeline.quality.sound import Sound
@@ -38,7 +39,13 @@ def length(seconds: float, script: Script, speed: float, limits: Limits) -> Chec
 
 def of_sound(sound: Sound, script: Script, limits: Limits) -> tuple[Check, ...]:
     """Hold what was measured to its limits: silence, gaps, clipping, peak and level."""
-    return (_silence(sound, limits), _gaps(sound, script, limits), *_cut_off(sound, limits), _level(sound, limits))
+    return (
+        _silence(sound, limits),
+        _gaps(sound, script, limits),
+        *_peaks(sound, limits),
+        _level(sound, limits),
+        _ending(sound, limits),
+    )
 
 
 def _silence(sound: Sound, limits: Limits) -> Check:
@@ -57,7 +64,7 @@ def _gaps(sound: Sound, script: Script, limits: Limits) -> Check:
     return _held(CheckName.GAPS, seconds, "s", f"{where} {seconds:.1f} s of silence", highest=most + asked)
 
 
-def _cut_off(sound: Sound, limits: Limits) -> tuple[Check, Check]:
+def _peaks(sound: Sound, limits: Limits) -> tuple[Check, Check]:
     clipped, flat, peak = sound.clipped_share, sound.flat_share, sound.true_peak_dbtp
     if clipped > limits.clipped_share:
         reason = f"it is clipped: {clipped:.1%} of its samples stand at full scale"
@@ -75,6 +82,12 @@ def _level(sound: Sound, limits: Limits) -> Check:
     return _held(CheckName.LEVEL, level, unit, reason, lowest=limits.quietest_lufs, highest=limits.loudest_lufs)
 
 
+def _ending(sound: Sound, limits: Limits) -> Check:
+    drop = sound.ending_drop_db
+    reason = f"it ends in the middle of a sound, {drop:.0f} dB below its loud parts"
+    return _held(CheckName.ENDING, drop, "dB", reason, lowest=limits.ending_db)
+
+
 def words(aligned: Sequence[AlignedWord] | None, limits: Limits) -> Check:
     """Hold the words that were laid over a take to how words fit that were spoken."""
     if not aligned:
@@ -84,6 +97,10 @@ def words(aligned: Sequence[AlignedWord] | None, limits: Limits) -> Check:
     if mean > limits.mean_misfit:
         reason = "it sounds like another text"
         return _held(CheckName.WORDS, mean, "mean misfit", reason, highest=limits.mean_misfit)
+    phones = sorted(misfit for word in aligned for misfit in word.phone_misfits)
+    most = limits.phone_misfit if len(phones) >= limits.few_phones else limits.few_phones_misfit
+    if phones and (typical := phones[-1 - len(phones) // 5]) > most:
+        return _held(CheckName.WORDS, typical, "phones' misfit", "its sounds are not those of the text", highest=most)
     reason = f"at {worst.start:.1f} s {worst.word!r} is missing or badly said"
     return _held(CheckName.WORDS, worst.misfit, "worst word's misfit", reason, highest=limits.word_misfit)
 
@@ -114,11 +131,14 @@ def transcript(written: Sequence[str], heard: Sequence[str], limits: Limits) -> 
     return _held(CheckName.TRANSCRIPT, rate, "word error rate", reason, highest=highest)
 
 
-def voice(likeness: float, seconds: float, limits: Limits) -> Check:
-    """Hold a take's voice to the voice's earlier takes."""
-    lowest = limits.likeness if seconds >= limits.long_enough_seconds else limits.short_likeness
-    reason = f"it sounds like another voice (likeness {likeness:.2f}, at least {lowest:.2f})"
-    return _held(CheckName.VOICE, likeness, "likeness", reason, lowest=lowest)
+def voice(near: float, known: Sequence[Sequence[float]], seconds: float, limits: Limits) -> Check:
+    """Hold a take's voice to the voice's earlier takes, and to how much these differ among themselves."""
+    lowest = limits.likeness
+    if len(known) >= limits.known_takes:
+        margin = next(margin for least, margin in limits.likeness_margins if seconds >= least)
+        lowest = min(limits.most_likeness, max(limits.least_likeness, coherence(known) - margin))
+    reason = f"it sounds like another voice (likeness {near:.2f}, at least {lowest:.2f})"
+    return _held(CheckName.VOICE, near, "likeness", reason, lowest=lowest)
 
 
 def _edits(written: Sequence[str], heard: Sequence[str]) -> int:

@@ -16,9 +16,8 @@ from typing import Any, Final
 
 from pipeline.audio.bounded import ChildLimits, apply_limits
 from pipeline.audio.confine import confine
+from pipeline.quality.limits import SECONDS_A_TAKE
 
-SECONDS_A_TAKE: Final = 60
-"""Of computing: ten minutes of sound take half of it."""
 _LAZY: Final = ("av", "numpy")
 
 

@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from pipeline.audio import ChildLimits, parse_format
-from pipeline.quality.child import SECONDS_A_TAKE
 from pipeline.quality.expectation import Expectation
+from pipeline.quality.limits import SECONDS_A_TAKE
 from pipeline.quality.listener import Listener, ListenerDied
 from pipeline.quality.verdict import Check, CheckName, Result, Verdict, concluded
 

@@ -129,7 +129,7 @@ class Examination:
         if not take.expected.voice:
             return checks.not_checked(CheckName.VOICE, "no earlier take of the voice is known"), vector
         near = likeness(vector, take.expected.voice)
-        return checks.voice(near, active, self._limits), vector
+        return checks.voice(near, take.expected.voice, active, self._limits), vector
 
 
 def _aligner() -> tuple[Aligner | None, str]:

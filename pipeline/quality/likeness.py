@@ -18,6 +18,12 @@ def embedding(encoder: SpeakerEncoder, samples: NDArray[np.float32], rate: int) 
     return tuple(round(float(value), 4) for value in vector)
 
 
+def coherence(voice: Sequence[Sequence[float]]) -> float:
+    """Return how near a voice's takes come to each other: the mean likeness of each to the rest, of two or more."""
+    rest = ([*voice[:number], *voice[number + 1 :]] for number in range(len(voice)))
+    return float(np.mean([likeness(take, others) for take, others in zip(voice, rest, strict=True)]))
+
+
 def likeness(take: Sequence[float], voice: Sequence[Sequence[float]]) -> float:
     """Return how near a take comes to the middle of a voice's other takes: a cosine, 1 at most."""
     middle = np.mean(np.asarray(voice, np.float64), axis=0)

@@ -1,6 +1,10 @@
 """The limits that takes are held to, and where each comes from."""
 
 from dataclasses import dataclass
+from typing import Final
+
+SECONDS_A_TAKE: Final = 60
+"""Of computing: ten minutes of sound take half of it."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,25 @@ class Limits:
     quietest_lufs: float = -45.0
     """A whisper reaches -40."""
     loudest_lufs: float = -7.0
-    mean_misfit: float = 75.0
+    ending_db: float = 25.0
+    """How far the last 30 ms lie below the loud parts: what was cut off ends in the middle of a sound."""
+    mean_misfit: float = 68.0
     """Over all words, in the acoustic model's units; see `alignment.AlignedWord`."""
-    word_misfit: float = 125.0
+    word_misfit: float = 145.0
     """Of the one word that fits worst."""
+    phone_misfit: float = 85.0
+    """Four phones of five have to lie below it."""
+    few_phones: int = 12
+    few_phones_misfit: float = 112.0
+    """The same for a bark of less than `few_phones`."""
     extra_seconds: float = 0.8
     """Sound that belongs to no word."""
     word_error_rate: float = 0.34
     least_wrong_words: int = 2
     likeness: float = 0.80
-    short_likeness: float = 0.70
-    """For takes below `long_enough_seconds`, whose embeddings scatter."""
-    long_enough_seconds: float = 3.0
+    """To the middle of a voice's earlier takes, while there are fewer than `known_takes`."""
+    known_takes: int = 4
+    likeness_margins: tuple[tuple[float, float], ...] = ((4.0, 0.06), (2.2, 0.08), (0.0, 0.12))
+    """From so many seconds of speech on, how far a take may fall behind what the voice's takes are like each other."""
+    least_likeness: float = 0.75
+    most_likeness: float = 0.92

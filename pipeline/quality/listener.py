@@ -17,8 +17,8 @@ from typing import Final
 
 from pipeline.audio import ChildLimits
 from pipeline.audio.bounded import child_environment
-from pipeline.quality.child import SECONDS_A_TAKE
 from pipeline.quality.expectation import Expectation
+from pipeline.quality.limits import SECONDS_A_TAKE
 from pipeline.quality.verdict import Verdict
 
 log = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ _SILENT_UNDER_LOUD_DB: Final = 35.0
 """Speech spans some 30 dB from its vowels to its weakest consonants; breath and room lie below."""
 _SILENCE_DBFS: Final = -60.0
 """Whatever lies lower is silence, however even it is."""
+_ENDING_WINDOWS: Final = 3
 _TOP_SHARE: Final = 0.9
 _PEAK_PERCENTILE: Final = 99.99
 
@@ -37,6 +38,8 @@ class Sound:
     trailing_silence: float
     longest_gap: float
     """Silence between sounds."""
+    ending_drop_db: float
+    """How far the last 30 ms lie below the loud parts."""
     active: tuple[bool, ...]
     """Whether there is sound, for each 10 ms."""
 
@@ -47,7 +50,8 @@ def measure(samples: Samples, rate: int) -> Sound:
     for at in range(0, samples.shape[1], rate):
         meter.feed(samples[:, at : at + rate])
         bins.feed(np.square(samples[0, at : at + rate]))
-    levels, active = meter.levels(), _active(bins.means())
+    powers = bins.means()
+    levels, active = meter.levels(), _active(powers)
     edges = _edges(active)
     gaps = edges[2::2] - edges[1:-1:2]
     return Sound(
@@ -61,6 +65,7 @@ def measure(samples: Samples, rate: int) -> Sound:
         leading_silence=edges[0] / WINDOWS_PER_SECOND,
         trailing_silence=(len(active) - edges[-1]) / WINDOWS_PER_SECOND,
         longest_gap=float(gaps.max()) / WINDOWS_PER_SECOND if len(gaps) else 0.0,
+        ending_drop_db=_loud_dbfs(powers) - decibels(float(powers[-_ENDING_WINDOWS:].mean())) if len(powers) else 0.0,
         active=tuple(active.tolist()),
     )
 
@@ -68,9 +73,12 @@ def measure(samples: Samples, rate: int) -> Sound:
 def _active(powers: NDArray[np.float64]) -> NDArray[np.bool_]:
     if not len(powers):
         return np.zeros(0, np.bool_)
-    loud = decibels(float(np.percentile(powers, _LOUD_PERCENTILE)))
-    floor = max(_SILENCE_DBFS, loud - _SILENT_UNDER_LOUD_DB)
+    floor = max(_SILENCE_DBFS, _loud_dbfs(powers) - _SILENT_UNDER_LOUD_DB)
     return np.asarray(powers >= 10 ** (floor / 10))
+
+
+def _loud_dbfs(powers: NDArray[np.float64]) -> float:
+    return decibels(float(np.percentile(powers, _LOUD_PERCENTILE)))
 
 
 def _edges(active: NDArray[np.bool_]) -> NDArray[np.intp]:

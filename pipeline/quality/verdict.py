@@ -35,6 +35,7 @@ class CheckName(StrEnum):
     CLIPPING = "clipping"
     PEAK = "peak"
     LEVEL = "level"
+    ENDING = "ending"
     WORDS = "words"
     EXTRA_SPEECH = "extra speech"
     TRANSCRIPT = "transcript"

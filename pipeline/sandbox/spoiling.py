@@ -86,7 +86,7 @@ def _cut(pcm: Floats, fate: bytes) -> Floats:
 
 def _clipped(pcm: Floats, fate: bytes) -> Floats:
     gain_db = _LEAST_CLIP_DB + (_MOST_CLIP_DB - _LEAST_CLIP_DB) * fate[4] / 255
-    return np.clip(pcm * np.float32(10 ** (gain_db / 20)), -1, 1).astype(np.float32)
+    return np.asarray(np.clip(pcm * 10 ** (gain_db / 20), -1, 1), np.float32)
 
 
 def _prolonged(pcm: Floats, _: bytes) -> Floats:

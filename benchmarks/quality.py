@@ -1,0 +1,187 @@
+"""Does the quality gate catch bad takes, and does it leave good ones alone?
+
+    python benchmarks/quality.py                              a quick look with the light voices
+    python benchmarks/quality.py --good 1000 --bad 100 --write   what docs/quality.md shows
+    python benchmarks/quality.py --engine natural
+
+Speaks lines in a cast of twelve voices (six clones, six stock voices), spoils some as the sandbox does, and judges
+all of them. The limits were set on other seeds, and so on other lines.
+"""
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.ground.dialogue import lines
+from pipeline.audio import decode_speech
+from pipeline.quality import Examiner, Expectation, Outcome, Verdict
+from pipeline.sandbox.faults import Point
+from pipeline.sandbox.media import DEFAULT_FORMAT, FORMATS, encode
+from pipeline.sandbox.shares import KINDS
+from pipeline.sandbox.spoiling import speak
+from pipeline.sandbox.voice import ENGINE_NAMES, SAMPLE_RATE, EngineUnavailable, Profile, VoiceEngine, load_engine
+
+REFERENCES = Path(__file__).parents[1] / "examples" / "cast" / "references"
+PAGE = Path(__file__).parents[1] / "docs" / "quality.md"
+STOCK_VOICES = 6
+KNOWN_TAKES = 6
+GOOD = "good"
+BARS = dict.fromkeys(KINDS, 0.95) | {"wrong_line": 0.90}
+FALSE_ALARMS = 0.01
+
+
+@dataclass
+class Tally:
+    """What the gate said of the takes of one kind."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    caught_by: Counter[str] = field(default_factory=Counter)
+
+    def add(self, verdict: Verdict) -> None:
+        self.outcomes[verdict.outcome] += 1
+        self.caught_by.update(verdict.failed[:1])
+
+    @property
+    def bad(self) -> float:
+        return self.outcomes[Outcome.BAD] / max(1, self.outcomes.total())
+
+
+class Stage:
+    """A cast, and the gate that listens to it."""
+
+    def __init__(self, engine: VoiceEngine, seed: int, examiner: Examiner) -> None:
+        self.engine = engine
+        self.examiner = examiner
+        self.voices = dict(cast(engine, seed))
+        self.known: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+        self.tallies: dict[str, Tally] = defaultdict(Tally)
+        self.false_alarms: list[str] = []
+        self.judging_seconds = 0.0
+        self.spoken_seconds = 0.0
+
+    def learn(self, texts: Iterator[str]) -> None:
+        """Let each voice speak its first takes, which later ones are compared with."""
+        for voice in self.voices:
+            while len(self.known[voice]) < KNOWN_TAKES:
+                verdict = self.judge(next(texts), voice, None)
+                if verdict.outcome is Outcome.GOOD and verdict.embedding:
+                    self.known[voice].append(verdict.embedding)
+
+    def try_one(self, text: str, voice: str, kind: str, point: Point | None) -> None:
+        verdict = self.judge(text, voice, point)
+        self.tallies[kind].add(verdict)
+        if point is None and verdict.outcome is not Outcome.GOOD:
+            self.false_alarms.append(f"{voice}: {text!r}: {verdict.sentence}")
+
+    def judge(self, text: str, voice: str, point: Point | None) -> Verdict:
+        points = {point} if point else set()
+        said = speak(self.engine, self.voices[voice], (text, voice), 1.0, points)
+        audio = b"" if point is Point.EMPTY_AUDIO else encode(said.pcm, SAMPLE_RATE, FORMATS[DEFAULT_FORMAT], "")
+        began = time.perf_counter()
+        verdict = self.examiner.judge(audio, DEFAULT_FORMAT, Expectation(text, voice=tuple(self.known[voice])))
+        self.judging_seconds += time.perf_counter() - began
+        self.spoken_seconds += len(said.pcm) / SAMPLE_RATE
+        return verdict
+
+
+def main() -> int:
+    options = arguments()
+    try:
+        engine = load_engine(options.engine)
+        with Examiner() as examiner:
+            stage = Stage(engine, options.seed, examiner)
+            run(stage, options)
+    except EngineUnavailable as error:
+        print(error, file=sys.stderr)
+        return 7
+    report = table(stage, options)
+    print(report)
+    print(*stage.false_alarms, sep="\n")
+    if options.write:
+        write(engine.name, report)
+    if options.json:
+        options.json.write_text(json.dumps({kind: tally.outcomes for kind, tally in stage.tallies.items()}))
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.add_argument("--engine", choices=[name for name in ENGINE_NAMES if name != "tone"], default="pico")
+    command.add_argument("--good", type=int, default=60, help="good takes (default: %(default)s)")
+    command.add_argument("--bad", type=int, default=12, help="bad takes of each kind (default: %(default)s)")
+    command.add_argument("--seed", type=int, default=2)
+    command.add_argument("--write", action="store_true", help="put the table into docs/quality.md")
+    command.add_argument("--json", type=Path, help="also write the counts to this file")
+    return command.parse_args()
+
+
+def cast(engine: VoiceEngine, seed: int) -> Iterator[tuple[str, Profile]]:
+    for path in sorted(REFERENCES.iterdir()):
+        samples, rate = decode_speech(path.read_bytes(), path.suffix.removeprefix("."))
+        yield path.stem, engine.clone(np.ascontiguousarray(samples[0]), rate)
+    stock = [voice.voice_id for voice in engine.system_voices()]
+    for voice in random.Random(seed).sample(stock, STOCK_VOICES):
+        profile = engine.system_profile(voice)
+        assert profile is not None
+        yield voice, profile
+
+
+def run(stage: Stage, options: argparse.Namespace) -> None:
+    texts = iter(lines(options.seed, options.good + options.bad * len(KINDS) + 60 * len(stage.voices)))
+    stage.learn(texts)
+    voices = cycle(stage.voices)
+    bad = [(kind, points[number % len(points)]) for kind, points in KINDS.items() for number in range(options.bad)]
+    trials = [*bad, *[(GOOD, None)] * options.good]
+    random.Random(options.seed).shuffle(trials)
+    for number, (kind, point) in enumerate(trials, start=1):
+        stage.try_one(next(texts), next(voices), kind, point)
+        if number % 10 == 0:
+            print(
+                f"\r{number}/{len(trials)} {len(stage.false_alarms)} false alarms", end="", file=sys.stderr, flush=True
+            )
+    print(file=sys.stderr)
+
+
+def table(stage: Stage, options: argparse.Namespace) -> str:
+    pace = stage.judging_seconds / stage.spoken_seconds
+    voices = f"{len(stage.voices)} voices, MP3; judging took {pace:.2f} s a second of speech."
+    rows = [
+        f"Engine `{stage.engine.name}`, seed {options.seed}, {voices}",
+        "",
+        "| takes | number | good | bad | unchecked | said to be bad | bar | caught by |",
+        "|---|---:|---:|---:|---:|---:|---|---|",
+    ]
+    for kind in (GOOD, *KINDS):
+        tally = stage.tallies[kind]
+        met = tally.bad <= FALSE_ALARMS if kind == GOOD else tally.bad >= BARS[kind]
+        bar = f"at most {FALSE_ALARMS:.0%}" if kind == GOOD else f"at least {BARS[kind]:.0%}"
+        by = ", ".join(f"{name} {count}" for name, count in tally.caught_by.most_common())
+        counts = " | ".join(str(tally.outcomes[outcome]) for outcome in Outcome)
+        verdict = "met" if met else "**missed**"
+        rows.append(f"| {kind} | {tally.outcomes.total()} | {counts} | {tally.bad:.1%} | {bar}: {verdict} | {by} |")
+    return "\n".join(rows)
+
+
+def write(name: str, report: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, _, rest = page.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{PAGE} has no place for the engine {name}")
+    PAGE.write_text(f"{before}{begin}{report}\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
