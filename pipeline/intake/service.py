@@ -1,7 +1,8 @@
 """Productions and runs: what was declared, and how each run of it stands."""
 
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -82,20 +83,34 @@ _LINE_COLUMNS = [
 _CHOICE = frozenset(("fingerprint", "sound"))
 
 
-def declare_lines(session: Session, production_id: str, lines: Iterable[LineRow], *, is_new: bool = False) -> None:
+def declare_lines(
+    session: Session, production_id: str, lines: Iterable[LineRow], *, is_new: bool = False, in_place: bool = False
+) -> None:
     """Bring lines of the production up to date; those that are as they were are not touched.
 
     A line that asks for the sound it had keeps the take that was chosen for it, and a locked one all but its place.
-    `is_new` says that the production had none before this run: they need not be looked for.
+    `is_new` says that the production had none before this run: they need not be looked for. With `in_place` they are
+    a part of the sheet: each stays where it was, and new ones follow the last, so that no two have one place.
     """
     for page in pages(lines, BATCH):
         known = {} if is_new else _known_lines(session, production_id, page)
+        if in_place and not is_new:
+            page = _in_place(session, production_id, page, known)  # noqa: PLW2901 - the same lines at other places
         new = [(production_id, *line) for line in page if line.line_id not in known]
         if new:
             insert_rows(session, Line, ("production_id", *LineRow._fields), new)
         _bring_up_to_date(
             session, production_id, [(line, *known[line.line_id]) for line in page if line.line_id in known]
         )
+
+
+def _in_place(
+    session: Session, production_id: str, lines: Sequence[LineRow], known: Mapping[str, tuple[LineRow, bool]]
+) -> list[LineRow]:
+    taken = {line_id: row.position for line_id, (row, _) in known.items() if row.position > OFF_SHEET}
+    last = session.scalar(select(func.max(Line.position)).where(Line.production_id == production_id))
+    after = itertools.count(OFF_SHEET + 1 if last is None else last + 1)
+    return [line._replace(position=taken[line.line_id] if line.line_id in taken else next(after)) for line in lines]
 
 
 def _known_lines(session: Session, production_id: str, lines: Iterable[LineRow]) -> dict[str, tuple[LineRow, bool]]:

@@ -89,7 +89,8 @@ class _Start:
 
     def write(self, session: Session, portion: "_Portion") -> None:
         """Write some of the lines and takes down."""
-        intake.declare_lines(session, self.production.id, portion.rows, is_new=self.is_new)
+        is_part = bool(self.order.submission.selection.terms)
+        intake.declare_lines(session, self.production.id, portion.rows, is_new=self.is_new, in_place=is_part)
         speech.want(session, self.run, portion.takes)
 
     def portion(self, pairs: Iterable[Pair], *, position: int) -> "_Portion":

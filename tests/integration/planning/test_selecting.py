@@ -1,9 +1,12 @@
 """A plan of some lines: it makes these and no others, and the next plan knows the others as they were."""
 
+from dataclasses import replace
+
 import pytest
+from sqlalchemy import select
 
 from pipeline.errors import Conflict
-from pipeline.intake.models import RunState
+from pipeline.intake.models import Line, RunState
 from pipeline.ledger.models import Budget
 from pipeline.planning import service as planning
 from pipeline.planning.rules import Reason
@@ -43,6 +46,20 @@ def test_what_was_left_out_is_planned_as_before(stage: Stage, owner: str) -> Non
     after = plan(stage, owner, changed.submission())
     assert list(reasons(after).values()) == [Reason.REUSED, Reason.REUSED, Reason.TEXT]
     assert list(after.removed) == ["line_4"]  # a plan of some lines drops none of the others
+
+
+@on_sqlite
+def test_no_two_lines_share_a_place_after_a_part_of_a_sheet_that_was_rearranged(stage: Stage, owner: str) -> None:
+    apply(stage, owner, SHEET.submission())
+    stage.settle_down(4)
+    longer = SHEET.says("bram", "No more.")
+    turned = replace(longer, lines=tuple(reversed(longer.lines)))
+    apply(stage, owner, some(turned, "character:bram"))
+    stage.settle_down(2)
+    with stage.database.read() as session:
+        places = session.execute(select(Line.position, Line.line_id).order_by(Line.position)).all()
+    assert [place for place, _ in places] == [0, 1, 2, 3, 4]
+    assert [line_id for _, line_id in places] == ["line_1", "line_2", "line_3", "line_4", "line_5"]
 
 
 @on_sqlite
