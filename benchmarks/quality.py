@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -101,7 +102,8 @@ def main() -> int:
         engine = load_engine(options.engine)
         with Examiner() as examiner:
             stage = Stage(engine, options.seed, examiner)
-            run(stage, options)
+            with suppress(KeyboardInterrupt):  # what was judged until then is shown
+                run(stage, options)
     except EngineUnavailable as error:
         print(error, file=sys.stderr)
         return 7

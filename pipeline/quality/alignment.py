@@ -35,7 +35,7 @@ class AlignedWord:
     end: float
     misfit: float
     phone_misfits: tuple[float, ...] = ()
-    """The same of each of its phones."""
+    """The same of each of its phones; empty for a word whose phones were guessed from its letters."""
 
 
 class Aligner:
@@ -63,6 +63,7 @@ class Aligner:
     ) -> tuple[AlignedWord, ...] | None:
         """Lay words over mono speech at 16 kHz; None where they do not fit in it at all."""
         names = [self._named(word, pronunciations.get(word)) for word in words]
+        guessed = [word not in pronunciations and name != word for word, name in zip(words, names, strict=True)]
         pcm = (np.clip(speech, -1, 1) * 32767).astype("<i2").tobytes()
         self._decoder.set_align_text(" ".join(names))
         self._hear(pcm)
@@ -73,7 +74,7 @@ class Aligner:
             self._hear(pcm)
         except RuntimeError:  # the path of the first pass leaves a sound too few frames
             return None
-        return tuple(_aligned(words, self._decoder.get_alignment()))
+        return tuple(_aligned(zip(words, guessed, strict=True), self._decoder.get_alignment()))
 
     def _hear(self, pcm: bytes) -> None:
         self._decoder.start_utt()
@@ -100,14 +101,15 @@ class Aligner:
         return name
 
 
-def _aligned(words: Sequence[str], alignment: Iterable[Any]) -> Iterable[AlignedWord]:
+def _aligned(words: Iterable[tuple[str, bool]], alignment: Iterable[Any]) -> Iterable[AlignedWord]:
     """Read the words, without the silences between them. An entry's phones are gone once the next entry is read."""
     rest = iter(words)
     for entry in alignment:
         if not entry.name.startswith(("<", "[")):
-            phones = tuple(_misfit(phone) for phone in entry)
+            word, guessed = next(rest)
+            phones = () if guessed else tuple(_misfit(phone) for phone in entry)
             start, end = entry.start / FRAMES_A_SECOND, (entry.start + entry.duration) / FRAMES_A_SECOND
-            yield AlignedWord(next(rest), start, end, _misfit(entry), phones)
+            yield AlignedWord(word, start, end, _misfit(entry), phones)
 
 
 def _misfit(entry: Any) -> float:  # noqa: ANN401 - PocketSphinx has no annotations
