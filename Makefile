@@ -11,7 +11,7 @@ DEV := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sure lint types contracts up down status audit bench bench-voices chaos revision fuzz simulate listen docs lock wheel clean
+.PHONY: help demo test sure lint types contracts up down status audit bench bench-voices quality chaos revision fuzz simulate listen docs lock wheel clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(BENCH) ## Measure speed and size against others (ARGS=--full: what is p
 
 bench-voices: $(DEV) ## Measure whether the sandbox's clones sound like their references (ARGS=--real: of people)
 	@$(BIN)/python benchmarks/voices.py $(ARGS)
+
+quality: $(DEV) ## Measure what the quality gate catches (ARGS="--good 1000 --bad 100 --write"; ARGS="--engine natural")
+	@$(BIN)/python benchmarks/quality.py $(ARGS)
 
 chaos: $(DEV) ## Break everything every 3 s while 3,000 lines are made (SEED=2 DB=postgresql LINES=200 CLONES=8)
 	@$(BIN)/python -m benchmarks.chaos --seed $(or $(SEED),1) --database $(or $(DB),sqlite) $(if $(LINES),--lines $(LINES)) $(if $(CLONES),--clones $(CLONES))

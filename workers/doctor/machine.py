@@ -1,5 +1,6 @@
 """This machine: its Python, its disk, what paid calls have left on it, its clock."""
 
+import importlib.util
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,13 @@ LARGEST_SKEW_SECONDS = 5.0
 def python(_settings: Settings) -> str:
     """Tell which Python runs."""
     return f"{sys.version.split()[0]} at {sys.prefix}"
+
+
+def gate(_settings: Settings) -> str:
+    """Tell whether the words of takes can be checked; without that they wait for somebody to listen."""
+    if importlib.util.find_spec("pocketsphinx") is None:
+        return "words are not checked: pip install 'callsheet[gate]' (no wheel for Python 3.12 on Linux)"
+    return "words are checked in English; takes in other languages are told to be unchecked"
 
 
 def disk(settings: Settings) -> str:

@@ -33,6 +33,7 @@ class Doctor:
     def _checks(self) -> Mapping[str, Callable[[], str]]:
         simple = {
             "python": machine.python,
+            "gate": machine.gate,
             "disk": machine.disk,
             "spool": machine.spool,
             "database": services.database,
@@ -54,7 +55,7 @@ class Doctor:
 
 
 ORDER = (
-    *("python", "disk", "spool", "database", "clock", "broker", "bucket", "provider", "breaker"),
+    *("python", "gate", "disk", "spool", "database", "clock", "broker", "bucket", "provider", "breaker"),
     *("api", "flower", "metrics", "worker", "queues", "sweeper", "doubts"),
 )
 """From the ground up: what is wrong further up often follows from what is wrong below."""
