@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pipeline.delivery import Delivery
 from pipeline.errors import ConsentRequired, UsageError
 from pipeline.intake import service as intake
 from pipeline.intake.models import OFF_SHEET
@@ -83,7 +82,7 @@ class Sounds:
     market: Market
     voice_keys: Mapping[str, str]
     """By character."""
-    _manners: dict[tuple[str, Delivery], Manner] = field(default_factory=dict)
+    _manners: dict[tuple[str, float | None, int | None, float | None, str | None], Manner] = field(default_factory=dict)
     """By character and delivery: few, where the lines are many."""
     _undeliverable: list[str] = field(default_factory=list)
 
@@ -119,7 +118,7 @@ class Sounds:
             )
 
     def _manner(self, line: Line) -> Manner:
-        key = line.character, line.delivery
+        key = line.character, line.speed, line.pitch, line.volume, line.emotion
         found = self._manners.get(key)
         if found is None:
             delivery = self.project.delivery(line)
