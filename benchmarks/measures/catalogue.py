@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.frame.figures import Measure
 from benchmarks.measures.bulk import Bulk
+from benchmarks.measures.control import Control
 from benchmarks.measures.cpu import CPU
 from benchmarks.measures.fairness import Fairness
 from benchmarks.measures.first_take import FirstTake
@@ -19,6 +20,7 @@ MEASURES: Sequence[Measure] = (
     FirstTake(),
     Fairness(),
     Recovery(),
+    Control(),
     Scaling(),
     Bulk(),
     References(),
