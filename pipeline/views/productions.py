@@ -101,6 +101,8 @@ def _line_take(line: Line, take: Take | None, language: str) -> dict[str, Any]:
         "character": line.character,
         "language": take.language if take else language,
         "text": line.text,
+        "said": take.text if take else None,
+        "speed": take.speed if take else None,
         "direction": line.direction,
         "extras": line.extras,
         "take": take.id if take else None,

@@ -86,13 +86,19 @@ def entries_of(text: Iterable[str]) -> Iterator[Json]:
 
 
 def as_table(entries: Iterable[Json], own: Collection[str]) -> Iterator[str]:
-    """Yield the table, `own` being the sheet's columns. No cell of it is taken for a formula."""
+    """Yield the table, `own` being the sheet's columns. No text of it is taken for a formula; figures stay figures."""
     titles = [*COLUMNS, *(_title(column, own) for column in own), EXPORT_MARK]
     # The mark tells our own reader that a leading apostrophe guards a cell against being taken for a formula.
     yield _row(guard(title) for title in titles)
     for entry in entries:
         cells = [entry.get(column) for column in COLUMNS] + [entry["extras"].get(column, "") for column in own]
-        yield _row([*("" if cell is None else guard(str(cell)) for cell in cells), ""])
+        yield _row([*map(_cell, cells), ""])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int | float) else guard(str(value))
 
 
 def _title(column: str, own: Collection[str]) -> str:

@@ -1,0 +1,164 @@
+"""A production's takes, listened to on this machine: what is wrong with each, kept in a report that grows by lines."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.cli.client import Client
+from pipeline.cli.console import table
+from pipeline.cli.disk import writing_to
+from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.quality import Examiner, Expectation, Outcome, Verdict
+
+Json = dict[str, Any]
+KNOWN_TAKES = 20
+"""Of a voice, that others are held to: the middle of so many moves no more."""
+BEGINNING = b'{"id": '
+"""Of each row of a report: one that was not written whole is told from somebody's notes."""
+STYLES = {Outcome.GOOD: "green", Outcome.BAD: "red", Outcome.UNCHECKED: "yellow"}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A line's chosen take, and what was heard; the verdict of an earlier time where the take is the same."""
+
+    line: Json
+    verdict: Verdict
+
+    def as_dict(self) -> Json:
+        """Return it as the report keeps it."""
+        told = {name: self.line[name] for name in ("id", "character", "take", "number", "sha256", "voice")}
+        return {**told, **self.verdict.as_dict()}
+
+
+@dataclass
+class Report:
+    """The verdicts that are there, by take; each new one is written down before the next is heard."""
+
+    path: Path | None
+    _known: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def open(cls, path: Path | None) -> "Report":
+        """Read a report, or begin one; a last row that was not written whole is taken out of it."""
+        report = cls(path)
+        if path is None or not path.exists():
+            return report
+        with writing_to(path.parent), path.open("r+b") as rows:
+            for row in rows:
+                if row.startswith(BEGINNING) and not row.endswith(b"\n"):
+                    rows.truncate(rows.tell() - len(row))
+                else:
+                    report._read(row)
+        return report
+
+    def find(self, line: Json) -> Verdict | None:
+        """Return what was heard of a line's take before."""
+        return self._known.get((line["take"], line["sha256"]))
+
+    def keep(self, heard: Heard) -> None:
+        """Write a verdict down."""
+        self._known[heard.line["take"], heard.line["sha256"]] = heard.verdict
+        if self.path is None:
+            return
+        with self._lock, writing_to(self.path.parent), self.path.open("a", encoding="utf-8") as rows:
+            rows.write(json.dumps(heard.as_dict(), ensure_ascii=False) + "\n")
+
+    def _read(self, row: bytes) -> None:
+        try:
+            told = json.loads(row)
+            self._known[told["take"], told["sha256"]] = Verdict.from_dict(told)
+        except (ValueError, TypeError, LookupError):
+            raise UsageError(f"{self.path} is no report of what was heard.", hint="Name another file.") from None
+
+
+class Voices:
+    """What each voice sounds like, by the takes of it that were found good."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[tuple[float, ...]]] = {}
+        self._lock = Lock()
+
+    def of(self, voice: str) -> tuple[tuple[float, ...], ...]:
+        """Return the voice of each good take of it, as far as they are kept."""
+        with self._lock:
+            return tuple(self._known.get(voice, ()))
+
+    def learn(self, voice: str, verdict: Verdict) -> None:
+        """Keep the voice of a good take."""
+        if verdict.outcome is not Outcome.GOOD or verdict.embedding is None:
+            return
+        with self._lock:
+            known = self._known.setdefault(voice, [])
+            if len(known) < KNOWN_TAKES:
+                known.append(verdict.embedding)
+
+
+def hear(client: Client, lines: Sequence[Json], report: Report) -> Iterator[Heard]:
+    """Yield each line with what is heard of its take, in the order of the sheet; as many at once as there are cores."""
+    voices, cores = Voices(), os.cpu_count() or 1
+    with ExitStack() as opened:
+        examiners: SimpleQueue[Examiner] = SimpleQueue()
+        for _ in range(cores):
+            examiners.put(opened.enter_context(Examiner()))
+        threads = opened.enter_context(ThreadPoolExecutor(cores))
+        opened.callback(threads.shutdown, wait=False, cancel_futures=True)
+
+        def listen(line: Json) -> Heard:
+            known = report.find(line)
+            heard = Heard(line, known or _judged(client, line, examiners, voices))
+            voices.learn(line["voice"], heard.verdict)
+            if known is None:
+                report.keep(heard)
+            return heard
+
+        yield from threads.map(listen, lines)
+
+
+def expectation(line: Json, voice: tuple[tuple[float, ...], ...] = ()) -> Expectation:
+    """Return what a line's take should be: what was sent to be spoken, and how."""
+    return Expectation(line["said"] or line["text"], line["language"], line["speed"] or 1.0, voice=voice)
+
+
+def view(heard: Iterable[Heard]) -> Table:
+    """List what is not good, and why."""
+    made = table("Heard", "line", "character", "take", "", "why", right=frozenset({"take"}))
+    for one in heard:
+        style = STYLES[one.verdict.outcome]
+        outcome = f"[{style}]{one.verdict.outcome}[/]"
+        line = one.line
+        made.add_row(
+            escape(line["id"]), escape(line["character"]), str(line["number"]), outcome, escape(one.verdict.sentence)
+        )
+    return made
+
+
+def counts(heard: Iterable[Heard]) -> Mapping[Outcome, int]:
+    """Return how many takes have each outcome."""
+    found = dict.fromkeys(Outcome, 0)
+    for one in heard:
+        found[one.verdict.outcome] += 1
+    return found
+
+
+def _judged(client: Client, line: Json, examiners: "SimpleQueue[Examiner]", voices: Voices) -> Verdict:
+    content = client.download(line["url"])
+    if hashlib.sha256(content).hexdigest() != line["sha256"]:
+        raise EnvironmentFault(f"The take of {line['id']} did not arrive whole.", hint="Listen again.")
+    examiner = examiners.get()
+    try:
+        return examiner.judge(content, line["format"], expectation(line, voices.of(line["voice"])))
+    finally:
+        examiners.put(examiner)
