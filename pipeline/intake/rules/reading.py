@@ -106,6 +106,7 @@ def _opened_sheet(
             columns=section.columns.model_dump(exclude_none=True),
             sheet=section.sheet,
             skips_outdated=section.needs_update == "skip",
+            skips_placeholders=section.placeholders == "skip",
             companion=companion.open,
         )
         try:

@@ -143,6 +143,7 @@ class SheetSection(Section):
     sheet: Label | None = None
     metadata: ProjectPath | None = None
     needs_update: Literal["refuse", "skip"] = "refuse"
+    placeholders: Literal["refuse", "skip"] = "refuse"
 
     @field_validator("file")
     @classmethod
@@ -158,6 +159,7 @@ class SheetSection(Section):
             "sheet": self.sheet is not None and self.kind != "xlsx",
             "metadata": self.metadata is not None and self.kind != "yarn",
             "needs_update": self.needs_update != "refuse" and self.kind != "yarn",
+            "placeholders": self.placeholders != "refuse" and self.kind != "yarn",
             "encoding": self.encoding is not None and not kind.is_text,
             "columns": self.columns != ColumnsSection() and not kind.has_columns,
         }
@@ -175,6 +177,7 @@ _ONLY = {
     "sheet": "only a workbook has several sheets; delete the key",
     "metadata": "it belongs to a Yarn Spinner string table: format: yarn",
     "needs_update": "it belongs to a Yarn Spinner string table: format: yarn",
+    "placeholders": "it belongs to a Yarn Spinner string table: format: yarn",
     "encoding": "a workbook says its encoding itself; delete the key",
     "columns": "a script has speakers and dialogue, no columns; delete the key",
 }

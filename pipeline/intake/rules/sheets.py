@@ -79,6 +79,7 @@ class Wanted:
     columns: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None
     skips_outdated: bool = False
+    skips_placeholders: bool = False
     companion: Callable[[], BinaryIO | None] = lambda: None
 
 

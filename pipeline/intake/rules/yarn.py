@@ -22,6 +22,9 @@ LONGEST_PREFIX = 250
 _TAG_COLUMNS = ("metadata", "tags")
 _SPEAKER_TAG = re.compile(r"(?:^|\s)#?speaker:(\S+)")
 _OUTDATED = re.compile(r"^(?:[^:]{0,250}:)?\W*NEEDS UPDATE\b|NEEDS UPDATE\W*$")
+_PLACEHOLDER = re.compile(r"(?<!\\)\{[^{}]*\}|(?<!\\)\[(?:select|plural|ordinal)\b[^\]]*\]")
+_MARKUP = re.compile(r"""(?<!\\)\[(?:/|/?[A-Za-z_]\w*(?:=[^\]\s]+)?(?:\s+\w+=(?:"[^"]*"|[^\]\s]+))*\s*/?)\]""")
+"""`[wave]`, `[/wave]`, `[/]`, `[pause=500/]`, `[a b="c"]`: how a text is shown."""
 _PREFIX = re.compile(r"\s*((?:[^:\\\s]|\\.|\s(?!\s*:))+?)\s*:\s+(?=\S)")
 _ESCAPED = re.compile(r"\\(.)")
 _ID_HINT = "Yarn Spinner writes it so; a table with other ids is a CSV sheet: leave format: yarn out"
@@ -40,7 +43,14 @@ def read_yarn(file: BinaryIO, wanted: Wanted) -> Sheet:
         added.append(TAGS)
     header = Record(table.header.row, table.header.line, [*columns.titles, *added])
     notes: list[str] = []
-    reader = _Rows(columns.known, len(columns.titles), added, tags, skips_outdated=wanted.skips_outdated)
+    reader = _Rows(
+        columns.known,
+        len(columns.titles),
+        added,
+        tags,
+        skips_outdated=wanted.skips_outdated,
+        skips_placeholders=wanted.skips_placeholders,
+    )
     places = YarnPlaces(own=len(columns.titles))
     return Sheet(header, reader.read(table.records, notes), table.encoding, places, notes, has_cues=True)
 
@@ -63,18 +73,30 @@ class _Rows:
     added: Sequence[str]
     tags: Mapping[str, str]
     skips_outdated: bool
+    skips_placeholders: bool
 
     def read(self, records: Iterator[Record | BrokenRecord], notes: list[str]) -> Iterator[Record | BrokenRecord]:
-        outdated: list[str] = []
+        skipped: dict[str, list[str]] = {}
+        marked = 0
         for record in records:
             if isinstance(record, BrokenRecord) or not any(map(str.strip, record.cells)):
                 yield record
-            elif self.skips_outdated and _OUTDATED.search(self._cell(record, "text")):
-                outdated.append(f"{self._cell(record, 'id')} in row {record.row}")
+                continue
+            text = self._cell(record, "text")
+            if why := self._skipped(text):
+                skipped.setdefault(why, []).append(f"{self._cell(record, 'id')} in row {record.row}")
             else:
+                marked += bool(_MARKUP.search(text))
                 yield self._line(record)
-        if outdated:
-            notes.append(f"skipped as NEEDS UPDATE: {listed(outdated)}")
+        notes.extend(f"skipped as {why}: {listed(lines)}" for why, lines in skipped.items())
+        if marked:
+            notes.append(f"the markup in {marked} texts is not spoken and was taken out")
+
+    def _skipped(self, text: str) -> str:
+        """Return why a line is left out, or nothing."""
+        if self.skips_outdated and _OUTDATED.search(text):
+            return "NEEDS UPDATE"
+        return "holding a placeholder" if self.skips_placeholders and _PLACEHOLDER.search(text) else ""
 
     def _cell(self, record: Record, role: str) -> str:
         position = self.known.get(role)
@@ -93,9 +115,11 @@ class _Rows:
                 doubts[self.known["id"]] = Refusal(message, allowed=f"{ID_PREFIX}0a1b2c", hint=_ID_HINT)
         speaker, spoken = _speaker(self._cell(record, "character").strip(), tags, text)
         if "text" in self.known:
-            cells[self.known["text"]] = spoken
+            cells[self.known["text"]] = _without_markup(spoken)
             if _OUTDATED.search(text):
                 doubts[self.known["text"]] = _needs_update()
+            elif found := _PLACEHOLDER.search(text):
+                doubts[self.known["text"]] = _placeholder(found[0])
         if "character" in self.known:
             cells[self.known["character"]] = speaker
         # A cell beyond the header stays beyond it, so that it is refused as everywhere.
@@ -124,6 +148,16 @@ def _same(one: str, other: str) -> bool:
 def _needs_update() -> Refusal:
     hint = "bring the text up to date and delete the mark, or leave such lines out: needs_update: skip"
     return Refusal("the text is marked NEEDS UPDATE: it is older than the line it translates", hint=hint)
+
+
+def _placeholder(found: str) -> Refusal:
+    message = f"the text holds {found}, which stands for what only the game knows"
+    return Refusal(message, hint="write lines without it, or leave such lines out: placeholders: skip")
+
+
+def _without_markup(text: str) -> str:
+    """Return a text as it is spoken: no attributes, and what was escaped as it is."""
+    return re.sub(r"\\([\[\]{}])", r"\1", _MARKUP.sub("", text)) if "[" in text or "\\" in text else text
 
 
 def _tags(wanted: Wanted) -> dict[str, str]:

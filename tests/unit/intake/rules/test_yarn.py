@@ -130,6 +130,28 @@ def test_a_text_marked_needs_update_is_never_voiced(mark: str, monkeypatch: pyte
     assert "NEEDS UPDATE" in table(*rows).project().lines[1].text
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["You have {0} coins.", "Hello, {$name}!", 'I have [plural value={0} one="an apple" other="% apples"/].', "{a}"],
+)
+def test_what_only_the_game_knows_is_never_spoken(text: str) -> None:
+    rows = [row("line:a", "MARA: Hi."), row("line:b", f"MARA: {text}".replace('"', '""'))]
+    problem = table(*rows).problem()
+    assert problem["place"] == "row 3, column text"
+    assert "only the game knows" in problem["message"]
+    assert "placeholders: skip" in problem["hint"]
+    project = table(*rows, entry=", placeholders: skip").project()
+    assert [line.id for line in project.lines] == ["a"]
+    assert project.notes == ("strings.csv: skipped as holding a placeholder: line:b in row 3",)
+
+
+def test_markup_is_not_spoken_and_what_was_escaped_is() -> None:
+    marked = "MARA: Oh, [wave]hello[/wave] [pause=500/]there[/], [a b=c]friend[/a]! [Sighs]"
+    project = table(row("line:a", marked), row("line:b", r"MARA: Press \[A\] or \{B\}.")).project()
+    assert [line.text for line in project.lines] == ["Oh, hello there, friend! ", "Press [A] or {B}."]
+    assert project.notes == ("strings.csv: the markup in 1 texts is not spoken and was taken out",)
+
+
 def test_a_table_of_nothing_but_outdated_lines_is_a_problem() -> None:
     problem = table(row("line:a", "MARA: Hi. NEEDS UPDATE"), entry=", needs_update: skip").problem()
     assert problem["message"] == "the sheet has no lines"
