@@ -252,6 +252,40 @@ def voices_table(voices: Iterable[Json]) -> Table:
     return made
 
 
+def voice_view(voice: Json) -> Group:
+    """Show one voice: whose it is, what it was made of, and what it has spoken."""
+    made = table("", "", "")
+    for name, told in _voice_facts(voice):
+        if told:
+            made.add_row(f"[dim]{name}[/]", escape(told))
+    parts: list[Table | Text] = [Text.from_markup(f"[bold]{escape(voice['label'] or voice['id'])}[/]"), made]
+    if voice["spoken"]:
+        spoken = table("Spoken", "production", "takes", "characters", "price", right=frozenset({"takes", "characters"}))
+        for one in voice["spoken"]:
+            figures = (str(one["takes"]), f"{one['chars']:,}", dollars(one["cost_micros"]))
+            spoken.add_row(escape(one["production"]), *figures)
+        parts += [Text(), spoken]
+    return Group(*parts)
+
+
+def _voice_facts(voice: Json) -> list[tuple[str, str]]:
+    reference, audition, consent = voice["reference"] or {}, voice["audition"] or {}, voice["consent"] or {}
+    allowed = "synthetic" if consent.get("synthetic") else consent.get("granted_by") or ""
+    return [
+        ("id", voice["id"]),
+        ("voice id", voice["voice_id"] or ""),
+        ("kind", f"{voice['kind']}, {voice['state']}"),
+        ("at", f"{voice['provider']} {voice['model']}".strip()),
+        ("made of", reference.get("file") or voice["description"] or ""),
+        ("talent", consent.get("talent") or ""),
+        ("allowed by", f"{allowed}{', revoked' if consent.get('revoked_at') else ''}"),
+        ("made", voice["created_at"] or ""),
+        ("lapses", voice["lapses_at"] or ""),
+        ("first words", f"{audition['text']} ({audition['state']})" if audition else ""),
+        ("problem", voice["message"] or voice["problem"] or ""),
+    ]
+
+
 def system_voices_table(voices: Iterable[Json]) -> Table:
     """List the provider's own voices."""
     made = table("System voices", "voice id", "name", "category", "description")

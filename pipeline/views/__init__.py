@@ -1,5 +1,6 @@
 """Read-only questions that cross the stages: how a run stands, what a production has, which voices there are."""
 
+from pipeline.views.auditions import voice
 from pipeline.views.productions import PAGE_LIMIT, line_takes, productions, unclear_attempts, voices
 from pipeline.views.runs import IS_PAUSED, IS_RUNNING, LATEST, find_run, runs
 from pipeline.views.standing import is_running, run_status
@@ -18,6 +19,7 @@ __all__ = [
     "run_status",
     "runs",
     "unclear_attempts",
+    "voice",
     "voices",
     "wanting_retakes",
 ]

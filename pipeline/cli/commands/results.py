@@ -7,14 +7,18 @@ import typer
 from rich.markup import escape
 
 from pipeline.cli import follow, render
-from pipeline.cli.client import segment
+from pipeline.cli.auditions import fetched, page
+from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json
 from pipeline.cli.context import context
+from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson
 from pipeline.cli.pack import Puller
-from pipeline.errors import PartialError
+from pipeline.errors import PartialError, UsageError
 from pipeline.packs.rules import Asked, Layout, PackFormat
 
+Json = dict[str, Any]
+MADE_VOICES = ("cloned", "designed")
 SHOWN = 5
 """Names that are listed of a long list; `--json` and the manifest have all."""
 AllowedRun = Annotated[str | None, typer.Argument(help="Id of a run; the newest without it.")]
@@ -109,15 +113,37 @@ def _some(names: list[str]) -> str:
 
 
 def voices(
+    voice: Annotated[str | None, typer.Argument(help="Show this one: its id, its label or the provider's id.")] = None,
     *,
     system: Annotated[bool, typer.Option(help="List the provider's own voices, which need no cloning.")] = False,
+    auditions: Annotated[
+        Path | None, typer.Option(help="Write a page with a player for each voice that was made; it needs no network.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the account's voices, and the paid calls whose outcome is unclear; `callsheet reconcile` decides them."""
-    answer = context.client().get("/system-voices" if system else "/voices")
+    client = context.client()
+    if voice is not None:
+        shown = client.get(f"/voices/{segment(voice)}")
+        show_json(shown) if as_json else data.print(render.voice_view(shown))
+        return
+    answer = client.get("/system-voices" if system else "/voices")
+    if auditions is not None:
+        _write_auditions(client, answer["data"], auditions)
     if as_json:
         show_json(answer)
         return
     data.print(render.system_voices_table(answer["data"]) if system else render.voices_table(answer["data"]))
     for attempt in answer.get("unclear", []):
         say(f"[bold red]unclear[/] {attempt['id']} ({escape(attempt['label'])}): {escape(attempt['error'] or '')}")
+
+
+def _write_auditions(client: Client, listed: list[Json], path: Path) -> None:
+    made, recordings = fetched(client, [one for one in listed if one.get("kind") in MADE_VOICES])
+    if not made:
+        raise UsageError(
+            "No voice was made yet: the provider's own have no audition.", hint="callsheet apply makes them."
+        )
+    with writing_to(path.parent):
+        write_whole(path, "".join(page(made, recordings)).encode())
+    say(f"{len(made)} voices are in {escape(str(path))}; open it in a browser.")
