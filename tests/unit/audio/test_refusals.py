@@ -234,4 +234,4 @@ def test_a_child_that_cannot_write_its_scratch_file_is_our_failure(tmp_path: Pat
 
 def test_the_child_inherits_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KYMA_API_KEY", "canary")
-    assert "canary" not in bounded._environment(tmp_path).values()
+    assert "canary" not in bounded.child_environment(tmp_path).values()
