@@ -68,7 +68,8 @@ def _player(part: Json, title: str, recordings: dict[str, bytes]) -> str:
         why = "not there yet" if _fits(part) else "too long for this page"
         return f"<figure><figcaption>{caption} ({why})</figcaption></figure>"
     data = f"data:{escape(part['mime'] or 'audio/mpeg')};base64,{base64.b64encode(sound).decode()}"
-    return f"<figure><figcaption>{caption}</figcaption><audio controls preload='metadata' src='{data}'></audio></figure>"
+    player = f"<audio controls preload='metadata' src='{data}'></audio>"
+    return f"<figure><figcaption>{caption}</figcaption>{player}</figure>"
 
 
 def _consent(consent: Json | None) -> str:
