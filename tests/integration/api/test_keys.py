@@ -31,6 +31,7 @@ SCOPED = (
     ("POST", "/v1/productions/game/locks"),
     ("POST", "/v1/productions/game/unlocks"),
     ("GET", "/v1/voices"),
+    ("GET", "/v1/voices/{name}"),
     ("GET", "/v1/system-voices"),
     ("GET", "/v1/ledger"),
     ("GET", "/v1/ledger/statement"),
