@@ -1,5 +1,6 @@
 """The commands' way to the API: JSON in, JSON out, and the API's errors as our own."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -124,6 +125,13 @@ def _no_answer(who: str, error: Exception) -> EnvironmentFault:
         f"{who} does not answer: {type(error).__name__}.",
         hint="Is the stack running? `callsheet doctor` tells, `callsheet up` starts it.",
     )
+
+
+def require_whole(content: bytes, sha256: str, what: str) -> bytes:
+    """Return what was downloaded; raises `EnvironmentFault` where something else has arrived."""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise EnvironmentFault(f"{what} did not arrive whole.", hint="Try again.")
+    return content
 
 
 def segment(name: str) -> str:

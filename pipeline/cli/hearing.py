@@ -1,6 +1,5 @@
 """A production's takes, listened to on this machine: what is wrong with each, kept in a report that grows by lines."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,10 +14,10 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.cli.client import Client
+from pipeline.cli.client import Client, require_whole
 from pipeline.cli.console import table
 from pipeline.cli.disk import writing_to
-from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.errors import UsageError
 from pipeline.quality import Examiner, Expectation, Outcome, Verdict
 
 Json = dict[str, Any]
@@ -154,9 +153,7 @@ def counts(heard: Iterable[Heard]) -> Mapping[Outcome, int]:
 
 
 def _judged(client: Client, line: Json, examiners: "SimpleQueue[Examiner]", voices: Voices) -> Verdict:
-    content = client.download(line["url"])
-    if hashlib.sha256(content).hexdigest() != line["sha256"]:
-        raise EnvironmentFault(f"The take of {line['id']} did not arrive whole.", hint="Listen again.")
+    content = require_whole(client.download(line["url"]), line["sha256"], f"The take of {line['id']}")
     examiner = examiners.get()
     try:
         return examiner.judge(content, line["format"], expectation(line, voices.of(line["voice"])))

@@ -1,6 +1,5 @@
 """The takes of single lines: as tables, and as files to compare."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.client import Client
+from pipeline.cli.client import Client, require_whole
 from pipeline.cli.console import table
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.errors import EnvironmentFault
@@ -65,9 +64,7 @@ def fetch(client: Client, takes: Iterable[Json], folder: Path) -> list[str]:
         _require_plain(take["file"])
     with writing_to(folder):
         for take in spoken:
-            content = client.download(take["url"])
-            if hashlib.sha256(content).hexdigest() != take["sha256"]:
-                raise EnvironmentFault(f"{take['file']} did not arrive whole.", hint="Fetch it again.")
+            content = require_whole(client.download(take["url"]), take["sha256"], take["file"])
             write_whole(folder / take["file"], content)
     return [take["file"] for take in spoken]
 

@@ -1,6 +1,5 @@
 """One pull: name every file, see what stands already, bring the rest, then the lists, and the manifest last."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from pipeline.audio import AudioRejected, AudioToolFailed, Delivery
-from pipeline.cli.client import Client, segment
+from pipeline.cli.client import Client, require_whole, segment
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.pack.converting import Converter, cores
 from pipeline.cli.pack.keeping import Journal, manifest_entries, remove, sha256_of, write_text
@@ -192,10 +191,7 @@ class _Job:
             return manifest.of_take(None)
 
     def _download(self, line: Json, url: str) -> bytes:
-        take = self._client.download(url)
-        if hashlib.sha256(take).hexdigest() != line["sha256"]:
-            raise EnvironmentFault(f"The take of {line['id']} did not arrive whole.", hint="Pull again.")
-        return take
+        return require_whole(self._client.download(url), line["sha256"], f"The take of {line['id']}")
 
     def _note(self, brought: Brought) -> None:
         if brought.entry:
