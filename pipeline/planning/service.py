@@ -46,7 +46,6 @@ Without it a worker's beat waited 22 s while a million lines were written down.
 
 Pair = tuple[Line, PlannedLine]
 _ASKS_FOR_NOTHING = frozenset((Reason.REUSED, Reason.SHARED, Reason.RETAKE, Reason.LOCKED_CONFLICT))
-_STAYS_AS_IT_WAS = frozenset((Reason.LEFT_OUT,))
 
 
 class Transactions(Protocol):
@@ -98,7 +97,7 @@ class _Start:
         sounds = Sounds.of(self.order.submission, self.order.market)
         rows, takes = [], []
         for number, (line, planned) in enumerate(pairs, position):
-            if planned.reason in _STAYS_AS_IT_WAS:
+            if planned.reason is Reason.LEFT_OUT:
                 continue
             rows.append(_row(sounds, number, line, planned))
             if planned.reason not in _ASKS_FOR_NOTHING:
