@@ -1,4 +1,4 @@
-"""A cast pack: one file a line, named by its id, with a link to fetch it."""
+"""The files of a cast pack: one a line, named by its id, with a link to fetch it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
