@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from pipeline.delivery import PLAIN, Delivery
+from pipeline.intake.rules.episode import Episode
 from pipeline.intake.rules.fields import AgeGroup, AudioFormat, Gender
 from pipeline.intake.rules.lexicon import NO_WORDS, Lexicon
 from pipeline.intake.rules.speech_text import spoken_text
@@ -109,6 +110,8 @@ class Project:
     encodings: Mapping[str, str]
     lexicon: Lexicon = NO_WORDS
     notes: tuple[str, ...] = ()
+    episode: Episode | None = None
+    """None where the project does not say that its lines become one."""
 
     def said(self, line: Line) -> str:
         """Return the text of a line as it is sent to be spoken, the lexicon's words in it as they are said."""
