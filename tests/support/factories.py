@@ -12,7 +12,18 @@ from pipeline.db.ids import new_id
 from pipeline.delivery import Delivery
 from pipeline.intake import service as intake
 from pipeline.intake.models import Production, Run
-from pipeline.intake.rules import Character, ClonedFrom, Consent, Designed, Line, Project, Settings, SystemVoice, Talent
+from pipeline.intake.rules import (
+    Character,
+    ClonedFrom,
+    Consent,
+    Designed,
+    Line,
+    Project,
+    QualitySettings,
+    Settings,
+    SystemVoice,
+    Talent,
+)
 from pipeline.ledger import service as ledger
 from pipeline.ledger.accounts import create_account
 from pipeline.ledger.models import Account
@@ -204,6 +215,7 @@ def project(**change: Any) -> Project:
         "columns": (),
         "files": (),
         "encodings": {},
+        "quality": QualitySettings(check=False),  # a test of the quality gate turns it on
     }
     return Project(**{**values, **change})
 

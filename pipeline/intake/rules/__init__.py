@@ -15,6 +15,7 @@ from pipeline.intake.rules.project import (
     SystemVoice,
     VoiceSource,
 )
+from pipeline.intake.rules.quality_settings import QualitySettings
 from pipeline.intake.rules.reading import SHEET_BYTES, Read, read_project
 from pipeline.intake.rules.scaffold import scaffold
 from pipeline.intake.rules.speech_text import split_text, spoken_text
@@ -34,6 +35,7 @@ __all__ = [
     "Problem",
     "Project",
     "Pronunciation",
+    "QualitySettings",
     "Read",
     "Refusal",
     "Scope",

@@ -9,6 +9,7 @@ from pipeline.delivery import PLAIN, Delivery
 from pipeline.intake.rules.episode import Episode
 from pipeline.intake.rules.fields import AgeGroup, AudioFormat, Gender
 from pipeline.intake.rules.lexicon import NO_WORDS, Lexicon
+from pipeline.intake.rules.quality_settings import USUAL, QualitySettings
 from pipeline.intake.rules.speech_text import spoken_text
 from pipeline.intake.rules.talents import Talent
 
@@ -110,6 +111,7 @@ class Project:
     encodings: Mapping[str, str]
     lexicon: Lexicon = NO_WORDS
     notes: tuple[str, ...] = ()
+    quality: QualitySettings = USUAL
     episode: Episode | None = None
     """None where the project does not say that its lines become one."""
 

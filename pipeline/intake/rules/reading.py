@@ -170,4 +170,5 @@ def _project(
         encodings={name: encoding for name, encoding in sheets.items() if encoding},
         lexicon=section.words(),
         notes=tuple(collected.notes),
+        quality=section.quality.settings(),
     )

@@ -40,6 +40,7 @@ from pipeline.intake.rules.project import (
     SystemVoice,
     VoiceSource,
 )
+from pipeline.intake.rules.quality_settings import QualitySection
 from pipeline.intake.rules.readers import FORMATS, format_name, format_of
 from pipeline.intake.rules.talents import Consent, Talent
 from pipeline.intake.rules.values import spoken
@@ -233,6 +234,7 @@ class ProjectSection(Section):
     talents: dict[KeyName, TalentSection] = Field(default_factory=dict)
     characters: Annotated[dict[KeyName, CharacterSection], Field(min_length=1)]
     lexicon: dict[Word, Sayings] = Field(default_factory=dict)
+    quality: QualitySection = QualitySection()
     lines: Sheets
 
     def words(self) -> Lexicon:
