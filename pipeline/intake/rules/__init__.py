@@ -2,6 +2,7 @@
 
 from pipeline.intake.rules.csv_sheet import EXPORT_MARK, guard, unguard
 from pipeline.intake.rules.first_met import FirstMet
+from pipeline.intake.rules.languages import language_of, plain_id
 from pipeline.intake.rules.lexicon import Lexicon, Pronunciation
 from pipeline.intake.rules.long_list import LongList, pages
 from pipeline.intake.rules.problems import Problem, Refusal
@@ -44,8 +45,10 @@ __all__ = [
     "Talent",
     "VoiceSource",
     "guard",
+    "language_of",
     "missing_consent",
     "pages",
+    "plain_id",
     "read_project",
     "scaffold",
     "split_text",

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pipeline.intake.rules.languages import MARK, ONE_LANGUAGE, Languages, headers
 from pipeline.intake.rules.problems import closest, did_you_mean, listed
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -16,9 +17,14 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "volume": ("volume",),
     "emotion": ("emotion",),
 }
-"""What a header may call each column, compared without case, spaces, "_" and "-"; the first one found wins."""
+"""What a header may call each column, compared without case, spaces, "_", "-", ":" and brackets; the first one found
+wins."""
 
+LANGUAGE, LANGUAGE_HEADERS = "language", ("language", "lang", "locale")
 REQUIRED = ("id", "character", "text")
+OF_A_TRANSLATION = ("id", "text")
+"""What a sheet of translations needs: who speaks stands with the line itself."""
+_TEXT_IN = f"text{MARK}"
 _STRING_TABLE = frozenset({"id", "text", "file", "node", "lock"})
 """What a table of Yarn Spinner has, and none of whose columns names a character."""
 
@@ -35,32 +41,55 @@ class HeaderFault:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where each column stands, counted from 0. `extras` are the sheet's own columns; `nameless` have no header."""
+    """Where each column stands, counted from 0. `extras` are the sheet's own columns; `nameless` have no header.
+
+    `texts` are those of other languages beside the sheet's, by language.
+    """
 
     titles: Sequence[str]
     known: Mapping[str, int]
     extras: Sequence[tuple[int, str]]
     nameless: Sequence[int]
+    texts: Mapping[str, int] = field(default_factory=dict)
 
 
 def find_columns(
-    header: Sequence[str], names: Mapping[str, str], ignored: Iterable[str] = ()
+    header: Sequence[str],
+    names: Mapping[str, str],
+    ignored: Iterable[str] = (),
+    languages: Languages = ONE_LANGUAGE,
 ) -> tuple[Columns, list[HeaderFault]]:
-    """Tell the columns by their headers; `names` maps our word to the sheet's where the project file says so."""
+    """Tell the columns by their headers; `names` maps our word to the sheet's where the project file says so.
+
+    The word for texts in another language is `text@de`.
+    """
     titles = [title.strip() for title in header]
     faults = [_repeated(title) for title, count in Counter(titles).items() if title and count > 1]
     known: dict[str, int] = {}
-    for role in SYNONYMS:
-        wanted = (names[role],) if role in names else SYNONYMS[role]
+    for role, wanted in _headers(names, languages).items():
         position = _position(titles, wanted, taken=known.values())
         if position is not None:
             known[role] = position
-        elif role in names or role in REQUIRED:
+        elif role in names or role in (OF_A_TRANSLATION if languages.is_translation else REQUIRED):
             faults.append(_missing(role, names.get(role), titles))
     own = set(known.values())
     extras = [(n, t) for n, t in enumerate(titles) if t and n not in own and t not in ignored]
     nameless = [n for n, t in enumerate(titles) if not t]
-    return Columns(titles, known, extras, nameless), faults
+    texts = {role.removeprefix(_TEXT_IN): n for role, n in known.items() if role.startswith(_TEXT_IN)}
+    return Columns(titles, known, extras, nameless, texts), faults
+
+
+def _headers(names: Mapping[str, str], languages: Languages) -> dict[str, tuple[str, ...]]:
+    """Return what may stand above each column, those first that may not be taken for another one."""
+    found = dict(SYNONYMS)
+    if not languages.is_one:
+        own = tuple(headers(SYNONYMS["text"], languages.own or languages.source))
+        found["text"] = (*own, *SYNONYMS["text"]) if languages.is_translation else (*SYNONYMS["text"], *own)
+    if languages.may_vary:
+        found[LANGUAGE] = LANGUAGE_HEADERS
+    if not languages.is_translation:
+        found |= {f"{_TEXT_IN}{other}": tuple(headers(SYNONYMS["text"], other)) for other in languages.others}
+    return found | {role: (name,) for role, name in names.items()}
 
 
 def _position(titles: Sequence[str], wanted: Iterable[str], taken: Iterable[int]) -> int | None:
@@ -70,7 +99,8 @@ def _position(titles: Sequence[str], wanted: Iterable[str], taken: Iterable[int]
 
 
 def _key(title: str) -> str:
-    return "".join(c for c in title.casefold() if c not in " _-")
+    # Brackets and colons stand around the language of a text: `text (de)`, `text:de`.
+    return "".join(c for c in title.casefold() if c not in " _-:()[]")
 
 
 def _repeated(title: str) -> HeaderFault:
@@ -80,7 +110,7 @@ def _repeated(title: str) -> HeaderFault:
 def _missing(role: str, mapped: str | None, titles: Sequence[str]) -> HeaderFault:
     there = listed(title for title in titles if title)
     if mapped is not None:
-        message = f"the project file says that the {role} is in this column, and there is none"
+        message = f"the project file says that the {role.replace(MARK, ' in ')} is in this column, and there is none"
         return HeaderFault(mapped, message, f"the sheet has {there}", did_you_mean(mapped, titles))
     near = next((found for name in SYNONYMS[role] if (found := closest(name, titles))), None)
     hint = f"did you mean {near}? " if near else ""

@@ -35,6 +35,12 @@ class FirstMet:
         key = self._key(text)
         return bool(self._slots[self._slot(hash(key), key)])
 
+    def find(self, text: bytes) -> int | None:
+        """Return the number of the first text of this key; None where there is none."""
+        key = self._key(text)
+        found = self._slots[self._slot(hash(key), key)]
+        return (found & NUMBER) - 1 if found else None
+
     def meet(self, text: bytes) -> int:
         """Keep a text and return the number of the first one of its key: its own where it is new."""
         key = self._key(text)

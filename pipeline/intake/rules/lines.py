@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pipeline.intake.rules import names, values
-from pipeline.intake.rules.columns import Columns, find_columns
+from pipeline.intake.rules.columns import LANGUAGE, Columns, find_columns
 from pipeline.intake.rules.csv_sheet import EXPORT_MARK
 from pipeline.intake.rules.first_met import FirstMet
+from pipeline.intake.rules.languages import MARK, Languages, translation_key
 from pipeline.intake.rules.long_list import LongList
 from pipeline.intake.rules.problems import Problem, Refusal, Suggestions, listed, shorten
 from pipeline.intake.rules.project import Line
 from pipeline.intake.rules.sheets import BrokenRecord, Places, Record, Sheet
+from pipeline.intake.rules.translations import Translation, Translations
 
 T = TypeVar("T")
 
@@ -42,6 +44,10 @@ class UsedIds:
         """Say which sheet the ids that follow are from."""
         self._sheets.append((len(self._ids), sheet, places))
 
+    def __contains__(self, line_id: object) -> bool:
+        """Tell whether an id was met, whatever else was wrong with its row."""
+        return isinstance(line_id, str) and line_id.encode() in self._ids
+
     def use(self, line_id: str, row: int) -> None:
         """Keep an id; raises `Refusal` where one was met that would be the same file."""
         first = self._ids.meet(line_id.encode())
@@ -49,6 +55,11 @@ class UsedIds:
         if first == len(self._ids) - 1:
             return
         known, place = self._ids[first].decode(), self._place(first)
+        if MARK in line_id:
+            again = self._sheets[-1][2].row(row)
+            told, _, language = line_id.partition(MARK)
+            message = f"{told} has two texts in {language}: first in {place}, again in {again}"
+            raise Refusal(message, hint="delete one of them")
         hint = "every line needs an id of its own: it names the line's file"
         if known == line_id:
             again = self._sheets[-1][2].row(row)
@@ -66,6 +77,7 @@ class Collected:
     """What all sheets of a project have given so far; line ids are unique across them."""
 
     characters: Sequence[str]
+    languages: Languages
     problems: list[Problem] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)
     """The sheets' own columns, in the order in which they were met."""
@@ -82,10 +94,26 @@ class Collected:
         self.cues = {cue: name for name in self.characters if cues[cue := _cue(name)] == 1}
         self.suggestions = Suggestions(self.characters)
         self.lines: LongList[Line] = LongList((), tuple, Line)
+        self.translations = Translations()
 
 
-def read_lines(sheet: Sheet, into: Collected, *, file: str, shown: str, column_names: Mapping[str, str]) -> None:
-    """Read one sheet to its end; `file` goes into the lines, `shown` into the problems."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where lines are from: `file` goes into the lines, `shown` into the problems.
+
+    `skips_outdated` leaves translations out that are older than their line, and says so.
+    """
+
+    file: str
+    shown: str
+    columns: Mapping[str, str]
+    languages: Languages
+    skips_outdated: bool = False
+
+
+def read_lines(sheet: Sheet, into: Collected, origin: Origin) -> None:
+    """Read one sheet to its end. Lines in another language than the source wait for `settle_translations`."""
+    shown = origin.shown
     if sheet.header is None:
         hint = "its first row names the columns: id, character, text"
         into.problems.append(Problem(shown, "the file", "", "the sheet is empty", hint=hint))
@@ -96,14 +124,16 @@ def read_lines(sheet: Sheet, into: Collected, *, file: str, shown: str, column_n
         hint = "delete the columns that no line needs"
         into.problems.append(Problem(shown, sheet.places.row(header), "", width, f"at most {MAX_COLUMNS}", hint, line))
         return
-    columns, faults = find_columns(sheet.header.cells, column_names, ignored=[EXPORT_MARK])
+    columns, faults = find_columns(
+        sheet.header.cells, origin.columns, ignored=[EXPORT_MARK], languages=origin.languages
+    )
     into.problems.extend(
         Problem(shown, sheet.places.titled(header, fault.name), "", fault.message, fault.allowed, fault.hint, line)
         for fault in faults
     )
     into.columns.update(dict.fromkeys(title for _, title in columns.extras))
     into.ids.begin(shown, sheet.places)
-    rows = _RowReader(into, columns, sheet, file, shown)
+    rows = _RowReader(into, columns, sheet, origin)
     if not sum(map(rows.read, rows.bounded(sheet.records))):
         nothing = "the sheet has no lines" if sheet.notes else "the sheet has a header and no lines"
         into.problems.append(Problem(shown, sheet.places.row(header), "", nothing, line=line))
@@ -113,13 +143,15 @@ def read_lines(sheet: Sheet, into: Collected, *, file: str, shown: str, column_n
 class _RowReader:
     """Reads the rows of one sheet."""
 
-    def __init__(self, into: Collected, columns: Columns, sheet: Sheet, file: str, shown: str) -> None:
+    def __init__(self, into: Collected, columns: Columns, sheet: Sheet, origin: Origin) -> None:
         self._into = into
         self._columns = columns
         self._places = sheet.places
         self._has_cues = sheet.has_cues
-        self._file = file
-        self._shown = shown
+        self._lock = sheet.lock
+        self._origin = origin
+        self._languages = origin.languages
+        self._may_be_translated = not origin.languages.is_one
 
     def bounded(self, records: Iterator[Record | BrokenRecord]) -> Iterator[Record | BrokenRecord]:
         """Yield the rows as long as there is room for what they give, and say so where there is none."""
@@ -142,15 +174,66 @@ class _RowReader:
         self._check_width(record)
         cells = [*record.cells, *[""] * (len(self._columns.titles) - len(record.cells))]
         self._check_characters(record, cells)
+        if self._may_be_translated:
+            self._read_in_languages(record, cells, before)
+            return True
         line = self._line(record, cells)
         if len(self._into.problems) == before:
             self._into.lines.append(line)
         return True
 
-    def _line(self, record: Record, cells: Sequence[str]) -> Line:
+    def _read_in_languages(self, record: Record, cells: Sequence[str], before: int) -> None:
+        """Keep the line with what stands beside it in other languages, or a text of another line in its language."""
+        language = self._accept(record, cells, LANGUAGE, self._languages.meant) if self._languages.may_vary else None
+        if len(self._into.problems) > before:
+            return  # of a row in no language known, nothing can be said
+        language = language or self._languages.own or self._languages.source
+        if language != self._languages.source:
+            self._translation(record, cells, language, before)
+            return
+        line = self._line(record, cells)
+        beside = [self._beside(record, cells, line, other) for other in self._columns.texts]
+        if len(self._into.problems) == before:
+            self._into.lines.append(line)
+            for key, text in filter(None, beside):
+                self._into.lines.append(line._replace(id=key, text=text))
+                self._into.translations.note(key, line.character)
+
+    def _beside(self, record: Record, cells: Sequence[str], line: Line, language: str) -> tuple[str, str] | None:
+        """Return the key and the text of a line in another language; None where its cell is empty."""
+        position = self._columns.texts[language]
+        if not line.id or not cells[position].strip():
+            return None
+        key = self._accept_at(record, cells, position, lambda _: self._new_key(line.id, language, record))
+        text = self._accept_at(record, cells, position, _text)
+        return (key, text) if key and text else None
+
+    def _translation(self, record: Record, cells: Sequence[str], language: str, before: int) -> None:
+        """Keep a text for a line that may not have been met yet; one that is still empty is only missing."""
+        text = self._columns.known.get("text")
+        if text is not None and not cells[text].strip():
+            return
+        line = self._line(record, cells, language)
+        if len(self._into.problems) == before:
+            self._into.translations.add(
+                Translation(
+                    line,
+                    shown=self._origin.shown,
+                    id_place=self._places.cell(record.row, self._columns.known["id"], "id"),
+                    text_line=record.line,
+                    lock_column=self._lock,
+                    lock_place=self._places.titled(record.row, self._lock),
+                    skips_stale=self._origin.skips_outdated,
+                )
+            )
+
+    def _line(self, record: Record, cells: Sequence[str], language: str | None = None) -> Line:
+        """Return what a row holds; of a translation, named by its language, whatever the row says itself."""
+        new = self._new_id if language is None else lambda cell, row: self._new_key(names.line_id(cell), language, row)
+        who = self._character if language is None else lambda cell: self._character(cell) if cell.strip() else ""
         return Line(
-            id=self._accept(record, cells, "id", lambda cell: self._new_id(cell, record)) or "",
-            character=self._accept(record, cells, "character", self._character) or "",
+            id=self._accept(record, cells, "id", lambda cell: new(cell, record)) or "",
+            character=self._accept(record, cells, "character", who) or "",
             text=self._accept(record, cells, "text", _text) or "",
             direction=self._accept(record, cells, "direction", str.strip) or "",
             speed=self._accept(record, cells, "speed", _speed),
@@ -158,7 +241,7 @@ class _RowReader:
             volume=self._accept(record, cells, "volume", _volume),
             emotion=self._accept(record, cells, "emotion", _emotion),
             extras={title: cells[n] for n, title in self._columns.extras},
-            file=self._file,
+            file=self._origin.file,
             row=record.row,
         )
 
@@ -167,8 +250,13 @@ class _RowReader:
         position = self._columns.known.get(role)
         if position is None:
             return None
+        return self._accept_at(record, cells, position, parse, is_text=role in READ_AS_TEXT)
+
+    def _accept_at(
+        self, record: Record, cells: Sequence[str], position: int, parse: Callable[[str], T], *, is_text: bool = True
+    ) -> T | None:
         try:
-            if record.doubts and role in READ_AS_TEXT and position in record.doubts:
+            if record.doubts and is_text and position in record.doubts:
                 raise record.doubts[position]
             return parse(cells[position])
         except Refusal as refusal:
@@ -179,6 +267,11 @@ class _RowReader:
         line_id = names.line_id(cell)
         self._into.ids.use(line_id, record.row)
         return line_id
+
+    def _new_key(self, line_id: str, language: str, record: Record) -> str:
+        key = translation_key(line_id, language)
+        self._into.ids.use(key, record.row)
+        return key
 
     def _character(self, cell: str) -> str:
         name = cell if cell in self._into.cast else unicodedata.normalize("NFC", cell.strip())
@@ -221,7 +314,7 @@ class _RowReader:
             place = self._places.cell(record.row, position, self._columns.titles[position])
         self._into.problems.append(
             Problem(
-                file=self._shown,
+                file=self._origin.shown,
                 place=place,
                 value=shorten(value),
                 message=refusal.message,

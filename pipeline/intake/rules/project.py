@@ -1,13 +1,14 @@
 """A submission as it was read: the cast, the settings and every line, free of problems."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from pipeline.delivery import PLAIN, Delivery
 from pipeline.intake.rules.episode import Episode
 from pipeline.intake.rules.fields import AgeGroup, AudioFormat, Gender
+from pipeline.intake.rules.languages import language_of
 from pipeline.intake.rules.lexicon import NO_WORDS, Lexicon
 from pipeline.intake.rules.quality_settings import USUAL, QualitySettings
 from pipeline.intake.rules.speech_text import spoken_text
@@ -56,7 +57,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """A role: where its voice comes from, and what it sets otherwise than the production."""
+    """A role: where its voice comes from, and what it sets otherwise than the production.
+
+    `voices` are those of languages in which it has another one.
+    """
 
     key: str
     name: str
@@ -65,10 +69,18 @@ class Character:
     format: AudioFormat | None = None
     delivery: Delivery = PLAIN
     notes: str = ""
+    voices: Mapping[str, VoiceSource] = field(default_factory=dict)
+
+    def voice_in(self, language: str) -> VoiceSource:
+        """Return where its voice in a language comes from."""
+        return self.voices.get(language, self.voice)
 
 
 class Line(NamedTuple):
-    """One line of the sheet; `text` stands as it was written, `row` is its row in `file` as a spreadsheet counts."""
+    """One line of the sheet; `text` stands as it was written, `row` is its row in `file` as a spreadsheet counts.
+
+    A text in another language than the production's is a line of its own, whose id is `ID@LANGUAGE`.
+    """
 
     id: str
     character: str
@@ -92,6 +104,8 @@ class Line(NamedTuple):
 class Project:
     """A whole submission. Paths are relative to the project's folder, with forward slashes.
 
+    `languages` begins with `language`, the source; `translated` names the characters that have lines in each other one,
+    and `missing` the ids of lines that lack a text in it.
     `columns` are the sheets' own columns in their order, kept in each line's `extras`. `files` are the project
     file, the sheets with what belongs to them, the references and the evidence, in this order. `encodings` tells how
     each text sheet was decoded, `notes` what of the sheets was left out. `budget_micros` is None where there is no cap
@@ -114,10 +128,25 @@ class Project:
     quality: QualitySettings = USUAL
     episode: Episode | None = None
     """None where the project does not say that its lines become one."""
+    languages: tuple[str, ...] = ()
+    translated: Mapping[str, Collection[str]] = field(default_factory=dict)
+    missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def language_of(self, line_id: str) -> str:
+        """Return the language of a line's text."""
+        return language_of(line_id, self.language) if self.translated else self.language
+
+    def roles(self) -> Iterator[tuple[Character, str]]:
+        """Yield every character with the source language, and with each other language in which it has lines."""
+        for key, character in self.characters.items():
+            yield character, self.language
+            for language in self.languages:
+                if key in self.translated.get(language, ()):
+                    yield character, language
 
     def said(self, line: Line) -> str:
         """Return the text of a line as it is sent to be spoken, the lexicon's words in it as they are said."""
-        return self.lexicon.say(spoken_text(line.text), line.character, self.language)
+        return self.lexicon.say(spoken_text(line.text), line.character, self.language_of(line.id))
 
     def delivery(self, line: Line) -> Settings:
         """Return what applies to a line: its own settings, else its character's, else the production's."""

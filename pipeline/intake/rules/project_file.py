@@ -1,13 +1,16 @@
 """Reads the project file: one pass finds everything that is wrong with it."""
 
+import contextlib
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from pipeline.intake.rules import values
 from pipeline.intake.rules.decoding import decode_strict
+from pipeline.intake.rules.languages import Languages, unlisted
 from pipeline.intake.rules.names import folded, is_sha256, project_path
 from pipeline.intake.rules.problems import Problem, Refusal, Suggestions, did_you_mean, listed, shorten
 from pipeline.intake.rules.project import DEFAULT_LANGUAGE
@@ -52,20 +55,26 @@ class ProjectFile:
 
     @property
     def language(self) -> str:
-        """The language, or the usual one where it cannot be read."""
-        return self.section.language if self.section else DEFAULT_LANGUAGE
+        """The source language, or the usual one where it cannot be read."""
+        return next(_tags([self._top.get("language")]), DEFAULT_LANGUAGE)
+
+    @property
+    def languages(self) -> Languages:
+        """The source language and the others, those that can be read."""
+        given = self._top.get("languages")
+        tags = dict.fromkeys(_tags(given if isinstance(given, list) else [given]))
+        return Languages(self.language, tuple(tag for tag in tags if tag != self.language))
 
     @property
     def sheets(self) -> list[tuple[Path, SheetSection]]:
         """The sheets that can be read, whatever the rest of the file looks like, and where each is named."""
+        return [(("lines", n, "file"), sheet) for n, sheet in self._numbered_sheets()]
+
+    def _numbered_sheets(self) -> Iterator[tuple[int, SheetSection]]:
         given = as_sheets(self._top.get("lines"))
-        found: list[tuple[Path, SheetSection]] = []
         for n, entry in enumerate(given if isinstance(given, list) else []):
-            try:
-                found.append((("lines", n, "file"), SheetSection.model_validate(entry)))
-            except ValidationError:
-                continue  # its problems are listed already
-        return found
+            with contextlib.suppress(ValidationError):  # its problems are listed already
+                yield n, SheetSection.model_validate(entry)
 
     @property
     def attachments(self) -> list[tuple[Path, str]]:
@@ -109,6 +118,7 @@ class ProjectFile:
         self._check_names("talents")
         self._check_names("characters")
         self._check_casting()
+        self._check_languages()
         self._check_lexicon()
         self._check_sheets()
 
@@ -130,17 +140,40 @@ class ProjectFile:
         talents = dict.fromkeys(self._mapping("talents"))
         known = listed(talents) or "none: this file declares no talents"
         suggestions = Suggestions(list(talents))
-        for key, character in self._mapping("characters").items():
-            voice = character.get("voice") if isinstance(character, dict) else None
+        for where, voice in self._voices():
             talent = voice.get("talent") if isinstance(voice, dict) else None
             if isinstance(talent, str) and talent not in talents:
                 self.problem(
-                    ("characters", key, "voice", "talent"),
+                    (*where, "talent"),
                     "there is no such talent",
                     value=talent,
                     allowed=known,
                     hint=suggestions.hint(talent) or f"add {shorten(talent)} under talents",
                 )
+
+    def _voices(self) -> Iterator[tuple[Path, Any]]:
+        """Yield every voice of every character, and where it stands."""
+        for key, character in self._mapping("characters").items():
+            given = character if isinstance(character, dict) else {}
+            yield ("characters", key, "voice"), given.get("voice")
+            others = given.get("voices")
+            for language, voice in others.items() if isinstance(others, dict) else ():
+                yield ("characters", key, "voices", language), voice
+
+    def _check_languages(self) -> None:
+        """What is in a language that the file does not list would never be asked for."""
+        every = self.languages.every
+        named: list[tuple[Path, str]] = [
+            (("lines", n, "language"), sheet.language) for n, sheet in self._numbered_sheets() if sheet.language
+        ]
+        for n, sheet in self._numbered_sheets():
+            named += [(("lines", n, "columns", "text", tag), tag) for tag in sheet.columns.text or {} if tag]
+        for key, character in (self.section.characters if self.section else {}).items():
+            named += [(("characters", key, "voices", tag), tag) for tag in character.voices]
+        for where, tag in named:
+            if tag not in every:
+                wrong = unlisted(every)
+                self.problem(where, wrong.message, value=tag, allowed=wrong.allowed, hint=wrong.hint)
 
     def _check_lexicon(self) -> None:
         known, seen = self.characters, dict[str, str]()
@@ -177,6 +210,14 @@ class ProjectFile:
     def _mapping(self, kind: str) -> Mapping[str, Any]:
         found = self._top.get(kind)
         return found if isinstance(found, dict) else {}
+
+
+def _tags(given: Iterable[Any]) -> Iterator[str]:
+    """Yield the language tags among what the file holds."""
+    for tag in given:
+        if isinstance(tag, str):
+            with contextlib.suppress(Refusal):
+                yield values.language(tag)
 
 
 def _path_of(text: Any) -> str | None:  # noqa: ANN401 - whatever the file holds

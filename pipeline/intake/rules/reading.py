@@ -4,10 +4,12 @@ import contextlib
 import io
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.intake.rules.lines import Collected, read_lines
+from pipeline.intake.rules.languages import Languages
+from pipeline.intake.rules.lines import Collected, Origin, read_lines
 from pipeline.intake.rules.problems import Problem, Refusal, invalid_sheet
 from pipeline.intake.rules.project import Project
 from pipeline.intake.rules.project_file import ProjectFile
@@ -36,23 +38,37 @@ def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = N
     `OSError`, for a missing file `FileNotFoundError`. Without `exists` nobody looks whether references are there.
     """
     file = _project_file(path, read)
-    collected = Collected(file.characters)
+    collected = Collected(file.characters, file.languages)
     sheets: dict[str, str | None] = {}
     for where, section in file.sheets:
         companion = _Companion(file, section, read)
         with _opened_sheet(file, where, section, companion) as sheet:
             if sheet is not None:
-                names = section.columns.model_dump(exclude_none=True)
-                shown = _beside(path, section.file)
-                read_lines(sheet, collected, file=section.file, shown=shown, column_names=names)
+                read_lines(sheet, collected, _origin(file, section))
                 sheets[section.file] = sheet.encoding
                 sheets |= dict.fromkeys(companion.found)
+    collected.translations.settle(collected.lines, collected.ids, collected.problems, collected.notes)
     if exists is not None:
         _check_attachments(file, exists)
     problems = [*file.problems, *collected.problems]
     if problems or file.section is None:
         raise invalid_sheet(problems)
     return _project(file, file.section, collected, sheets)
+
+
+def _origin(file: ProjectFile, section: SheetSection) -> Origin:
+    return Origin(
+        file=section.file,
+        shown=_beside(file.name, section.file),
+        columns=section.columns.by_role(file.language),
+        languages=_languages(file, section),
+        skips_outdated=section.needs_update == "skip",
+    )
+
+
+def _languages(file: ProjectFile, section: SheetSection) -> Languages:
+    """Return the languages that a sheet may hold."""
+    return replace(file.languages, own=section.language)
 
 
 def _project_file(path: str, read: Read) -> ProjectFile:
@@ -101,9 +117,10 @@ def _opened_sheet(
             yield None
             return
         wanted = Wanted(
-            language=file.language,
+            language=section.language or file.language,
             encoding=section.encoding,
-            columns=section.columns.model_dump(exclude_none=True),
+            columns=section.columns.by_role(file.language),
+            languages=_languages(file, section),
             sheet=section.sheet,
             skips_outdated=section.needs_update == "skip",
             skips_placeholders=section.placeholders == "skip",
@@ -170,5 +187,8 @@ def _project(
         encodings={name: encoding for name, encoding in sheets.items() if encoding},
         lexicon=section.words(),
         notes=tuple(collected.notes),
+        languages=file.languages.every,
+        translated={language: frozenset(roles) for language, roles in collected.translations.roles.items()},
+        missing=collected.translations.missing(collected.lines, file.languages),
         quality=section.quality.settings(),
     )

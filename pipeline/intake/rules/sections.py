@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.delivery import Delivery
+from pipeline.intake.rules import values
 from pipeline.intake.rules.fields import (
     AgeGroup,
     AudioFormat,
@@ -27,6 +28,7 @@ from pipeline.intake.rules.fields import (
     Volume,
     Word,
 )
+from pipeline.intake.rules.languages import MARK
 from pipeline.intake.rules.lexicon import Lexicon, Pronunciation
 from pipeline.intake.rules.problems import Refusal
 from pipeline.intake.rules.project import (
@@ -100,6 +102,7 @@ class CharacterSection(Section):
 
     name: Label | None = None
     voice: VoiceSection
+    voices: dict[LanguageTag, VoiceSection] = Field(default_factory=dict)
     model: ProviderId | None = None
     format: AudioFormat | None = None
     speed: Speed | None = None
@@ -118,7 +121,16 @@ class CharacterSection(Section):
             format=self.format,
             delivery=Delivery(self.speed, self.pitch, self.volume, self.emotion),
             notes=self.notes,
+            voices={language: voice.source() for language, voice in self.voices.items()},
         )
+
+
+def as_texts(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    """Let the column of the one text stand without a language."""
+    return {"": given} if isinstance(given, str) else given
+
+
+TextLanguage = Annotated[str, AfterValidator(lambda tag: values.language(tag) if tag else tag)]
 
 
 class ColumnsSection(Section):
@@ -126,12 +138,20 @@ class ColumnsSection(Section):
 
     id: Label | None = None
     character: Label | None = None
-    text: Label | None = None
+    text: Annotated[dict[TextLanguage, Label] | None, BeforeValidator(as_texts)] = None
+    language: Label | None = None
     direction: Label | None = None
     speed: Label | None = None
     pitch: Label | None = None
     volume: Label | None = None
     emotion: Label | None = None
+
+    def by_role(self, source: str) -> dict[str, str]:
+        """Return what the sheet calls each column; a text in another language than the source is `text@de`."""
+        named: dict[str, str] = self.model_dump(exclude_none=True, exclude={"text"})
+        for language, title in (self.text or {}).items():
+            named["text" if language in {"", source} else f"text{MARK}{language}"] = title
+        return named
 
 
 class SheetSection(Section):
@@ -139,6 +159,7 @@ class SheetSection(Section):
 
     format: Annotated[str, AfterValidator(format_name)] | None = None
     file: ProjectPath
+    language: LanguageTag | None = None
     columns: ColumnsSection = ColumnsSection()
     encoding: Encoding | None = None
     sheet: Label | None = None
@@ -224,6 +245,7 @@ class ProjectSection(Section):
     production: Slug
     title: Label | None = None
     language: LanguageTag = DEFAULT_LANGUAGE
+    languages: Annotated[tuple[LanguageTag, ...], OneOrMore] = ()
     model: ProviderId = DEFAULT_MODEL
     format: AudioFormat = DEFAULT_FORMAT
     speed: Speed = 1.0

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
+from pipeline.intake.rules.languages import ONE_LANGUAGE, Languages
 from pipeline.intake.rules.problems import Refusal
 
 
@@ -56,7 +57,8 @@ class Sheet:
     """An open sheet. `header` is None where the file holds nothing; `encoding` is None for a binary file.
 
     `notes` are complete when the records have been read: what was left out, and is no problem.
-    `has_cues` says that characters are named by cues: in capitals, or in tags that hold no space.
+    `has_cues` says that characters are named by cues: in capitals, or in tags that hold no space. `lock` is the column
+    that changes with the text of the source, and that translations repeat as long as they are of that text.
     """
 
     header: Record | None
@@ -65,11 +67,12 @@ class Sheet:
     places: Places = Places()
     notes: list[str] = field(default_factory=list)
     has_cues: bool = False
+    lock: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is known of a sheet before it is opened: the production's language, and what its entry under `lines` says.
+    """What is known of a sheet before it is opened: its language, and what its entry under `lines` says.
 
     `companion` opens the file beside it that holds more about its lines, where there is one; raises `Refusal`.
     """
@@ -77,6 +80,7 @@ class Wanted:
     language: str
     encoding: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    languages: Languages = ONE_LANGUAGE
     sheet: str | None = None
     skips_outdated: bool = False
     skips_placeholders: bool = False

@@ -108,7 +108,9 @@ def _fitting(sheets: Sequence[Any], parts: Mapping[str, Part], wanted: Wanted) -
 
 def _faults(sheet: Sheet, wanted: Wanted) -> int:
     """Count what the header lacks; a sheet without any lacks more than every other."""
-    return sys.maxsize if sheet.header is None else len(find_columns(sheet.header.cells, wanted.columns)[1])
+    if sheet.header is None:
+        return sys.maxsize
+    return len(find_columns(sheet.header.cells, wanted.columns, languages=wanted.languages)[1])
 
 
 def _opened(sheet: Any, parts: Mapping[str, Part]) -> Sheet:  # noqa: ANN401 - openpyxl has no types

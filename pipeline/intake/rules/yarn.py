@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipeline.intake.rules.columns import find_columns
+from pipeline.intake.rules.columns import LANGUAGE, find_columns
 from pipeline.intake.rules.csv_sheet import open_csv
+from pipeline.intake.rules.languages import Languages
 from pipeline.intake.rules.problems import Refusal, listed
 from pipeline.intake.rules.sheets import BrokenRecord, Places, Record, Sheet, Wanted
 
@@ -16,6 +17,8 @@ ID_PREFIX = "line:"
 it, and putting it back in front gives the id again."""
 SPEAKER, TAGS = "character", "metadata"
 """What the columns are called that the table itself does not have."""
+LOCK = "lock"
+"""The column that changes with the text of the source; each translation repeats that of the text it is of."""
 LONGEST_PREFIX = 250
 """Characters within which a text says who speaks it; no name is longer."""
 
@@ -37,7 +40,7 @@ def read_yarn(file: BinaryIO, wanted: Wanted) -> Sheet:
     if table.header is None:
         return table
     tags = _tags(wanted)
-    columns, _ = find_columns(table.header.cells, wanted.columns)
+    columns, _ = find_columns(table.header.cells, wanted.columns, languages=wanted.languages)
     added = [] if "character" in columns.known else [SPEAKER]
     if tags and TAGS not in columns.titles:
         added.append(TAGS)
@@ -50,9 +53,12 @@ def read_yarn(file: BinaryIO, wanted: Wanted) -> Sheet:
         tags,
         skips_outdated=wanted.skips_outdated,
         skips_placeholders=wanted.skips_placeholders,
+        languages=wanted.languages,
     )
     places = YarnPlaces(own=len(columns.titles))
-    return Sheet(header, reader.read(table.records, notes), table.encoding, places, notes, has_cues=True)
+    records = reader.read(table.records, notes)
+    lock = next((title for title in columns.titles if title.casefold() == LOCK), "")
+    return Sheet(header, records, table.encoding, places, notes, has_cues=True, lock=lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class _Rows:
     tags: Mapping[str, str]
     skips_outdated: bool
     skips_placeholders: bool
+    languages: Languages
 
     def read(self, records: Iterator[Record | BrokenRecord], notes: list[str]) -> Iterator[Record | BrokenRecord]:
         skipped: dict[str, list[str]] = {}
@@ -97,6 +104,12 @@ class _Rows:
         if self.skips_outdated and _OUTDATED.search(text):
             return "NEEDS UPDATE"
         return "holding a placeholder" if self.skips_placeholders and _PLACEHOLDER.search(text) else ""
+
+    def _is_translation(self, record: Record) -> bool:
+        """Tell whether who speaks may stand with the line in the source language alone."""
+        with contextlib.suppress(Refusal):  # said where the row is read
+            return self.languages.meant(self._cell(record, LANGUAGE)) != self.languages.source
+        return True
 
     def _cell(self, record: Record, role: str) -> str:
         position = self.known.get(role)
@@ -125,7 +138,7 @@ class _Rows:
         # A cell beyond the header stays beyond it, so that it is refused as everywhere.
         beyond = cells[self.width :]
         own = [speaker if title == SPEAKER else tags for title in self.added]
-        if SPEAKER in self.added and not speaker:
+        if SPEAKER in self.added and not speaker and not self._is_translation(record):
             doubts[self.width] = Refusal("nobody is named as the speaker", allowed=_SPEAKERS)
         return Record(record.row, record.line, [*cells[: self.width], *own, *beyond], doubts)
 
