@@ -190,18 +190,23 @@ class Plan:
     @cached_property
     def _summary(self) -> "_Summary":
         """Read the lines once for all that has to be known of them together."""
-        voices = [[voice.key, voice.reason, voice.price] for voice in self.voices]
+        voices = [[voice.key, _agreed(voice.reason), voice.price] for voice in self.voices]
         digest = _Digest([self.production, self.provider, voices])
         by_reason: Counter[Reason] = Counter()
         chars = micros = 0
         for page in pages(self.lines):
-            digest.add([[line.line_id, line.fingerprint, line.reason, line.price] for line in page])
+            digest.add([[line.line_id, line.fingerprint, _agreed(line.reason), line.price] for line in page])
             by_reason.update(line.reason for line in page)
             chars += sum(line.chars for line in page if line.reason.is_work())
             micros += sum(line.price for line in page)
         for removed in pages(self.removed):
             digest.add(removed)
         return _Summary(digest.sha256.hexdigest(), by_reason, chars, micros)
+
+
+def _agreed(reason: Reason) -> Reason:
+    """Return a reason as far as somebody agrees to it: what another run makes is done at any moment, at no price."""
+    return Reason.REUSED if reason is Reason.UNDER_WAY else reason
 
 
 @dataclass(frozen=True)

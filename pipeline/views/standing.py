@@ -1,8 +1,9 @@
 """How a run stands: asked again and again while it runs, so that nothing here is counted row by row."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.db import limits
@@ -173,8 +174,17 @@ def _pace(session: Session, run: Run, still_open: int, now: int) -> dict[str, fl
         return {"takes_per_second": None, "eta_seconds": None}
     since = max(now - PACE_MS, run.created_at, run.resumed_at or 0)
     # Of what it pays for: joined with what it asks for, PostgreSQL looked at all of it where it had no statistics yet.
-    spoken = session.scalar(select(func.count()).where(Take.run_id == run.id, Take.done_at > since)) or 0
-    if not spoken:
+    lately = (Take.run_id == run.id, Take.done_at > since)
+    spoken, first = session.execute(select(func.count(), func.min(Take.done_at)).where(*lately)).one()
+    if first is None:
         return {"takes_per_second": 0.0, "eta_seconds": None}
+    if later := _later(session, lately, first):
+        # What it took to begin would make a young run look slow.
+        spoken, since = later, first
     rate = spoken / (max(now - since, 1) / 1000)
     return {"takes_per_second": rate, "eta_seconds": still_open / rate}
+
+
+def _later(session: Session, lately: Sequence[ColumnElement[bool]], first: int) -> int:
+    """Return how many takes were spoken after the first ones of a while."""
+    return session.scalar(select(func.count()).where(*lately, Take.done_at > first)) or 0

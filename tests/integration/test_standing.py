@@ -1,7 +1,8 @@
-"""What a run's status says of the limits it is held to."""
+"""What a run's status says of its pace and of the limits it is held to."""
 
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
@@ -9,6 +10,7 @@ from pipeline import views
 from pipeline.db import limits
 from pipeline.db.limits import Pace
 from pipeline.intake.models import Run, RunState
+from pipeline.speech.rules import TakeState
 from tests.support import factories
 from tests.support.fakes import PROVIDER
 from tests.support.stage import Stage
@@ -53,3 +55,19 @@ def test_it_is_told_until_the_pace_has_recovered_and_only_of_a_run_that_still_wa
         session.get_one(Run, run_id).state = RunState.STOPPED
         session.flush()
         assert slowed(session, run_id) is None
+
+
+def test_what_it_took_to_begin_does_not_make_a_young_run_look_slow(stage: Stage) -> None:
+    with stage.edge.write() as session:
+        run = factories.run(session, factories.account(session))
+        voice = factories.system_voice(session, run)
+        takes = [factories.take(session, run, voice, f"Line {number}.") for number in range(10)]
+        run.created_at -= 20_000
+        session.flush()
+        begun = run.created_at + 10_000
+        for number, take in enumerate(takes[:6]):
+            take.object_key, take.done_at, take.state = f"key{number}", begun + number * 2_000, TakeState.DONE
+        session.flush()
+        pace = views.run_status(session, run)["takes_per_second"]
+    # Five takes in the ten seconds since the first one, and not six in twenty.
+    assert pace == pytest.approx(0.5, rel=0.1)

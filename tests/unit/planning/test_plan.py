@@ -174,6 +174,13 @@ def test_whatever_is_done_or_paid_otherwise_changes_the_digest(change: dict[str,
     assert a_plan(**change).digest() != a_plan().digest()
 
 
+def test_what_another_run_makes_may_be_done_by_the_time_one_agrees() -> None:
+    states = (TakeState.SPEAKING, TakeState.DONE, TakeState.FAILED)
+    under_way, done, failed = (a_plan(lines=plan_lines([NOW], {}, {NOW.fingerprint: state})) for state in states)
+    assert under_way.digest() == done.digest()
+    assert under_way.digest() != failed.digest()
+
+
 def test_what_is_only_said_does_not_change_the_digest() -> None:
     told = [replace(voice, message="no byte left this machine") for voice in a_plan().voices]
     assert a_plan(voices=told).digest() == a_plan().digest()
