@@ -11,7 +11,7 @@ DEV := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sure lint types contracts up down status audit bench bench-voices quality chaos revision fuzz simulate listen docs lock wheel clean
+.PHONY: help demo test sure lint types contracts up down status audit bench bench-voices quality chaos revision promises fuzz simulate listen docs lock wheel clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ chaos: $(DEV) ## Break everything every 3 s while 3,000 lines are made (SEED=2 D
 
 revision: $(DEV) ## Make a sheet of LINES=5000, revise it and make it again, charged as planned to the micro-dollar
 	@$(BIN)/python -m benchmarks.revision $(if $(LINES),--lines $(LINES)) $(if $(SEED),--seed $(SEED))
+
+promises: $(DEV) ## Keep promises before your eyes: equal barks, ten thousand names, forty talents, a power cut, the ETA (ARGS="eta")
+	@$(BIN)/python -m benchmarks.promises $(ARGS)
 
 fuzz: $(DEV) ## Throw mutated recordings and sheets at the workers and the readers (ARGS="--audio 5000 --from 9000")
 	@$(BIN)/python -m benchmarks.fuzz $(or $(ARGS),--audio 2000 --sheets 2000)

@@ -17,10 +17,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.chaos.production import write_production
+from benchmarks.promises.report import Report
 from tests.support.stack import Ended, RunningStack, running_stack
 
 EDITED, NEW, GONE = 37, 12, 5
@@ -28,30 +29,6 @@ RECAST, ANOTHER_VOICE = "S_2", "English_Narrator"
 CLONES = 8
 PLAN_SECONDS = 5.0
 CONFLICT = 2
-
-
-@dataclass
-class Report:
-    """What was found; a check that failed is a broken promise."""
-
-    figures: dict[str, object] = field(default_factory=dict)
-    broken: list[str] = field(default_factory=list)
-
-    def check(self, what: str, found: object, wanted: object) -> None:
-        """Note whether something is as it has to be."""
-        is_so = found == wanted
-        told = f"{len(found)}" if is_so and isinstance(found, list | dict) else f"{found}"
-        print(f"{'ok    ' if is_so else 'BROKEN'} {what}: {told}" + ("" if is_so else f", and not {wanted}"))
-        if not is_so:
-            self.broken.append(what)
-
-    def below(self, what: str, name: str, found: float, most: float) -> None:
-        """Note a figure, and whether it is below its bound."""
-        self.figures[name] = round(found, 2)
-        is_so = found < most
-        print(f"{'ok    ' if is_so else 'BROKEN'} {what}: {found:.2f} (to be below {most:g})")
-        if not is_so:
-            self.broken.append(what)
 
 
 @dataclass(frozen=True)
@@ -78,8 +55,7 @@ def main() -> None:
         _plan_revision(stack, project, edits, report)
         _refuse_saved(stack, project, report)
         _make_revision(stack, project, edits, report)
-    pairs = {"lines": given.lines, **report.figures, "broken": len(report.broken), "cores": os.cpu_count()}
-    print(" ".join(f"{name}={value}" for name, value in pairs.items()))
+    print(report.line(lines=given.lines, cores=os.cpu_count()))
     sys.exit(1 if report.broken else 0)
 
 
