@@ -106,7 +106,7 @@ def _groups(text: str, respelled: Sequence[Respelled]) -> Iterator[list[Span]]:
             group = []
 
 
-def _apart(text: str, tokens: Sequence[Span], cut: int, respelled: Sequence[Respelled]) -> bool:
+def _apart(text: str, tokens: list[Span], cut: int, respelled: Sequence[Respelled]) -> bool:
     """Tell whether the words before and after a cut are read the same without each other."""
     if any(other.start < tokens[cut][0] < other.end for other in respelled):
         return False

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from pipeline.quality.script import words_of
@@ -77,4 +79,4 @@ def test_a_long_paragraph_comes_out_whole() -> None:
     assert timed is not None
     assert " ".join(word.text for word in timed) == " ".join(text.split())
     assert timed[-1] == WordTime("Mark's.", *(timed[-1].start, timed[-1].end))
-    assert all(one.end <= other.start for one, other in zip(timed, timed[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(timed))
