@@ -1,12 +1,10 @@
 """Casting: a run asks for the voices of its characters."""
 
-from collections.abc import Collection
-
 from sqlalchemy.orm import Session
 
 from pipeline.intake.models import Run
-from pipeline.intake.rules import Character, ClonedFrom, Designed, SystemVoice
-from pipeline.planning.drawing import Submission, voice_key
+from pipeline.intake.rules import ClonedFrom, Designed, SystemVoice
+from pipeline.planning.drawing import Role, Sounds, Submission, roles_by_voice
 from pipeline.planning.market import Market
 from pipeline.planning.rules import Plan, Reason
 from pipeline.references import service as references
@@ -17,26 +15,19 @@ from pipeline.voices.rules import VoiceKind
 
 
 def want_voices(session: Session, run: Run, submission: Submission, market: Market, plan: Plan) -> dict[str, Voice]:
-    """Ask for each character's voice on a run's money, and return them by character; none for one that is left out."""
-    reused = {voice.key for voice in plan.voices if voice.reason is Reason.REUSED}
-    left_out = {key for voice in plan.voices if voice.reason is Reason.LEFT_OUT for key in voice.characters}
-    return {
-        key: _want_voice(session, run, submission, market, character, reused)
-        for key, character in submission.project.characters.items()
-        if key not in left_out
-    }
+    """Ask for the voices of a plan on a run's money, and return them by their keys; none for one that is left out."""
+    roles = roles_by_voice(submission, Sounds.of(submission, market).voice_keys)
+    found = {}
+    for planned in plan.voices:
+        if planned.reason is not Reason.LEFT_OUT:
+            wanted = _voice_wish(session, run.account_id, submission, market, planned.key, roles[planned.key][0])
+            is_reused = planned.reason is Reason.REUSED
+            found[planned.key] = _want_voice(session, run, market, wanted, is_reused=is_reused)
+    return found
 
 
-def _want_voice(
-    session: Session,
-    run: Run,
-    submission: Submission,
-    market: Market,
-    character: Character,
-    reused: Collection[str],
-) -> Voice:
-    wanted = _voice_wish(session, run.account_id, submission, market, character)
-    found = voices.find(session, run.account_id, market.provider, wanted.key) if wanted.key in reused else None
+def _want_voice(session: Session, run: Run, market: Market, wanted: voices.WantedVoice, *, is_reused: bool) -> Voice:
+    found = voices.find(session, run.account_id, market.provider, wanted.key) if is_reused else None
     # One that the provider no longer has and that has nothing more to say would be made again by asking for it.
     return found or voices.want(
         session, account_id=run.account_id, provider=market.provider, run_id=run.id, wanted=wanted
@@ -44,10 +35,10 @@ def _want_voice(
 
 
 def _voice_wish(
-    session: Session, account_id: str, submission: Submission, market: Market, character: Character
+    session: Session, account_id: str, submission: Submission, market: Market, key: str, role: Role
 ) -> voices.WantedVoice:
-    key = voice_key(submission, character)
-    match character.voice:
+    character, language = role
+    match character.voice_in(language):
         case ClonedFrom(talent=talent_key):
             talent = submission.project.talents[talent_key]
             sha256 = submission.reference_sha256(talent)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ from pipeline.intake.rules import (
     Project,
     SystemVoice,
     Talent,
+    VoiceSource,
     missing_consent,
     pages,
     spoken_text,
@@ -80,22 +81,30 @@ class Sounds:
 
     project: Project
     market: Market
-    voice_keys: Mapping[str, str]
-    """By character."""
-    _manners: dict[tuple[str, float | None, int | None, float | None, str | None], Manner] = field(default_factory=dict)
-    """By character and delivery: few, where the lines are many."""
+    voice_keys: Mapping[tuple[str, str], str]
+    """By character and language."""
+    _manners: dict[tuple[str, str, float | None, int | None, float | None, str | None], Manner] = field(
+        default_factory=dict
+    )
+    """By character, language and delivery: few, where the lines are many."""
     _undeliverable: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, submission: Submission, market: Market) -> "Sounds":
         """Return what tells it of a submission; raises `UsageError` where a recording is missing."""
-        characters = submission.project.characters
-        keys = {key: voice_key(submission, character) for key, character in characters.items()}
+        keys = {
+            (character.key, language): voice_key(submission, character.voice_in(language))
+            for character, language in submission.project.roles()
+        }
         return cls(submission.project, market, keys)
 
     def sound(self, line: Line) -> Sound:
         """Return everything that shapes the sound of a line."""
         return self._manner(line).sound(self.project.said(line))
+
+    def voice_key(self, line: Line) -> str:
+        """Return the key of the voice that speaks a line."""
+        return self.voice_keys[line.character, self.project.language_of(line.id)]
 
     def price(self, sound: Sound) -> int:
         """Return what speaking it once is expected to cost, in micro-dollars."""
@@ -118,7 +127,8 @@ class Sounds:
             )
 
     def _manner(self, line: Line) -> Manner:
-        key = line.character, line.speed, line.pitch, line.volume, line.emotion
+        language = self.project.language_of(line.id)
+        key = line.character, language, line.speed, line.pitch, line.volume, line.emotion
         found = self._manners.get(key)
         if found is None:
             delivery = self.project.delivery(line)
@@ -127,7 +137,7 @@ class Sounds:
             found = self._manners[key] = Manner(
                 self.market.provider,
                 delivery.model,
-                self.voice_keys[line.character],
+                self.voice_keys[line.character, language],
                 delivery.format,
                 delivery.delivery,
             )
@@ -237,10 +247,11 @@ def require_consents(project: Project) -> None:
     """Raise `ConsentRequired` naming every talent that is cast without leave, and the field that is missing."""
     today = datetime.now(UTC).date()
     gaps = {}
-    for character in project.characters.values():
-        if isinstance(character.voice, ClonedFrom):
-            talent = project.talents[character.voice.talent]
-            field = missing_consent(talent, project.production, project.language, today, character=character.key)
+    for character, language in project.roles():
+        voice = character.voice_in(language)
+        if isinstance(voice, ClonedFrom):
+            talent = project.talents[voice.talent]
+            field = missing_consent(talent, project.production, language, today, character=character.key)
             if field:
                 gaps[talent.key] = f"talents.{talent.key}.{field}"
     if gaps:
@@ -251,9 +262,9 @@ def require_consents(project: Project) -> None:
         )
 
 
-def voice_key(submission: Submission, character: Character) -> str:
-    """Return the key of a character's voice: what it is made of."""
-    match character.voice:
+def voice_key(submission: Submission, voice: VoiceSource) -> str:
+    """Return the key of a voice: what it is made of."""
+    match voice:
         case ClonedFrom(talent=key):
             return cloned_key(submission.reference_sha256(submission.project.talents[key]))
         case Designed(description=description, gender=gender, age_group=age_group):
@@ -296,29 +307,40 @@ def _known_voices(session: Session, account_id: str, provider: str) -> dict[str,
     }
 
 
-def _wanted_voices(submission: Submission, market: Market, keys: Mapping[str, str]) -> list[WantedVoice]:
-    cast: dict[str, list[Character]] = {}
-    for key, character in submission.project.characters.items():
-        cast.setdefault(keys[key], []).append(character)
+Role: TypeAlias = tuple[Character, str]
+"""A character, and a language it speaks."""
+
+
+def roles_by_voice(submission: Submission, keys: Mapping[tuple[str, str], str]) -> dict[str, list[Role]]:
+    """Return for each voice of the cast, by its key, who speaks with it in which language."""
+    cast: dict[str, list[Role]] = {}
+    for character, language in submission.project.roles():
+        cast.setdefault(keys[character.key, language], []).append((character, language))
+    return cast
+
+
+def _wanted_voices(submission: Submission, market: Market, keys: Mapping[tuple[str, str], str]) -> list[WantedVoice]:
+    cast = roles_by_voice(submission, keys)
     return [_wanted_voice(submission.project, market, key, roles) for key, roles in cast.items()]
 
 
-def _wanted_voice(project: Project, market: Market, key: str, roles: Sequence[Character]) -> WantedVoice:
+def _wanted_voice(project: Project, market: Market, key: str, roles: Sequence[Role]) -> WantedVoice:
     prices = market.prices
-    kind, source, price = _describe(project, roles[0], market)
-    model = roles[0].model or project.settings.model
+    character, language = roles[0]
+    kind, source, price = _describe(project, character.voice_in(language), market)
+    model = character.model or project.settings.model
     return WantedVoice(
         key=key,
         kind=kind,
-        characters=[role.key for role in roles],
+        characters=list(dict.fromkeys(role.key for role, _ in roles)),
         source=source,
         price=price,
         audition_price=prices.speech(model, len(ACTIVATION_LINE)) if kind is not VoiceKind.SYSTEM else 0,
     )
 
 
-def _describe(project: Project, character: Character, market: Market) -> tuple[VoiceKind, str, int]:
-    match character.voice:
+def _describe(project: Project, voice: VoiceSource, market: Market) -> tuple[VoiceKind, str, int]:
+    match voice:
         case ClonedFrom(talent=key):
             return VoiceKind.CLONED, project.talents[key].reference, market.prices.clone_micros
         case Designed(description=description):

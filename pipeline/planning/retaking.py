@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from pipeline.errors import Conflict, NeedsReconcile, UsageError
 from pipeline.intake import service as intake
 from pipeline.intake.models import Line, LineTake, Production, Run, asked_sound
+from pipeline.intake.rules import language_of
 from pipeline.ledger import service as ledger
 from pipeline.ledger.money import BudgetMode
 from pipeline.planning.budget import refusal
@@ -113,7 +114,7 @@ def draw_up(session: Session, production: Production, wish: Wish, market: Market
     retake = Retake(production.name, market.provider, wish)
     made: dict[str, int] = {}
     for line, take, voice in found:
-        _require_consent(session, production, voice)
+        _require_consent(session, production, voice, _language(production, line))
         retake.lines.append(Spoken(line, take, voice, market.prices.speech(take.model, len(take.text))))
         if is_made_anew(voice):
             made[voice.id] = remaking_price(voice, take.model, market)
@@ -187,10 +188,14 @@ def _is_sold(take: Take, market: Market) -> bool:
     return take.provider == market.provider and take.model in market.prices.speech_micros_per_million_chars
 
 
-def _require_consent(session: Session, production: Production, voice: Voice) -> None:
+def _require_consent(session: Session, production: Production, voice: Voice, language: str) -> None:
     if voice.consent_id is not None:
         today = datetime.now(UTC).date()
-        references.require_consent(session, voice.consent_id, production.name, production.language, today)
+        references.require_consent(session, voice.consent_id, production.name, language, today)
+
+
+def _language(production: Production, line: Line) -> str:
+    return language_of(line.line_id, production.language)
 
 
 def _number(session: Session, production: Production, retake: Retake) -> list[speech.WantedTake]:
@@ -225,7 +230,7 @@ def _wanted(one: Spoken, production: Production, fingerprint: str) -> speech.Wan
         voice=one.voice,
         reason=str(Reason.RETAKE),
         estimate=one.price,
-        language=production.language,
+        language=_language(production, one.line),
         production_name=production.name,
         fingerprint=fingerprint,
         alternative_of=take.fingerprint,

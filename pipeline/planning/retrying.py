@@ -226,7 +226,7 @@ def _wanted(take: Take, voice: Voice, production: Production, price: int) -> spe
         voice=voice,
         reason=REASON,
         estimate=price,
-        language=production.language if take.kind is TakeKind.LINE else take.language,
+        language=take.language,
         production_name=production.name if take.kind is TakeKind.LINE else "",
         kind=take.kind,
         priority=take.priority,

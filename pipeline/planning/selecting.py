@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from pipeline.errors import UsageError
-from pipeline.intake.rules import Project
+from pipeline.intake.rules import Project, language_of
 from pipeline.intake.rules.problems import did_you_mean, listed
 from pipeline.planning.rules import CHANGED, Reason, WantedLine
 
@@ -53,6 +53,7 @@ class Selection:
 
     terms: Sequence[Term] = ()
     language: str = ""
+    """The source language: that of a line whose key names none."""
     _by_kind: dict[str, list[Term]] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -71,9 +72,9 @@ class Selection:
 
     def takes(self, line: WantedLine, reason: Reason) -> bool:
         """Tell whether a line is wanted that would be made for this reason."""
+        language = language_of(line.line_id, self.language) if self._by_kind else ""
         return all(
-            any(term.fits(line, reason, self.language) for term in alternatives)
-            for alternatives in self._by_kind.values()
+            any(term.fits(line, reason, language) for term in alternatives) for alternatives in self._by_kind.values()
         )
 
     def _require_known(self, term: Term, project: Project) -> None:
@@ -83,8 +84,8 @@ class Selection:
                 known = list(project.characters)
                 fits = any(fnmatchcase(key, term.pattern) for key in known)
             case "lang":
-                known = [project.language]
-                fits = fnmatchcase(project.language.casefold(), term.pattern.casefold())
+                known = list(project.languages) or [project.language]
+                fits = any(fnmatchcase(language.casefold(), term.pattern.casefold()) for language in known)
             case "line":
                 known = []
                 fits = any(fnmatchcase(line.id, term.pattern) for line in project.lines)

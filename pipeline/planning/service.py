@@ -79,6 +79,7 @@ class _Start:
     production: Production
     run: Run
     cast: Mapping[str, Voice]
+    """By the voices' keys."""
     is_new: bool
     """Whether the production had no lines before."""
 
@@ -109,10 +110,10 @@ class _Start:
         project = sounds.project
         return speech.WantedTake(
             sound,
-            self.cast[line.character],
+            self.cast[sound.voice_key],
             str(planned.reason),
             sounds.price(sound),
-            project.language,
+            project.language_of(line.id),
             project.production,
             fingerprint=planned.fingerprint,
         )
@@ -280,7 +281,7 @@ def _open(session: Session, started: _Start) -> None:
 
 def _row(sounds: Sounds, position: int, line: Line, planned: PlannedLine) -> intake.LineRow:
     line_id, character, text, direction, extras = line.id, line.character, line.text, line.direction, line.extras
-    voice_key = sounds.voice_keys[character]
+    voice_key = sounds.voice_key(line)
     written = ", ".join([f"{_JSON(title)}: {_JSON(cell)}" for title, cell in extras.items()])
     known_by = (planned.fingerprint, voice_key, planned.sound)
     return intake.LineRow(line_id, position, character, text, direction, f"{{{written}}}", *known_by)

@@ -108,8 +108,11 @@ def declare_consent(session: Session, account_id: str, talent: Talent) -> Consen
     return consent
 
 
-def require_consent(session: Session, consent_id: str, production: str, language: str, today: date) -> None:
-    """Raise `ConsentRequired` where the permission no longer covers this use, naming the field that forbids it."""
+def require_consent(session: Session, consent_id: str, production: str, language: str | None, today: date) -> None:
+    """Raise `ConsentRequired` where the permission no longer covers this use, naming the field that forbids it.
+
+    Without `language` those of its scope are not looked at.
+    """
     row = session.get_one(Consent, consent_id)
     gap = "revoked" if row.revoked_at else ConsentRecord.model_validate(row.record).gap(production, language, today)
     if gap:

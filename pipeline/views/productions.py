@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.db.clock import iso
 from pipeline.intake.models import Line, LineTake, Production
+from pipeline.intake.rules import language_of
 from pipeline.references.models import Reference
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
@@ -99,7 +100,7 @@ def _line_take(line: Line, take: Take | None, language: str) -> dict[str, Any]:
         "id": line.line_id,
         "position": line.position,
         "character": line.character,
-        "language": take.language if take else language,
+        "language": language_of(line.line_id, language),
         "text": line.text,
         "said": take.text if take else None,
         "speed": take.speed if take else None,

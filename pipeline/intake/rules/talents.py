@@ -31,10 +31,11 @@ class Consent(Section):
     scope: Scope = Scope()
     expires_on: Day | None = None
 
-    def gap(self, production: str, language: str, today: date, character: str | None = None) -> str | None:
+    def gap(self, production: str, language: str | None, today: date, character: str | None = None) -> str | None:
         """Return the field that forbids this use, or None; a permission lasts through the day it expires on.
 
-        Without `character` the characters of the scope are not looked at: a clone serves all that the talent plays.
+        Without `character` the characters of the scope are not looked at, and without `language` its languages: a clone
+        serves all that the talent plays.
         """
         return self._absent(today) or self._too_narrow(production, language, today, character)
 
@@ -49,11 +50,11 @@ class Consent(Section):
             return "granted_on"
         return None
 
-    def _too_narrow(self, production: str, language: str, today: date, character: str | None) -> str | None:
+    def _too_narrow(self, production: str, language: str | None, today: date, character: str | None) -> str | None:
         scope = self.scope
         if scope.productions and production not in scope.productions:
             return "scope.productions"
-        if scope.languages and not covers(scope.languages, language):
+        if scope.languages and language is not None and not covers(scope.languages, language):
             return "scope.languages"
         if scope.characters and character is not None and character not in scope.characters:
             return "scope.characters"

@@ -168,11 +168,12 @@ def _reserve(session: Session, voice: Voice, prices: Prices, capabilities: Capab
 
 
 def _require_consent(session: Session, voice: Voice) -> None:
-    # It was asked when the run was planned; until the recording is ready it may have been withdrawn.
+    # It was asked when the run was planned; until the recording is ready it may have been withdrawn. One voice may
+    # speak several languages: whether it may speak a line's is asked when the line is spoken.
     if voice.consent_id is not None:
         production = session.get_one(Production, session.get_one(Run, voice.run_id).production_id)
         today = datetime.now(UTC).date()
-        references.require_consent(session, voice.consent_id, production.name, production.language, today)
+        references.require_consent(session, voice.consent_id, production.name, None, today)
 
 
 def _attempt(voice: Voice, attempt_id: str, price: int, *, generation: int) -> Attempt:
