@@ -11,12 +11,13 @@ FULL_SCALE = 1 - 2**-15
 CLIPPED_RUN = 3
 """A clean peak touches full scale for one sample or two; three in a row are a flat top."""
 
-_BLOCK = 1024
-_GUARD = 128
-_STEP = _BLOCK - 2 * _GUARD
-_BATCH = 16
+BLOCK = 1024
+"""Samples that are oversampled as one; of these `GUARD` on each side ring and are not looked at."""
+GUARD = 128
+STEP = BLOCK - 2 * GUARD
+BATCH = 16
 """Blocks oversampled together: more would leave the processor's cache."""
-_HEADROOM = 2.0
+HEADROOM = 2.0
 """Sound between samples rises at most this far above its neighbours in practice: quieter blocks are skipped."""
 
 
@@ -35,46 +36,58 @@ class TruePeakMeter:
     def __init__(self, rate: int, channels: int) -> None:
         self._factor = oversampling(rate)
         self._highest = 0.0
-        self._taper = _taper()
-        self._pending: Samples = np.zeros((channels, _GUARD), dtype=np.float32)
+        self._pending: Samples = np.zeros((channels, GUARD), dtype=np.float32)
 
     def feed(self, samples: Samples) -> None:
         """Take the next samples."""
         self._pending = np.concatenate((self._pending, samples), axis=1)
-        blocks = (self._pending.shape[1] - 2 * _GUARD) // _STEP
+        blocks = (self._pending.shape[1] - 2 * GUARD) // STEP
         if blocks > 0:
-            self._look_at(self._pending[:, : blocks * _STEP + 2 * _GUARD])
-            self._pending = self._pending[:, blocks * _STEP :]
+            self._look_at(self._pending[:, : blocks * STEP + 2 * GUARD])
+            self._pending = self._pending[:, blocks * STEP :]
 
     def amplitude(self) -> float:
         """Return the true peak of all that was fed."""
-        self.feed(np.zeros((len(self._pending), _BLOCK), dtype=np.float32))
+        self.feed(np.zeros((len(self._pending), BLOCK), dtype=np.float32))
         return self._highest
 
     def _look_at(self, samples: Samples) -> None:
         self._highest = max(self._highest, float(samples.max()), -float(samples.min()))
         if self._factor == 1:
             return
-        blocks = np.lib.stride_tricks.sliding_window_view(samples, _BLOCK, axis=1)[:, ::_STEP]
+        blocks = in_blocks(samples)
         peaks = np.maximum(blocks.max(axis=2), -blocks.min(axis=2))
-        candidates = blocks[peaks * _HEADROOM > self._highest]
-        for at in range(0, len(candidates), _BATCH):
-            self._oversample(candidates[at : at + _BATCH])
+        candidates = blocks[peaks * HEADROOM > self._highest]
+        for at in range(0, len(candidates), BATCH):
+            self._oversample(candidates[at : at + BATCH])
 
     def _oversample(self, blocks: Samples) -> None:
-        spectrum = np.fft.rfft(blocks * self._taper, axis=1)
-        spectrum[:, -1] /= 2  # the Nyquist bin stands for both of its halves once there is room above it
-        fine = np.fft.irfft(spectrum, n=_BLOCK * self._factor, axis=1)
-        inner = fine[:, _GUARD * self._factor : -_GUARD * self._factor]
-        self._highest = max(self._highest, self._factor * max(float(inner.max()), -float(inner.min())))
+        fine = between_samples(blocks, self._factor)
+        self._highest = max(self._highest, float(fine.max()), -float(fine.min()))
+
+
+def in_blocks(samples: Samples) -> Samples:
+    """Return sound as overlapping blocks, (channels, blocks, `BLOCK`); `GUARD` samples stand before the first."""
+    return np.lib.stride_tricks.sliding_window_view(samples, BLOCK, axis=1)[:, ::STEP]
+
+
+def between_samples(blocks: Samples, factor: int) -> Samples:
+    """Return the inner `STEP` samples of each block with `factor` times as many points, shaped (blocks, points)."""
+    spectrum = np.fft.rfft(blocks * _TAPER, axis=1)
+    spectrum[:, -1] /= 2  # the Nyquist bin stands for both of its halves once there is room above it
+    fine = np.fft.irfft(spectrum, n=BLOCK * factor, axis=1)[:, GUARD * factor : -GUARD * factor]
+    return np.asarray(fine * np.float32(factor))
 
 
 def _taper() -> npt.NDArray[np.float32]:
     """Return a window that is flat but for its guards: without it a block's ends would ring into its middle."""
-    window = np.ones(_BLOCK, dtype=np.float32)
-    slope = np.sin(np.linspace(0, np.pi / 2, _GUARD, endpoint=False, dtype=np.float32)) ** 2
-    window[:_GUARD], window[-_GUARD:] = slope, slope[::-1]
+    window = np.ones(BLOCK, dtype=np.float32)
+    slope = np.sin(np.linspace(0, np.pi / 2, GUARD, endpoint=False, dtype=np.float32)) ** 2
+    window[:GUARD], window[-GUARD:] = slope, slope[::-1]
     return window
+
+
+_TAPER = _taper()
 
 
 class ClipCounter:

@@ -51,10 +51,21 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
+class Laid:
+    """A stretch of music; `role` is what it is for: `intro`, `bed`, `sting` or `outro`. It plays from its beginning."""
+
+    role: str
+    start: float
+    seconds: float
+    fade_in: float = 0.0
+    fade_out: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """A whole episode; `seconds` is the length of the file.
 
-    `missing` are the pieces without a take, `empty` the chapters without a piece that has one.
+    `missing` are the pieces without a take in which anything is heard, `empty` the chapters without any other.
     """
 
     placed: Sequence[Placed]
@@ -62,3 +73,4 @@ class Timeline:
     seconds: float
     missing: Sequence[Piece] = ()
     empty: Sequence[str] = ()
+    music: Sequence[Laid] = ()

@@ -1,0 +1,77 @@
+"""The files an episode is written as, and what they tell about it. Plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How a file is stored: `bit_rates` (bit/s) for one channel and for two, none where nothing is thrown away."""
+
+    suffix: str
+    muxer: str
+    codec: str
+    bit_rates: tuple[int, int] | None = None
+    vbr_quality: int | None = None
+    """LAME's: 0 is the best."""
+    bits: int = 16
+    brand: str = ""
+    """The kind of MPEG-4 file."""
+    scale: float = 1.0
+    """What the encoder multiplies all sound by, unasked."""
+
+    @property
+    def lossy(self) -> bool:
+        """Whether the codec changes the sound, and so its peaks."""
+        return self.bit_rates is not None or self.vbr_quality is not None
+
+
+_LAME_SCALE = 0.95
+"""LAME lowers what it writes at a constant bit rate, and offers no way to stop it: measured, -0.445 dB."""
+
+CODINGS = {
+    "mp3": Coding("mp3", "mp3", "libmp3lame", (96_000, 128_000), scale=_LAME_SCALE),
+    "mp3_vbr": Coding("mp3", "mp3", "libmp3lame", vbr_quality=4),
+    "m4b": Coding("m4b", "mp4", "aac", (80_000, 128_000), brand="M4B "),
+    "m4a": Coding("m4a", "mp4", "aac", (80_000, 128_000), brand="M4A "),
+    "opus": Coding("opus", "ogg", "libopus", (64_000, 96_000)),
+    "flac": Coding("flac", "flac", "flac"),
+    "flac_24": Coding("flac", "flac", "flac", bits=24),
+    "wav": Coding("wav", "wav", "pcm_s16le"),
+    "wav_24": Coding("wav", "wav", "pcm_s24le", bits=24),
+}
+
+
+def coding_of(name: str) -> Coding:
+    """Return a coding by its name. Raises `UsageError`."""
+    if name not in CODINGS:
+        raise UsageError(f"an episode cannot be written as {name!r}", hint=f"use one of {', '.join(CODINGS)}")
+    return CODINGS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A chapter in a file, in seconds."""
+
+    title: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What a file tells about itself; what is empty is left out."""
+
+    title: str = ""
+    show: str = ""
+    author: str = ""
+    number: int | None = None
+    date: str = ""
+    """As `2026-11-23`."""
+    description: str = ""
+    genre: str = "Podcast"
+    marks: Sequence[Mark] = ()
+    cover: bytes | None = None
+    """A JPEG or PNG picture."""
