@@ -3,6 +3,7 @@
 Both who speaks a line and who listens to it have to know what its words are.
 """
 
+from pipeline.wording.readings import Reading, readings, reads
 from pipeline.wording.spoken_text import LONGEST_CHUNK, chunks, spoken
 
-__all__ = ["LONGEST_CHUNK", "chunks", "spoken"]
+__all__ = ["LONGEST_CHUNK", "Reading", "chunks", "readings", "reads", "spoken"]

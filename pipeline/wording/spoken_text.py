@@ -44,7 +44,7 @@ _ROMANS: Final = {
     "XIII": 13, "XIV": 14, "XV": 15, "XVI": 16, "XVII": 17, "XVIII": 18, "XIX": 19, "XX": 20,
 }  # fmt: skip
 _NUMBERED: Final = "chapter|part|act|book|volume|scene|section|phase|world war|type|class|level|episode|season"
-_SYMBOLS: Final = {
+SYMBOLS: Final = {
     "&": " and ", "@": " at ", "+": " plus ", "=": " equals ", "%": " percent ", "°": " degrees ", "×": " times ",
     "÷": " divided by ", "#": " hash ", "$": " dollars ", "£": " pounds ", "€": " euros ", "¥": " yen ", "<": " ",
     ">": " ", "_": " ", "*": " ", "~": " ", "^": " ", "|": ", ", "\\": " ", "[": " (", "]": ") ", "{": " (", "}": ") ",
@@ -56,9 +56,9 @@ _ACRONYM_LENGTH: Final = 5
 def spoken(text: str) -> str:
     """Return the text in words: ASCII letters, apostrophes and punctuation, no digit and no symbol."""
     words = to_latin(text)
-    for pattern, say in _RULES:
+    for pattern, say in RULES:
         words = pattern.sub(say, words)
-    words = "".join(_SYMBOLS.get(character, character) for character in words)
+    words = "".join(SYMBOLS.get(character, character) for character in words)
     return re.sub(r"[^\S\n]+", " ", re.sub(r"\s+([,.;:!?])", r"\1", words)).strip()
 
 
@@ -210,7 +210,7 @@ _NUMBER: Final = r"(?<![\w.])(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<fraction>
 _ROMAN_WORDS: Final = "|".join(sorted((r for r in _ROMANS if len(r) > 1), key=len, reverse=True))
 _UNIT_WORDS: Final = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
 
-_RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Rule, ...]] = (
     _rule(r"https?://[\w./:@?=&%#~+-]*[\w/]|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\bwww\.[\w./-]*\w", _address),
     _rule(r"\b([a-z][\w-]*)\.(com|org|net|io|dev|gov|edu|wav|mp3|txt|json|csv|py)\b", r"\1 dot \2"),
     _rule(r"\b[Ee]\.g\.,?", "for example,"),

@@ -8,6 +8,8 @@ from typing import BinaryIO
 from screenplay_tools.fountain.parser import Parser
 from screenplay_tools.screenplay import Character, ElementType
 
+from pipeline.intake.rules.asides import Asides
+from pipeline.intake.rules.course import Course
 from pipeline.intake.rules.problems import Refusal
 from pipeline.intake.rules.script import Speech, joined, read_script, sheet_of, split_directions
 from pipeline.intake.rules.sheets import Sheet, Wanted
@@ -23,6 +25,7 @@ _IN_DIALOGUE = frozenset({ElementType.CHARACTER, ElementType.PARENTHETICAL, Elem
 def read_fountain(file: BinaryIO, wanted: Wanted) -> Sheet:
     """Open a screenplay; raises `Refusal` where a comment swallows the rest of it."""
     lines, encoding = read_script(file, wanted)
+    wanted.course.begin_script()
     ids: dict[int, str] = {}
     for number, line in enumerate(lines, 1):
         if own := _OWN_ID.search(line):
@@ -30,7 +33,7 @@ def read_fountain(file: BinaryIO, wanted: Wanted) -> Sheet:
     text = _OWN_ID.sub("", "\n".join(lines))
     for opening, closing in _COMMENTS:
         text = _without(text, opening, closing)
-    return sheet_of(_speeches(text.split("\n"), ids), encoding, [])
+    return sheet_of(_speeches(text.split("\n"), ids, wanted.course), encoding, Asides())
 
 
 def _without(text: str, opening: str, closing: str) -> str:
@@ -54,7 +57,9 @@ def _without(text: str, opening: str, closing: str) -> str:
 class _Script:
     """Collects what is said while the elements of a screenplay come by."""
 
-    scene: str = ""
+    course: Course
+    heading: str = ""
+    """Of a chapter that begins with its first line: sections and scenes without dialogue are none."""
     speaker: str = ""
     extension: str = ""
     id: str = ""
@@ -64,6 +69,7 @@ class _Script:
 
     def cue(self, cue: Character) -> None:
         self.speaker, self.extension, self.directions = cue.name, cue.extension or "", []
+        self.course.paragraph += 1
 
     def say(self, text: str, line: int) -> None:
         self.begun = self.begun if self.said else line
@@ -76,17 +82,34 @@ class _Script:
         text, direction = split_directions(_unmarked("\n".join(self.said)).split("\n"))
         direction = joined([*self.directions, direction])
         if text:
-            yield Speech(self.begun, self.speaker, text, direction, self.scene, self.extension, self.id)
+            yield self._speech(text, direction)
         self.said, self.directions, self.id = [], [], ""
 
+    def _speech(self, text: str, direction: str) -> Speech:
+        course = self.course
+        if self.heading:
+            course.begin_chapter(self.heading)
+            self.heading = ""
+        return Speech(
+            line=self.begun,
+            speaker=self.speaker,
+            text=text,
+            direction=direction,
+            scene=course.scene,
+            extension=self.extension,
+            id=self.id,
+            chapter=course.chapter,
+            paragraph=course.paragraph,
+        )
 
-def _speeches(lines: Sequence[str], ids: dict[int, str]) -> Iterator[Speech]:
-    script = _Script()
+
+def _speeches(lines: Sequence[str], ids: dict[int, str], course: Course) -> Iterator[Speech]:
+    script = _Script(course)
     for number, kind, element in _elements(lines):
         if kind is not ElementType.DIALOGUE:
             yield from script.close()
         if kind in {ElementType.HEADING, ElementType.SECTION}:
-            script.scene = element.text.strip()
+            script.heading = element.text.strip()
         elif kind is ElementType.CHARACTER:
             script.cue(element)
             script.id = ids.get(number - 1, "")  # a cue is known by the line below it

@@ -1,101 +1,149 @@
-"""Scripts as people write them down: a paragraph a speech, with SPEAKER: in front of it."""
+"""Scripts as people write them down: a paragraph a speech, with SPEAKER: in front of it, or none where one narrates."""
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import BinaryIO
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pipeline.intake.rules.problems import listed
-from pipeline.intake.rules.script import Speech, joined, read_script, sheet_of, split_directions
+from pipeline.intake.rules.asides import Aside, Asides
+from pipeline.intake.rules.course import Course
+from pipeline.intake.rules.front_matter import end_of_block
+from pipeline.intake.rules.inline import FOOTNOTE, BadMark, add_speech_marks, marked_lines
+from pipeline.intake.rules.marked import EMPHASIS, before_marks, refuse_marks, written
+from pipeline.intake.rules.script import read_script, sheet_of
 from pipeline.intake.rules.sheets import Sheet, Wanted
+from pipeline.intake.rules.turns import Turn, Turns
 
 SPEAKER_CHARS, SPEAKER_WORDS = 60, 4
 """What is longer in front of a colon is a sentence."""
 
-_SPEAKER = re.compile(r"\s*([^\s:：(][^:：()]*?)\s*(?:\(([^()]*)\)\s*)?(?::(?=\s|$)|：)\s*")
-_OWN_ID = re.compile(r"\s*\{#([^\s{}]+)\}\s*$")
-_FENCE = "---"
+_E = EMPHASIS
+_SPEAKER = re.compile(rf"[\s{_E}]*([^\s:：({_E}][^:：()]*?)[\s{_E}]*(?:\(([^()]*)\)[\s{_E}]*)?(?::(?=\s|$)|：)\s*")
+_COMMENT = re.compile(r"\s*<!--")
+_IN_PARENTHESES = re.compile(r"\s*\([^()]*\)\s*")
+_INDENTED = re.compile(r"\t|  ")
+_CHAPTER_LEVEL = 2
+"""Headings of this level and above are chapters; deeper ones are sections within."""
+_BLOCKS = {"fence": Aside.CODE, "table_open": Aside.TABLE, "ordered_list_open": Aside.NUMBERING}
 
 
 def read_markdown(file: BinaryIO, wanted: Wanted) -> Sheet:
-    """Open a Markdown script (CommonMark); a heading is a scene."""
+    """Open a Markdown script (CommonMark, tables); headings of the first two levels are chapters."""
     # Indented dialogue is dialogue; what has to be code has fences.
-    return _read(file, wanted, MarkdownIt("commonmark").disable("code"))
+    parser = MarkdownIt("commonmark").disable("code").enable("table")
+    return _read(file, wanted, add_speech_marks(parser, footnotes=True))
 
 
 def read_text(file: BinaryIO, wanted: Wanted) -> Sheet:
-    """Open a plain script: paragraphs, headings with # and emphasis are known, and nothing else is taken for a mark."""
-    return _read(file, wanted, MarkdownIt("zero").enable(["heading", "emphasis", "newline"]))
+    """Open a plain script: paragraphs, headings with #, emphasis, pauses and pronunciations are all that is known."""
+    parser = MarkdownIt("zero").enable(["heading", "emphasis", "newline"])
+    return _read(file, wanted, add_speech_marks(parser, footnotes=False))
 
 
 def _read(file: BinaryIO, wanted: Wanted, parser: MarkdownIt) -> Sheet:
     lines, encoding = read_script(file, wanted)
-    tokens = parser.parse("\n".join(_without_front_matter(lines)))
-    notes: list[str] = []
-    return sheet_of(_speeches(tokens, notes), encoding, notes)
+    refuse_marks(lines)
+    asides = Asides()
+    end = end_of_block(lines)
+    body = [*[""] * end, *lines[end:]]  # lines keep their numbers
+    script = _Script(body, wanted.course, asides)
+    return sheet_of(script.read(parser.parse("\n".join(body))), encoding, asides)
 
 
-def _without_front_matter(lines: Sequence[str]) -> list[str]:
-    """Blank the block between two lines --- at the top; lines keep their numbers."""
-    if lines and lines[0].rstrip() == _FENCE:
-        end = next((n for n, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), 0)
-        return [*[""] * (end + 1), *lines[end + 1 :]] if end else list(lines)
-    return list(lines)
+@dataclass
+class _Script:
+    """Follows the blocks of a script and keeps what is said."""
 
+    lines: Sequence[str]
+    course: Course
+    asides: Asides
+    in_footnote: bool = False
+    empty: dict[int, str] = field(default_factory=dict)
+    """Chapters that nobody has spoken in so far, by their numbers."""
 
-def _speeches(tokens: Sequence[Token], notes: list[str]) -> Iterator[Speech]:
-    scene, unread = "", []
-    for token, before in zip(tokens[1:], tokens, strict=False):
-        if token.type != "inline":
-            continue
+    def read(self, tokens: Sequence[Token]) -> Iterator[Turn]:
+        """Return what is said, and what cannot be."""
+        self.course.begin_script()
+        self.turns = Turns(self.course, self.asides)
+        titles = sum(token.type == "heading_open" and token.tag == "h1" for token in tokens)
+        for token, before in zip(tokens, [None, *tokens], strict=False):
+            line = token.map[0] + 1 if token.map else 1
+            if token.type in _BLOCKS:
+                self.asides.add(_BLOCKS[token.type], line)
+            elif token.type == "html_block" and not _COMMENT.match(token.content):
+                self.asides.add(Aside.TAG, line)
+            elif token.type == "inline" and before is not None:
+                self._inline(token, before, line, has_title=titles == 1)
+        for title in self.empty.values():
+            self.asides.add(Aside.EMPTY_CHAPTER, title)
+        return iter(self.turns.every)
+
+    def _inline(self, token: Token, before: Token, line: int, *, has_title: bool) -> None:
+        if before.type in {"th_open", "td_open"}:
+            return
+        try:
+            said = marked_lines(token, line, self.asides)
+        except BadMark as wrong:
+            self.turns.refuse(line + wrong.below, wrong)
+            return
         if before.type == "heading_open":
-            scene = " ".join(_lines_of(token))
-            continue
-        first = token.map[0] + 1 if token.map else 1
-        spoken = list(_paragraph(_lines_of(token), first, scene))
-        if not spoken or spoken[0].line > first:
-            unread.append(str(first))
-        yield from spoken
-    if unread:
-        notes.append(f"not spoken, because no SPEAKER: begins it: the paragraph in line {listed(unread)}")
-
-
-def _paragraph(lines: Sequence[str], first: int, scene: str) -> Iterator[Speech]:
-    """Yield what is said in a paragraph: every line that begins with a speaker begins a speech."""
-    cue: re.Match[str] | None = None
-    begun, said = first, [""]
-    for number, line in enumerate(lines, first):
-        if found := _cue(line):
-            if cue is not None:
-                yield _speech(cue, said, begun, scene)
-            cue, begun, said = found, number, [line[found.end() :]]
+            self._heading(" ".join(map(written, said)), int(before.tag[1]), line, has_title=has_title)
         else:
-            said.append(line)
-    if cue is not None:
-        yield _speech(cue, said, begun, scene)
+            self._paragraph(said, line)
+
+    def _heading(self, title: str, level: int, line: int, *, has_title: bool) -> None:
+        course = self.course
+        if level == 1 and has_title and not course.scene:
+            course.title = course.title or title
+            course.scene = title
+        elif level <= _CHAPTER_LEVEL:
+            course.begin_chapter(title)
+            self.empty[course.chapter] = f"{title} in line {line}"
+        else:
+            course.section = title
+
+    def _paragraph(self, said: Sequence[str], first: int) -> None:
+        source = self.lines[first - 1]
+        is_indented = _INDENTED.match(source) is not None
+        self.in_footnote = FOOTNOTE.match(source) is not None or (self.in_footnote and is_indented)
+        if self.in_footnote:
+            self.asides.add(Aside.FOOTNOTE, first)
+            return
+        spoken = len(self.turns.every)
+        self.turns.begin_paragraph()
+        cued = [number for number, line in enumerate(said) if _cue(line)]
+        self._uncued(said[: cued[0]] if cued else said, first, is_indented=is_indented)
+        for start, end in pairwise([*cued, len(said)]):
+            self._cued(said[start:end], first + start)
+        if len(self.turns.every) > spoken:
+            self.empty.pop(self.course.chapter, None)
+
+    def _cued(self, said: Sequence[str], line: int) -> None:
+        cue = _cue(said[0])
+        if cue is not None:
+            speaker = cue[1].replace(EMPHASIS, "").strip()
+            self.turns.speak(speaker, [said[0][cue.end() :], *said[1:]], line, (cue[2] or "").strip())
+
+    def _uncued(self, said: Sequence[str], line: int, *, is_indented: bool) -> None:
+        """Let somebody speak what no SPEAKER: begins: who spoke last, the narrator, or nobody."""
+        text = written("\n".join(said))
+        goes_on = self.turns.last_speaker if self.course.is_episode and is_indented else ""
+        speaker = goes_on or self.course.narrator
+        if not text.strip():
+            self.turns.pause(said, line)
+        elif _IN_PARENTHESES.fullmatch(text):
+            self.asides.add(Aside.PARENTHESES, line)
+        elif speaker is None:
+            self.asides.add(Aside.UNREAD, line)
+        else:
+            self.turns.speak(speaker, said, line, is_narration=not goes_on)
 
 
 def _cue(line: str) -> re.Match[str] | None:
-    found = _SPEAKER.match(line[: SPEAKER_CHARS * 4])
+    found = _SPEAKER.match(before_marks(line)[: SPEAKER_CHARS * 4])
     is_name = found and len(found[1]) <= SPEAKER_CHARS and len(found[1].split()) <= SPEAKER_WORDS
     return found if is_name else None
-
-
-def _speech(cue: re.Match[str], said: Sequence[str], line: int, scene: str) -> Speech:
-    own = _OWN_ID.search(said[-1])
-    text, direction = split_directions([*said[:-1], said[-1][: own.start()] if own else said[-1]])
-    direction = joined([(cue[2] or "").strip(), direction])
-    return Speech(line, cue[1], text, direction, scene, id=own[1] if own else "")
-
-
-def _lines_of(token: Token) -> list[str]:
-    """Return the text of a paragraph or heading line by line, without its marks."""
-    parts: list[str] = []
-    for part in token.children or ():
-        if part.type in {"text", "code_inline", "text_special"}:
-            parts.append(part.content)
-        elif part.type in {"softbreak", "hardbreak"}:
-            parts.append("\n")
-    return "".join(parts).split("\n")

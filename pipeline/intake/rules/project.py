@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
+from pipeline import wording
 from pipeline.delivery import PLAIN, Delivery
 from pipeline.intake.rules.episode import Episode
 from pipeline.intake.rules.fields import AgeGroup, AudioFormat, Gender
 from pipeline.intake.rules.languages import language_of
 from pipeline.intake.rules.lexicon import NO_WORDS, Lexicon
 from pipeline.intake.rules.quality_settings import USUAL, QualitySettings
+from pipeline.intake.rules.saying import SAY_HERE, Saying, applied, found_in, sayings
 from pipeline.intake.rules.speech_text import spoken_text
 from pipeline.intake.rules.talents import Talent
 
@@ -128,6 +130,8 @@ class Project:
     quality: QualitySettings = USUAL
     episode: Episode | None = None
     """None where the project does not say that its lines become one."""
+    normalise: bool = False
+    """Whether numbers, dates and abbreviations are sent in words, as `readings` of `pipeline.wording` has them."""
     languages: tuple[str, ...] = ()
     translated: Mapping[str, Collection[str]] = field(default_factory=dict)
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -145,8 +149,18 @@ class Project:
                     yield character, language
 
     def said(self, line: Line) -> str:
-        """Return the text of a line as it is sent to be spoken, the lexicon's words in it as they are said."""
-        return self.lexicon.say(spoken_text(line.text), line.character, self.language_of(line.id))
+        """Return the text of a line as it is sent: the words of script and lexicon as they are said."""
+        if not (self.normalise or line.extras.get(SAY_HERE)):
+            return self.lexicon.say(spoken_text(line.text), line.character, self.language_of(line.id))
+        found = self.sayings(line, reads_numbers=self.normalise)
+        return spoken_text(applied(spoken_text(line.text), found))
+
+    def sayings(self, line: Line, *, reads_numbers: bool) -> Iterator[Saying]:
+        """Yield what of a line is said otherwise, in its `spoken_text`; English numbers are read where they are asked for."""
+        text, language = spoken_text(line.text), self.language_of(line.id)
+        here = found_in(line.extras.get(SAY_HERE, ""), text)
+        is_read = reads_numbers and wording.reads(language)
+        return sayings(text, here, self.lexicon, line.character, language, reads=is_read)
 
     def delivery(self, line: Line) -> Settings:
         """Return what applies to a line: its own settings, else its character's, else the production's."""

@@ -1,6 +1,7 @@
 """Reads the project file: one pass finds everything that is wrong with it."""
 
 import contextlib
+import posixpath
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
@@ -8,8 +9,10 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from pipeline.intake.rules import values
+from pipeline.intake.rules import front_matter, values
+from pipeline.intake.rules.course import Course
 from pipeline.intake.rules.decoding import decode_strict
+from pipeline.intake.rules.episode import Episode
 from pipeline.intake.rules.languages import Languages, unlisted
 from pipeline.intake.rules.names import folded, is_sha256, project_path
 from pipeline.intake.rules.problems import Problem, Refusal, Suggestions, did_you_mean, listed, shorten
@@ -35,12 +38,20 @@ _MESSAGES = {
 }
 
 
+EPISODE_FILES = ("intro", "outro", "bed", "sting", "cover")
+
+
 class ProjectFile:
-    """A project file as far as it can be read: `section` is None where it has problems."""
+    """A project file as far as it can be read: `section` is None where it has problems.
+
+    A script with front matter is one, too: its lines are its own where it names no other sheet, and they become an
+    episode.
+    """
 
     def __init__(self, name: str, data: bytes) -> None:
         """Read the file; `name` is how problems call it."""
         self.name = name
+        self._is_script = front_matter.is_script(name)
         self.section: ProjectSection | None = None
         self.problems: list[Problem] = []
         self._document = self._parse(data)
@@ -66,6 +77,24 @@ class ProjectFile:
         return Languages(self.language, tuple(tag for tag in tags if tag != self.language))
 
     @property
+    def is_episode(self) -> bool:
+        """Whether its lines become an episode."""
+        return self._is_script or self._top.get("episode") is not None
+
+    @property
+    def episode(self) -> Episode | None:
+        """How they do; None where they do not, or it cannot be read."""
+        declared = self.section.episode if self.section else None
+        if declared is None:
+            return Episode() if self.section and self.is_episode else None
+        return declared.episode()
+
+    def course(self) -> Course:
+        """Return what its scripts begin with."""
+        narrator = self._mapping("episode").get("narrator")
+        return Course(narrator=narrator if isinstance(narrator, str) else None, is_episode=self.is_episode)
+
+    @property
     def sheets(self) -> list[tuple[Path, SheetSection]]:
         """The sheets that can be read, whatever the rest of the file looks like, and where each is named."""
         return [(("lines", n, "file"), sheet) for n, sheet in self._numbered_sheets()]
@@ -78,12 +107,13 @@ class ProjectFile:
 
     @property
     def attachments(self) -> list[tuple[Path, str]]:
-        """References, then evidence: where each is named, and its path inside the project's folder."""
+        """References, evidence, then music and cover: where each is named, and its path inside the project's folder."""
         talents = [(key, entry) for key, entry in self._mapping("talents").items() if isinstance(entry, dict)]
         consents = [(key, entry["consent"]) for key, entry in talents if isinstance(entry.get("consent"), dict)]
         named = [
             *((("talents", key, "reference"), entry.get("reference")) for key, entry in talents),
             *((("talents", key, "consent", "evidence"), record.get("evidence")) for key, record in consents),
+            *((("episode", role), _file_of(self._mapping("episode").get(role))) for role in EPISODE_FILES),
         ]
         return [(where, path) for where, text in named if (path := _path_of(text))]
 
@@ -96,12 +126,16 @@ class ProjectFile:
 
     def _parse(self, data: bytes) -> Document | None:
         try:
-            return Document(decode_strict(data))
+            text = decode_strict(data)
+            document = Document(front_matter.front_matter(text) if self._is_script else text)
         except Refusal as wrong:
             line = wrong.line if isinstance(wrong, BadYaml) else None
             place = f"line {line}" if line else "the file"
             self.problems.append(Problem(self.name, place, "", wrong.message, wrong.allowed, wrong.hint, line))
             return None
+        if self._is_script and isinstance(document.tree, dict):
+            document.tree.setdefault("lines", posixpath.basename(self.name))
+        return document
 
     def _validate(self, document: Document) -> None:
         for twice in document.repeated:
@@ -120,6 +154,7 @@ class ProjectFile:
         self._check_casting()
         self._check_languages()
         self._check_lexicon()
+        self._check_narrator()
         self._check_sheets()
 
     def _add(self, error: ErrorDetails) -> None:
@@ -195,6 +230,17 @@ class ProjectFile:
                     hint = "give them `exact: true`, or delete one of them"
                     self.problem(("lexicon", word), f"the word differs from {first} only by case", hint=hint)
 
+    def _check_narrator(self) -> None:
+        narrator, known = self._mapping("episode").get("narrator"), self.characters
+        if isinstance(narrator, str) and known and unicodedata.normalize("NFC", narrator) not in known:
+            self.problem(
+                ("episode", "narrator"),
+                "there is no such character",
+                value=narrator,
+                allowed=listed(known),
+                hint=did_you_mean(narrator, known) or "add the character to the project file",
+            )
+
     def _check_sheets(self) -> None:
         seen: set[tuple[str, str | None]] = set()
         for where, sheet in self.sheets:
@@ -218,6 +264,10 @@ def _tags(given: Iterable[Any]) -> Iterator[str]:
         if isinstance(tag, str):
             with contextlib.suppress(Refusal):
                 yield values.language(tag)
+
+
+def _file_of(entry: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    return entry.get("file") if isinstance(entry, dict) else entry
 
 
 def _path_of(text: Any) -> str | None:  # noqa: ANN401 - whatever the file holds

@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.intake.rules.course import Course
+from pipeline.intake.rules.front_matter import is_script
 from pipeline.intake.rules.languages import Languages
 from pipeline.intake.rules.lines import Collected, Origin, read_lines
 from pipeline.intake.rules.problems import Problem, Refusal, invalid_sheet
 from pipeline.intake.rules.project import Project
 from pipeline.intake.rules.project_file import ProjectFile
 from pipeline.intake.rules.readers import FORMATS
+from pipeline.intake.rules.script import SCRIPT_BYTES
 from pipeline.intake.rules.sections import ProjectSection, SheetSection
 from pipeline.intake.rules.sheets import Sheet, Wanted
 from pipeline.intake.rules.yaml_tree import BadYaml
@@ -38,11 +41,11 @@ def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = N
     `OSError`, for a missing file `FileNotFoundError`. Without `exists` nobody looks whether references are there.
     """
     file = _project_file(path, read)
-    collected = Collected(file.characters, file.languages)
+    collected, course = Collected(file.characters, file.languages), file.course()
     sheets: dict[str, str | None] = {}
     for where, section in file.sheets:
         companion = _Companion(file, section, read)
-        with _opened_sheet(file, where, section, companion) as sheet:
+        with _opened_sheet(file, where, section, companion, course) as sheet:
             if sheet is not None:
                 read_lines(sheet, collected, _origin(file, section))
                 sheets[section.file] = sheet.encoding
@@ -53,7 +56,8 @@ def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = N
     problems = [*file.problems, *collected.problems]
     if problems or file.section is None:
         raise invalid_sheet(problems)
-    return _project(file, file.section, collected, sheets)
+    title = file.section.title or (course.title if course.is_episode else "")
+    return _project(file, file.section, collected, sheets, title)
 
 
 def _origin(file: ProjectFile, section: SheetSection) -> Origin:
@@ -73,7 +77,7 @@ def _languages(file: ProjectFile, section: SheetSection) -> Languages:
 
 def _project_file(path: str, read: Read) -> ProjectFile:
     try:
-        with _opened(path, read, PROJECT_BYTES) as file:
+        with _opened(path, read, SCRIPT_BYTES if is_script(path) else PROJECT_BYTES) as file:
             return ProjectFile(path, file.read())
     except Refusal as wrong:
         hint = "`callsheet init` writes one to start from"
@@ -105,7 +109,7 @@ class _Companion:
 
 @contextlib.contextmanager
 def _opened_sheet(
-    file: ProjectFile, where: Place, section: SheetSection, companion: _Companion
+    file: ProjectFile, where: Place, section: SheetSection, companion: _Companion, course: Course
 ) -> Iterator[Sheet | None]:
     """Open one sheet; None where it has a problem, which then stands where the author has to correct it."""
     shown = _beside(file.name, section.file)
@@ -125,6 +129,7 @@ def _opened_sheet(
             skips_outdated=section.needs_update == "skip",
             skips_placeholders=section.placeholders == "skip",
             companion=companion.open,
+            course=course,
         )
         try:
             sheet = FORMATS[section.kind].reader()(content, wanted)
@@ -170,12 +175,12 @@ def _beside(path: str, other: str) -> str:
 
 
 def _project(
-    file: ProjectFile, section: ProjectSection, collected: Collected, sheets: Mapping[str, str | None]
+    file: ProjectFile, section: ProjectSection, collected: Collected, sheets: Mapping[str, str | None], title: str
 ) -> Project:
     paths = [posixpath.basename(file.name), *sheets, *(attached for _, attached in file.attachments)]
     return Project(
         production=section.production,
-        title=section.title or section.production,
+        title=title or section.production,
         language=section.language,
         settings=section.settings(),
         budget_micros=section.budget,
@@ -191,4 +196,6 @@ def _project(
         translated={language: frozenset(roles) for language, roles in collected.translations.roles.items()},
         missing=collected.translations.missing(collected.lines, file.languages),
         quality=section.quality.settings(),
+        normalise=section.normalise,
+        episode=file.episode,
     )

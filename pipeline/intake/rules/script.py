@@ -9,20 +9,26 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from pipeline.intake.rules.asides import Aside, Asides
 from pipeline.intake.rules.decoding import encoding_of
-from pipeline.intake.rules.problems import Refusal, listed
-from pipeline.intake.rules.sheets import Places, Record, Sheet, Wanted
+from pipeline.intake.rules.problems import Refusal
+from pipeline.intake.rules.saying import SAY_HERE, Spelling, kept
+from pipeline.intake.rules.sheets import BrokenRecord, Places, Record, Sheet, Wanted
 from pipeline.intake.rules.speech_text import spoken_text
 
 SCRIPT_BYTES = 2_000_000
 """Twice a long novel: a script is in memory whole."""
 MOST_LINES = 200_000
-LINE_CHARS = 5_000
+LINE_CHARS = 20_000
+"""A paragraph is a line where an editor wraps it; two pages of a book have 5,000 characters."""
 SLUG_BYTES = 60
 """Of the scene and of the speaker in a derived id: both and the hash stay within what a file name may have."""
 HASH_CHARS = 10
 """Hexadecimal digits: of 10,000 different lines two share theirs once in 20,000 scripts, and are refused then."""
-COLUMNS = ("id", "character", "text", "direction", "scene", "extension")
+COLUMNS = (
+    "id", "character", "text", "direction", "scene", "extension", "section", "chapter", "paragraph", "pause_after",
+    SAY_HERE,
+)  # fmt: skip
 MOST_DIRECTIONS = 10
 """At either end of a line."""
 _DIRECTION = re.compile(r"\s*\(([^()]*)\)\s*")
@@ -33,7 +39,11 @@ _SCRIPT = Places("line", "part")
 
 @dataclass(slots=True)
 class Speech:
-    """What one speaker says at a stretch; `line` is where it begins. `id` is empty where the script gives none."""
+    """What one speaker says at a stretch; `line` is where it begins. `id` is empty where the script gives none.
+
+    `scene` is the title of its chapter, `section` a deeper heading within. `pause_after` is in seconds, None where
+    the script says nothing.
+    """
 
     line: int
     speaker: str
@@ -42,6 +52,18 @@ class Speech:
     scene: str = ""
     extension: str = ""
     id: str = ""
+    section: str = ""
+    chapter: int = 0
+    paragraph: int = 0
+    pause_after: float | None = None
+    spellings: tuple[Spelling, ...] = ()
+
+    @property
+    def cells(self) -> list[str]:
+        """What stands in its columns behind the id."""
+        told = [self.speaker, self.text, self.direction, self.scene, self.extension, self.section]
+        pause = "" if self.pause_after is None else f"{self.pause_after:g}"
+        return [*told, str(self.chapter), str(self.paragraph), pause, kept(self.spellings)]
 
 
 def read_script(file: BinaryIO, wanted: Wanted) -> tuple[list[str], str]:
@@ -61,23 +83,25 @@ def read_script(file: BinaryIO, wanted: Wanted) -> tuple[list[str], str]:
     return lines, encoding
 
 
-def sheet_of(speeches: Iterable[Speech], encoding: str, notes: list[str]) -> Sheet:
-    """Return a script as a sheet."""
-    records = _records(speeches, notes)
+def sheet_of(speeches: Iterable[Speech | BrokenRecord], encoding: str, asides: Asides) -> Sheet:
+    """Return a script as a sheet; `asides` are complete when all that is said has been read."""
+    notes: list[str] = []
+    records = _records(speeches, asides, notes)
     return Sheet(Record(1, 1, list(COLUMNS)), records, encoding, _SCRIPT, notes, has_cues=True)
 
 
-def _records(speeches: Iterable[Speech], notes: list[str]) -> Iterator[Record]:
+def _records(
+    speeches: Iterable[Speech | BrokenRecord], asides: Asides, notes: list[str]
+) -> Iterator[Record | BrokenRecord]:
     met: Counter[tuple[str, str, str]] = Counter()
-    inside: list[str] = []
     for speech in speeches:
+        if isinstance(speech, BrokenRecord):
+            yield speech
+            continue
         if _PARENTHESES.search(speech.text):
-            inside.append(str(speech.line))
-        line_id = speech.id or derived_id(speech, met)
-        cells = [line_id, speech.speaker, speech.text, speech.direction, speech.scene, speech.extension]
-        yield Record(speech.line, speech.line, cells)
-    if inside:
-        notes.append(f"spoken, because they stand within a sentence: the parentheses in line {listed(inside)}")
+            asides.add(Aside.INSIDE, speech.line)
+        yield Record(speech.line, speech.line, [speech.id or derived_id(speech, met), *speech.cells])
+    notes.extend(asides.told())
 
 
 def derived_id(speech: Speech, met: Counter[tuple[str, str, str]]) -> str:
@@ -86,7 +110,7 @@ def derived_id(speech: Speech, met: Counter[tuple[str, str, str]]) -> str:
     It does not depend on where a line stands, so that nothing is renamed where another is put in, taken out or moved
     within its scene. Only of equal lines (same scene, speaker and text) the later ones are counted.
     """
-    scene, speaker = slug(speech.scene) or "script", slug(speech.speaker) or "nobody"
+    scene, speaker = slug(speech.section or speech.scene) or "script", slug(speech.speaker) or "nobody"
     said = (scene, speaker, spoken_text(speech.text))
     met[said] += 1
     hashed = hashlib.sha256("\0".join([*said[1:], str(met[said])]).encode(errors="replace")).hexdigest()

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from pipeline.delivery import Delivery
 from pipeline.intake.rules import values
+from pipeline.intake.rules.episode_section import EpisodeSection
 from pipeline.intake.rules.fields import (
     AgeGroup,
     AudioFormat,
@@ -257,6 +258,8 @@ class ProjectSection(Section):
     characters: Annotated[dict[KeyName, CharacterSection], Field(min_length=1)]
     lexicon: dict[Word, Sayings] = Field(default_factory=dict)
     quality: QualitySection = QualitySection()
+    normalise: bool = False
+    episode: EpisodeSection | None = None
     lines: Sheets
 
     def words(self) -> Lexicon:

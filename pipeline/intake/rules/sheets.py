@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
+from pipeline.intake.rules.course import Course
 from pipeline.intake.rules.languages import ONE_LANGUAGE, Languages
 from pipeline.intake.rules.problems import Refusal
 
@@ -75,6 +76,7 @@ class Wanted:
     """What is known of a sheet before it is opened: its language, and what its entry under `lines` says.
 
     `companion` opens the file beside it that holds more about its lines, where there is one; raises `Refusal`.
+    `course` goes through all scripts of the project.
     """
 
     language: str
@@ -85,6 +87,7 @@ class Wanted:
     skips_outdated: bool = False
     skips_placeholders: bool = False
     companion: Callable[[], BinaryIO | None] = lambda: None
+    course: Course = field(default_factory=Course)
 
 
 class SheetReader(Protocol):

@@ -49,8 +49,14 @@ def test_cues_parentheticals_and_dialogue_become_lines() -> None:
         ("HERALD", "Row, row,\nand row.", "laughs", 17),
         ("MARA", "No.", "", 25),
     ]
-    assert project.lines[0].extras == {"scene": "INT. FERRY - NIGHT", "extension": "V.O."}
-    assert project.lines[3].extras == {"scene": "EXT. MARSH - DAY", "extension": ""}
+    told = [{name: text for name, text in line.extras.items() if text} for line in project.lines]
+    ferry = {"scene": "INT. FERRY - NIGHT", "chapter": "1"}
+    assert told == [
+        ferry | {"extension": "V.O.", "paragraph": "1"},
+        ferry | {"extension": "V.O.", "paragraph": "1"},
+        ferry | {"paragraph": "2"},
+        {"scene": "EXT. MARSH - DAY", "chapter": "2", "paragraph": "3"},
+    ]
     assert project.notes == ()
 
 
@@ -141,7 +147,7 @@ def test_names_are_cues_and_match_whatever_their_case() -> None:
         ("MARA\nHi. [[note\n\nMARA\nHo.\n", "[[ is opened in line 2 and never closed"),
         ("The water is black.\n", "a header and no lines"),
         ("", "a header and no lines"),
-        (f"MARA\n{'x' * 5_001}\n", "line 2 has 5001 characters"),
+        (f"MARA\n{'x' * 20_001}\n", "line 2 has 20001 characters"),
         ("\n" * 200_001, "the script has 200002 lines"),
     ],
 )

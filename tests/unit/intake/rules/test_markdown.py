@@ -49,6 +49,9 @@ def test_paragraphs_with_a_speaker_become_lines() -> None:
 def test_what_nobody_speaks_is_told_and_not_spoken() -> None:
     assert markdown(EPISODE).project().notes == (
         "scene.md: not spoken, because no SPEAKER: begins it: the paragraph in line 6",
+        "scene.md: spoken without emphasis, because no voice takes any: the words in line 8",
+        "scene.md: spoken as text: the code in line 22",
+        "scene.md: not spoken: the code in line 16",
     )
 
 
