@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import accumulate, pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import webvtt
 
@@ -61,16 +61,16 @@ def cues_of(pieces: Iterable[HeardPiece], seconds: float, shape: Shape, *, named
 
     A cue begins with its first word, belongs to one piece, and no two are shown at once.
     """
-    spans: list[tuple[str, tuple[str, ...], float, float]] = []
+    spoken: list[_Spoken] = []
     speaker = None
     for piece in (piece for piece in pieces if piece.words):
         now = plain(piece.placed.piece.speaker)
         label = _label(now, piece, shape) if named and now != speaker else None
         for words in _cut(list(piece.words), shape, label):
             head = label if words[0] is piece.words[0] else None
-            spans.append((now, _lines(words, shape, head), words[0].start, words[-1].end))
+            spoken.append(_Spoken(now, _lines(words, shape, head), words[0].start, words[-1].end))
         speaker = now
-    return list(_apart(spans, seconds))
+    return list(_apart(spoken, seconds))
 
 
 # --- cutting
@@ -124,8 +124,8 @@ def _fault(cue: Sequence[HeardWord], *, last: bool) -> float:
     """Return what is wrong with a cue: that it is one more, ends amid a thought, passes by too fast, holds a pause."""
     ends = 0.0 if last else _roughness(cue[-1])
     hasty = 1.0 if cue[-1].end - cue[0].start < SHORTEST_SECONDS else 0.0
-    pauses = sum(after.start - before.end > _LINGER_SECONDS for before, after in pairwise(cue))
-    return 1.0 + 2.0 * ends + hasty + 0.5 * pauses
+    pauses = sum(max(0.0, after.start - before.end - _LINGER_SECONDS) for before, after in pairwise(cue))
+    return 1.0 + 2.0 * ends + hasty + 2.0 * pauses
 
 
 def _roughness(word: HeardWord) -> float:
@@ -169,15 +169,24 @@ def _joined(words: Iterable[HeardWord]) -> str:
 # --- times and files
 
 
-def _apart(spans: Sequence[tuple[str, tuple[str, ...], float, float]], seconds: float) -> Iterator[Cue]:
+class _Spoken(NamedTuple):
+    """A cue and when its words are heard, in seconds."""
+
+    speaker: str
+    lines: tuple[str, ...]
+    start: float
+    end: float
+
+
+def _apart(spoken: Sequence[_Spoken], seconds: float) -> Iterator[Cue]:
     """Yield cues that stay long enough to be read and end before the next begins."""
-    follow = [start for _, _, start, _ in spans[1:]]
     shown = 0
-    for (speaker, lines, start, end), after in zip(spans, [*follow, seconds], strict=True):
-        wanted = max(start + SHORTEST_SECONDS, end + _LINGER_SECONDS)
-        start_ms = max(shown, round(start * 1000))
+    for number, cue in enumerate(spoken, start=1):
+        wanted = max(cue.start + SHORTEST_SECONDS, cue.end + _LINGER_SECONDS)
+        after = spoken[number].start if number < len(spoken) else seconds
+        start_ms = max(shown, round(cue.start * 1000))
         shown = max(start_ms + 1, round(1000 * min(wanted, after)))
-        yield Cue(start_ms, shown, speaker, lines)
+        yield Cue(start_ms, shown, cue.speaker, cue.lines)
 
 
 def _webvtt(cue: Cue) -> webvtt.Caption:
