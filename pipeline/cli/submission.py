@@ -10,10 +10,13 @@ from typing import Any
 from pipeline.cli.client import Client
 from pipeline.errors import UsageError
 from pipeline.intake.rules import Project, read_project
+from pipeline.intake.rules.front_matter import end_of_block
 
 INLINE_BYTES = 1_000_000
 """Of all documents together, up to which they are part of a request."""
-PROJECT_NAMES = ("cast.yaml", "episode.yaml", "project.yaml")
+SNIFFED_CHARS = 100_000
+"""Of a Markdown file, to find out whether it is a project."""
+PROJECT_NAMES = ("cast.yaml", "episode.yaml", "project.yaml", "episode.md")
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class LocalProject:
     def plan_body(self, client: Client) -> dict[str, Any]:
         """Return what the API plans from; documents of more than a megabyte together are uploaded for it."""
         recordings = self.recordings()
-        attachments = {talent.consent.evidence for talent in self.project.talents.values() if talent.consent}
+        evidence = {talent.consent.evidence for talent in self.project.talents.values() if talent.consent}
+        attachments = {*evidence, *(self.project.episode.files if self.project.episode else ())}
         documents = [name for name in self.project.files if name not in recordings and name not in attachments]
         body: dict[str, Any] = {"project": self.name, "references": recordings}
         if sum((self.folder / name).stat().st_size for name in documents) > INLINE_BYTES:
@@ -70,7 +74,7 @@ class LocalProject:
 def _project_path(given: Path) -> Path:
     if given.is_file():
         return given
-    found = [given / name for name in PROJECT_NAMES if (given / name).is_file()]
+    found = [given / name for name in PROJECT_NAMES if (given / name).is_file()] or _scripts(given)
     if len(found) == 1:
         return found[0]
     if found:
@@ -81,6 +85,17 @@ def _project_path(given: Path) -> Path:
         f"There is no project file at {given}.",
         hint=f"Name one, or a folder with one of {', '.join(PROJECT_NAMES)}; `callsheet init` writes one.",
     )
+
+
+def _scripts(folder: Path) -> list[Path]:
+    """Return the Markdown files of a folder that are projects: those with front matter that names a production."""
+    return [path for path in sorted(folder.glob("*.md")) if path.is_file() and _names_production(path)]
+
+
+def _names_production(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        head = file.read(SNIFFED_CHARS).split("\n")
+    return any(line.startswith("production:") for line in head[1 : end_of_block(head)])
 
 
 def _sha256(path: Path) -> str:

@@ -18,9 +18,11 @@ from pipeline.cli.listening import Judged
 from pipeline.cli.options import PANEL, AsJson, Detach, Mode, Only, ProjectPath, Yes
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.saved_plan import SavedPlan
+from pipeline.cli.spoken import spoken_otherwise
+from pipeline.cli.spoken import view as spoken_view
 from pipeline.cli.submission import LocalProject
 from pipeline.errors import ExitCode, UsageError
-from pipeline.intake.rules import missing_consent, scaffold
+from pipeline.intake.rules import episode_scaffold, missing_consent, scaffold
 from pipeline.ledger.money import BudgetMode
 
 Json = dict[str, Any]
@@ -43,11 +45,16 @@ def init(
         typer.Option(help="Who allows all of these recordings to be cloned; written into the project file."),
     ] = None,
     *,
+    episode: Annotated[
+        bool, typer.Option("--episode", help="Write an episode: one Markdown script that is the project file, too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a small project to start from."""
     name = folder.resolve().name
-    files = from_recordings(name, from_folder, consent) if from_folder else _scaffolded(name)
+    if from_folder and episode:
+        raise UsageError("--from-recordings writes a cast, no episode.", hint="Leave one of the two options out.")
+    files = from_recordings(name, from_folder, consent) if from_folder else _scaffolded(name, episode=episode)
     _write_new(folder, files)
     if as_json:
         show_json({"folder": str(folder), "files": list(files)})
@@ -63,16 +70,24 @@ def check(
         bool,
         typer.Option("--recordings", help="Measure the reference recordings too, as a worker would before cloning."),
     ] = False,
+    spoken: Annotated[
+        bool,
+        typer.Option("--spoken", help="List what will be said otherwise than it is written: words, numbers, dates."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read a project and its sheets and say everything that is wrong. Offline; nothing is sent or spent."""
     local = LocalProject.read(project)
     facts = _facts(local)
     judged = list(_listened(local)) if recordings else []
+    said = list(spoken_otherwise(local.project)) if spoken else []
     if as_json:
-        show_json(facts | ({"recordings": [one.as_dict() for one in judged]} if recordings else {}))
+        facts |= {"recordings": [one.as_dict() for one in judged]} if recordings else {}
+        show_json(facts | ({"spoken": [one.as_dict() for one in said]} if spoken else {}))
     else:
         _tell(facts)
+        if spoken:
+            data.print(spoken_view(local.project, said))
         if recordings:
             data.print(listening.view(judged))
     bad = sum(1 for one in judged if one.problems)
@@ -224,8 +239,8 @@ def _facts(local: LocalProject) -> Json:
     }
 
 
-def _scaffolded(name: str) -> dict[str, str | Path]:
-    return dict(scaffold(name))
+def _scaffolded(name: str, *, episode: bool) -> dict[str, str | Path]:
+    return dict(episode_scaffold(name) if episode else scaffold(name))
 
 
 def _write_new(folder: Path, files: dict[str, str | Path]) -> None:

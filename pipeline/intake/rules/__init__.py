@@ -18,7 +18,8 @@ from pipeline.intake.rules.project import (
 )
 from pipeline.intake.rules.quality_settings import QualitySettings
 from pipeline.intake.rules.reading import SHEET_BYTES, Read, read_project
-from pipeline.intake.rules.scaffold import scaffold
+from pipeline.intake.rules.saying import Source
+from pipeline.intake.rules.scaffold import episode_scaffold, scaffold
 from pipeline.intake.rules.speech_text import split_text, spoken_text
 from pipeline.intake.rules.talents import Consent, Scope, Talent, missing_consent
 
@@ -41,9 +42,11 @@ __all__ = [
     "Refusal",
     "Scope",
     "Settings",
+    "Source",
     "SystemVoice",
     "Talent",
     "VoiceSource",
+    "episode_scaffold",
     "guard",
     "language_of",
     "missing_consent",

@@ -156,7 +156,7 @@ class Project:
         return spoken_text(applied(spoken_text(line.text), found))
 
     def sayings(self, line: Line, *, reads_numbers: bool) -> Iterator[Saying]:
-        """Yield what of a line is said otherwise, in its `spoken_text`; English numbers are read where they are asked for."""
+        """Yield what of a line is said otherwise, in its `spoken_text`; English numbers where they are asked for."""
         text, language = spoken_text(line.text), self.language_of(line.id)
         here = found_in(line.extras.get(SAY_HERE, ""), text)
         is_read = reads_numbers and wording.reads(language)
