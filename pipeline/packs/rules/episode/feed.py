@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from email.utils import format_datetime
+from html import escape
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -75,7 +76,7 @@ def _channel(channel: ET.Element, publication: Publication) -> None:
     title = episode.show or publication.title
     _put(channel, "title", title)
     _put(channel, "link", publication.link)
-    _put(channel, "description", title)
+    _put(channel, "description", escape(title, quote=False))
     _put(channel, "language", publication.language)
     _put(channel, _itunes("author"), episode.author)
     _put(channel, _itunes("explicit"), _truth(of=episode.explicit))
@@ -85,7 +86,8 @@ def _channel(channel: ET.Element, publication: Publication) -> None:
 def _item(item: ET.Element, timeline: Timeline, publication: Publication) -> None:
     episode = publication.episode
     _put(item, "title", publication.title)
-    _put(item, "description", episode.description or publication.title)
+    # Readers take a description for HTML.
+    _put(item, "description", escape(episode.description or publication.title, quote=False))
     _put(item, "link", publication.link)
     _put(item, "guid", publication.guid).set("isPermaLink", "false")
     if episode.date:

@@ -52,8 +52,12 @@ def heard_pieces(timeline: Timeline, times: WordTimes) -> list[HeardPiece]:
 
 def plain(text: str) -> str:
     """Return a text in one line, without characters that control a terminal or that XML forbids."""
-    shown = (character for character in " ".join(text.split()) if unicodedata.category(character) not in ("Cc", "Cs"))
-    return "".join(shown).replace("\ufffe", "").replace("\uffff", "")
+    shown = (character for character in text if character.isspace() or not _hidden(character))
+    return " ".join("".join(shown).split())
+
+
+def _hidden(character: str) -> bool:
+    return character in "\ufffe\uffff" or unicodedata.category(character) in ("Cc", "Cs")
 
 
 def _heard(placed: Placed, times: Sequence[WordTime] | None) -> HeardPiece:
