@@ -25,6 +25,7 @@ POINTS = (
     "response_read",
     "in_result_tx",
     "result_committed",
+    "hearing",
     "in_reconcile",
     "reconcile_tx",
     "zombie",

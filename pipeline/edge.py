@@ -20,6 +20,7 @@ from pipeline.flow import FLOW, Publisher
 from pipeline.gate import ROUND_SECONDS, Answer, Ask, Gate, Ticket, Wish
 from pipeline.ledger import provider_account
 from pipeline.provider.port import VoiceProvider
+from pipeline.quality import Ears, Judging, Voices
 from pipeline.scribe import Scribe
 from pipeline.storage.port import ObjectStore
 from pipeline.storage.spool import Spool
@@ -69,6 +70,9 @@ class Edge:
     """The id this process claims rows under."""
     gate: Gate = field(default_factory=Gate)
     scribe: Scribe = field(default_factory=Scribe)
+    ears: Judging = field(default_factory=Ears)
+    voices: Voices = field(default_factory=Voices)
+    """What this process has heard of each voice."""
     finishing: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(FINISHING))
 
     @contextmanager

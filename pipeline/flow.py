@@ -12,6 +12,7 @@ FLOW = {
     "voice.ready": "speech.open_voice",
     "voice.failed": "speech.block_voice",
     "take.dispatched": "speech.speak",
+    "take.spoken": "speech.hear",
     "run.stopped": "voices.stop_run",
     "run.voices_stopped": "speech.stop_run",
 }

@@ -20,11 +20,13 @@ ROUTES: Mapping[str, str] = {
     "references.*": DECODING,
     # Calls of up to minutes that cost dollars: whoever stops speech, to add workers say, need not stop these.
     "voices.*": "voices",
+    # The same, and no call: listening gives way to nothing but the machine.
+    "speech.hear": DECODING,
     # Calls of about a second by the thousand: they wait for the provider, so a thread each and no core.
     "speech.*": "speech",
 }
 """Which queue a task goes to: tasks of one queue need the same of a machine."""
-QUEUES = tuple(ROUTES.values())
+QUEUES = tuple(dict.fromkeys(ROUTES.values()))
 
 Body = Callable[[Edge, str], None]
 
@@ -106,7 +108,7 @@ class Station:
 
 def task(name: str) -> Callable[[Body], Any]:
     """Register a stage's task under its explicit name; it gets the edge and the id of its row."""
-    queue = name.partition(".")[0]
+    queue = ROUTES.get(name) or ROUTES[f"{name.partition('.')[0]}.*"]
 
     def register(body: Body) -> Any:  # noqa: ANN401 - Celery's task class
         def run(row_id: str) -> None:

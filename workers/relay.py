@@ -13,7 +13,7 @@ from celery import Celery
 from kombu.exceptions import BatchPublishError, OperationalError
 from kombu.messaging import Producer
 from kombu.pools import producers
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -157,7 +157,8 @@ def is_quiet(edge: Edge) -> bool:
     """Tell in one look that nothing is under way: what then stands still can wait for a round in which all is swept."""
     try:
         with edge.read() as session:
-            return not session.scalar(select(intake.is_busy() | references.is_busy() | voices.is_busy()))
+            busy = (intake.is_busy(), references.is_busy(), voices.is_busy(), speech.is_busy())
+            return not session.scalar(select(or_(*busy)))
     except SQLAlchemyError:
         return False
 

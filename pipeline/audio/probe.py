@@ -12,12 +12,16 @@ _TEXT_STARTS = (b"{", b"[", b"<")
 
 @dataclass(frozen=True)
 class SpeechProbe:
-    """What a take is. `seconds` is counted in packets, header claims are not believed."""
+    """What a take is. `seconds` is counted in packets, header claims are not believed.
+
+    `comment` is what a tag says of the audio; empty for bare samples, which have none.
+    """
 
     seconds: float
     coding: Coding
     sample_rate: int
     channels: int
+    comment: str = ""
 
 
 def probe_speech(audio: bytes, format: str) -> SpeechProbe:  # noqa: A002 - the field's name in every speech API
@@ -60,7 +64,8 @@ def _contained(audio: bytes, coding: Coding, kind: Container) -> SpeechProbe:
         ticks = sum(packet.duration or 0 for packet in container.demux(stream) if packet.size)
         tick = stream.time_base
         seconds = ticks * tick.numerator / tick.denominator if tick else 0.0
-        return SpeechProbe(seconds, coding, stream.sample_rate, stream.channels)
+        comment = container.metadata.get("comment", "")
+        return SpeechProbe(seconds, coding, stream.sample_rate, stream.channels, comment)
 
 
 def _is_text(audio: bytes) -> bool:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
@@ -18,11 +17,9 @@ from pipeline.cli.client import Client, require_whole
 from pipeline.cli.console import table
 from pipeline.cli.disk import writing_to
 from pipeline.errors import UsageError
-from pipeline.quality import Examiner, Expectation, Outcome, Verdict
+from pipeline.quality import Ears, Expectation, Judging, Outcome, Verdict, Voices
 
 Json = dict[str, Any]
-KNOWN_TAKES = 20
-"""Of a voice, that others are held to: the middle of so many moves no more."""
 BEGINNING = b'{"id": '
 """Of each row of a report: one that was not written whole is told from somebody's notes."""
 STYLES = {Outcome.GOOD: "green", Outcome.BAD: "red", Outcome.UNCHECKED: "yellow"}
@@ -83,41 +80,17 @@ class Report:
             raise UsageError(f"{self.path} is no report of what was heard.", hint="Name another file.") from None
 
 
-class Voices:
-    """What each voice sounds like, by the takes of it that were found good."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, list[tuple[float, ...]]] = {}
-        self._lock = Lock()
-
-    def of(self, voice: str) -> tuple[tuple[float, ...], ...]:
-        """Return the voice of each good take of it, as far as they are kept."""
-        with self._lock:
-            return tuple(self._known.get(voice, ()))
-
-    def learn(self, voice: str, verdict: Verdict) -> None:
-        """Keep the voice of a good take."""
-        if verdict.outcome is not Outcome.GOOD or verdict.embedding is None:
-            return
-        with self._lock:
-            known = self._known.setdefault(voice, [])
-            if len(known) < KNOWN_TAKES:
-                known.append(verdict.embedding)
-
-
 def hear(client: Client, lines: Sequence[Json], report: Report) -> Iterator[Heard]:
     """Yield each line with what is heard of its take, in the order of the sheet; as many at once as there are cores."""
-    voices, cores = Voices(), os.cpu_count() or 1
+    voices = Voices()
     with ExitStack() as opened:
-        examiners: SimpleQueue[Examiner] = SimpleQueue()
-        for _ in range(cores):
-            examiners.put(opened.enter_context(Examiner()))
-        threads = opened.enter_context(ThreadPoolExecutor(cores))
+        ears = opened.enter_context(Ears())
+        threads = opened.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
         opened.callback(threads.shutdown, wait=False, cancel_futures=True)
 
         def listen(line: Json) -> Heard:
             known = report.find(line)
-            heard = Heard(line, known or _judged(client, line, examiners, voices))
+            heard = Heard(line, known or _judged(client, line, ears, voices))
             voices.learn(line["voice"], heard.verdict)
             if known is None:
                 report.keep(heard)
@@ -152,10 +125,6 @@ def counts(heard: Iterable[Heard]) -> Mapping[Outcome, int]:
     return found
 
 
-def _judged(client: Client, line: Json, examiners: "SimpleQueue[Examiner]", voices: Voices) -> Verdict:
+def _judged(client: Client, line: Json, ears: Judging, voices: Voices) -> Verdict:
     content = require_whole(client.download(line["url"]), line["sha256"], f"The take of {line['id']}")
-    examiner = examiners.get()
-    try:
-        return examiner.judge(content, line["format"], expectation(line, voices.of(line["voice"])))
-    finally:
-        examiners.put(examiner)
+    return ears.judge(content, line["format"], expectation(line, voices.of(line["voice"])))

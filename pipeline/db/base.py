@@ -32,12 +32,15 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
-def states(enum: type[StrEnum]) -> Enum:
-    """Return a column type that stores a StrEnum's values as text with a CHECK, on both databases alike."""
+def states(enum: type[StrEnum], *, checked: bool = True) -> Enum:
+    """Return a column type that stores a StrEnum's values as text, on both databases alike.
+
+    It has a CHECK but where `checked` is False: one that comes to a table later would make SQLite write it anew.
+    """
     return Enum(
         enum,
         native_enum=False,
-        create_constraint=True,
+        create_constraint=checked,
         name=enum.__name__.lower(),
         length=24,
         values_callable=lambda members: [member.value for member in members],

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, Delete, Select, String, Update, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Delete, Insert, Select, String, Update, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pipeline.db.base import Base, CreatedAt, Id, Millis, Ref
@@ -139,8 +139,8 @@ def dead_holders() -> Select[str]:
     return select(Instance.id).where(Instance.beat_at < now_ms() - DEAD_AFTER_MS)
 
 
-def rowcount(session: Session, statement: Update | Delete) -> int:
-    """Run an UPDATE or DELETE and return how many rows it met."""
+def rowcount(session: Session, statement: Update | Delete | Insert) -> int:
+    """Run a statement and return how many rows it has written or removed."""
     result = session.execute(statement)
     if not isinstance(result, CursorResult):
         raise TypeError("only statements that change rows are counted")

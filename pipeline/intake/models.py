@@ -23,6 +23,8 @@ class Production(Base):
     title: Mapped[str] = mapped_column(String(200))
     language: Mapped[str] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
+    retakes: Mapped[int | None]
+    """How many more takes a line may have in a run, where they are bad; None where none is listened to."""
 
 
 class Line(Base):
@@ -145,3 +147,11 @@ class Run(Base):
     streak_cause: Mapped[str | None] = mapped_column(String(40))
     streak_message: Mapped[str | None] = mapped_column(String(500))
     """What was said of the last of them."""
+    retakes: Mapped[int | None]
+    """As its production had it when it began."""
+    retaken: Mapped[Micros] = mapped_column(default=0)
+    """What all takes that the quality gate has asked for were expected to cost."""
+    heard_good: Mapped[int] = mapped_column(default=0)
+    """How many of its takes the quality gate has found good."""
+    heard_bad: Mapped[int] = mapped_column(default=0)
+    heard_unchecked: Mapped[int] = mapped_column(default=0)

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    Insert,
     Select,
+    SQLColumnExpression,
     Text,
     Update,
     bindparam,
@@ -53,6 +55,7 @@ def declare_production(session: Session, account_id: str, project: Project) -> P
         session.add(production)
     production.title = project.title
     production.language = project.language
+    production.retakes = project.quality.allowed_retakes
     session.flush()
     return production
 
@@ -162,16 +165,30 @@ def drop_lines(session: Session, production_id: str, line_ids: Iterable[str]) ->
 
 def keep_takes(session: Session, production_id: str, line_ids: Sequence[str]) -> None:
     """Write the chosen takes of lines into their histories, as the next number, where they are not there yet."""
-    if not line_ids:
-        return
-    mine = (LineTake.production_id == Line.production_id, LineTake.line_id == Line.line_id)
-    last = select(func.coalesce(func.max(LineTake.number), 0)).where(*mine).correlate(Line).scalar_subquery()
-    known = exists().where(*mine, LineTake.fingerprint == Line.fingerprint).correlate(Line)
-    chosen = select(Line.production_id, Line.line_id, last + 1, Line.fingerprint, Line.direction, literal("")).where(
-        Line.production_id == production_id, Line.line_id.in_(line_ids), ~known
-    )
+    if line_ids:
+        _keep_chosen(session, (Line.production_id == production_id) & Line.line_id.in_(line_ids))
+
+
+def add_take(session: Session, which: ColumnElement[bool], fingerprint: str) -> int:
+    """Write one more take into the histories of some lines, after the chosen ones, and return how many lines it are."""
+    _keep_chosen(session, which)
+    return rowcount(session, _as_next(which, literal(fingerprint)))
+
+
+def _keep_chosen(session: Session, which: ColumnElement[bool]) -> None:
+    known = exists().where(*_OF_LINE, LineTake.fingerprint == Line.fingerprint).correlate(Line)
+    session.execute(_as_next(which & ~known, Line.fingerprint))
+
+
+_OF_LINE = (LineTake.production_id == Line.production_id, LineTake.line_id == Line.line_id)
+
+
+def _as_next(which: ColumnElement[bool], fingerprint: SQLColumnExpression[str]) -> Insert:
+    """Return what writes a take into the history of each of some lines, as the next number."""
+    last = select(func.coalesce(func.max(LineTake.number), 0)).where(*_OF_LINE).correlate(Line).scalar_subquery()
     columns = ("production_id", "line_id", "number", "fingerprint", "direction", "note")
-    session.execute(insert(LineTake).from_select(columns, chosen, include_defaults=False))
+    values = (Line.production_id, Line.line_id, last + 1, fingerprint, Line.direction, literal(""))
+    return insert(LineTake).from_select(columns, select(*values).where(which), include_defaults=False)
 
 
 def open_run(session: Session, production: Production, *, plan_digest: str, estimate: int) -> Run:
@@ -182,6 +199,7 @@ def open_run(session: Session, production: Production, *, plan_digest: str, esti
         production_id=production.id,
         plan_digest=plan_digest,
         estimate=estimate,
+        retakes=production.retakes,
     )
     session.add(run)
     session.flush()

@@ -3,19 +3,24 @@
 Pure values in, a verdict out. Sound is decoded and listened to in a bounded child process, never here.
 """
 
+from pipeline.quality.ears import Ears, Judging, Voices
 from pipeline.quality.examiner import GATE_LIMITS, Examiner, judge
 from pipeline.quality.expectation import Expectation
-from pipeline.quality.verdict import Check, CheckName, Outcome, Result, SpokenWord, Verdict
+from pipeline.quality.verdict import Check, CheckName, Outcome, Result, SpokenWord, Verdict, unjudged
 
 __all__ = [
     "GATE_LIMITS",
     "Check",
     "CheckName",
+    "Ears",
     "Examiner",
     "Expectation",
+    "Judging",
     "Outcome",
     "Result",
     "SpokenWord",
     "Verdict",
+    "Voices",
     "judge",
+    "unjudged",
 ]

@@ -19,12 +19,15 @@ from pipeline.audio.confine import confine
 from pipeline.quality.limits import SECONDS_A_TAKE
 
 _LAZY: Final = ("av", "numpy")
+_NICENESS: Final = 10
+"""Listening can wait; the calls that are made beside it are paced by a provider's clock."""
 
 
 def main() -> None:
     """Judge what is asked for until nobody asks any more."""
     settings = json.loads(sys.argv[1])
     apply_limits(ChildLimits(**settings["limits"]))
+    os.nice(_NICENESS)
     answers = _own_stdout()
     # Imported under the limits, on purpose: this starts the decoders' libraries.
     from pipeline.quality.examining import Examination  # noqa: PLC0415

@@ -9,7 +9,7 @@ from pipeline.audio import ChildLimits, parse_format
 from pipeline.quality.expectation import Expectation
 from pipeline.quality.limits import SECONDS_A_TAKE
 from pipeline.quality.listener import Listener, ListenerDied
-from pipeline.quality.verdict import Check, CheckName, Result, Verdict, concluded
+from pipeline.quality.verdict import Check, CheckName, Result, Verdict, concluded, unjudged
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Examiner:
             except ListenerDied as death:
                 self._end()
                 log.warning("the quality gate's child %s", death)
-                return _hopeless(str(death)) if death.costly else _unjudged(str(death))
+                return _hopeless(str(death)) if death.costly else unjudged(f"the quality gate {death}")
             if self._child.takes >= _TAKES_A_CHILD:
                 self._end()
             return verdict
@@ -85,7 +85,3 @@ def judge(spoken: bytes, format: str, expected: Expectation, *, transcribe: bool
 
 def _hopeless(reason: str) -> Verdict:
     return concluded((Check(CheckName.DECODES, Result.FAILED, reason=reason),))
-
-
-def _unjudged(reason: str) -> Verdict:
-    return concluded((Check(CheckName.DECODES, Result.NOT_CHECKED, reason=f"the quality gate {reason}"),))

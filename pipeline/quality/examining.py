@@ -24,6 +24,8 @@ from pipeline.quality.verdict import Check, CheckName, Result, SpokenWord, Verdi
 
 LONGEST_SECONDS: Final = 600.0
 """What is listened to: no line lasts longer, and ten minutes of samples fit the child's memory."""
+_NO_SPEECH: Final = "NOT SPEECH"
+"""How the comment of audio begins that stands in for speech, as the sandbox's tones do."""
 _NARROW_HZ: Final = 16_000
 """Below this rate consonants are lost that the acoustic model listens for."""
 
@@ -58,7 +60,10 @@ class Examination:
         """Judge one take."""
         script = Script.of(expected.text, expected.language)
         try:
-            seconds = probe_speech(spoken, format).seconds
+            probe = probe_speech(spoken, format)
+            seconds = probe.seconds
+            if probe.comment.startswith(_NO_SPEECH):
+                return _no_speech()
             length = checks.length(seconds, script, expected.speed, self._limits)
             if seconds > LONGEST_SECONDS:
                 return _too_long(length)
@@ -144,6 +149,12 @@ def _recogniser() -> tuple[Recogniser | None, str]:
         return Recogniser(), ""
     except RecogniserMissing as error:
         return None, f"the recogniser is not installed ({error}): pip install 'callsheet[qa]'"
+
+
+def _no_speech() -> Verdict:
+    """Return the verdict on a stand-in: it could only ever fail, and every line of a rehearsal with it."""
+    reason = "it says of itself that it is no speech"
+    return concluded((checks.passed(CheckName.DECODES), checks.not_checked(CheckName.WORDS, reason)))
 
 
 def _too_long(length: Check) -> Verdict:

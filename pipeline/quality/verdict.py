@@ -132,6 +132,11 @@ def concluded(
     return Verdict(outcome, _as_sentence(f"{sentence}; {unmade}" if unmade else sentence), checks, words, embedding)
 
 
+def unjudged(reason: str) -> Verdict:
+    """Return the verdict on a take that the gate itself has failed to hear."""
+    return concluded((Check(CheckName.DECODES, Result.NOT_CHECKED, reason=reason),))
+
+
 def _as_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 

@@ -1,7 +1,10 @@
 """Takes: one rendering of a line each, found by the fingerprint of everything that shapes the sound."""
 
+from typing import Any
+
 from sqlalchemy import (
     DDL,
+    JSON,
     BigInteger,
     CheckConstraint,
     ColumnElement,
@@ -20,10 +23,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pipeline.db.base import Base, CreatedAt, Micros, Millis, Ref, Sha256, states
 from pipeline.db.leases import Leased
 from pipeline.delivery import Delivery
-from pipeline.speech.rules import TakeKind, TakeState
+from pipeline.quality import Outcome
+from pipeline.speech.rules import REDO_PRIORITY, HearingState, TakeKind, TakeState
 
 IS_BAD = "state IN ('failed', 'blocked')"
 IS_DONE = "done_at IS NOT NULL"
+IS_UNHEARD = "hearing IS NOT NULL"
+IS_REFUSED = "outcome = 'bad'"
 
 IS_AUDITION = "kind = 'audition'"
 
@@ -40,6 +46,21 @@ class Take(Leased, Base):
         Index("ix_takes_auditions", "voice_id", sqlite_where=text(IS_AUDITION), postgresql_where=text(IS_AUDITION)),
         Index("ix_takes_bad", "run_id", "error_kind", sqlite_where=text(IS_BAD), postgresql_where=text(IS_BAD)),
         Index("ix_takes_done_at", "run_id", "done_at", sqlite_where=text(IS_DONE), postgresql_where=text(IS_DONE)),
+        Index(
+            "ix_takes_hearing",
+            "hearing",
+            "run_id",
+            "id",
+            sqlite_where=text(IS_UNHEARD),
+            postgresql_where=text(IS_UNHEARD),
+        ),
+        Index(
+            "ix_takes_refused",
+            "account_id",
+            "fingerprint",
+            sqlite_where=text(IS_REFUSED),
+            postgresql_where=text(IS_REFUSED),
+        ),
         CheckConstraint("state <> 'speaking' OR lease_until IS NOT NULL", name="speaking_has_lease"),
         CheckConstraint("state <> 'done' OR object_key IS NOT NULL", name="done_has_object"),
     )
@@ -90,6 +111,20 @@ class Take(Leased, Base):
     created_at: Mapped[CreatedAt]
     done_at: Mapped[Millis | None]
 
+    hearing: Mapped[HearingState | None] = mapped_column(states(HearingState, checked=False))
+    """Set while the quality gate has yet to hear it; the lease is the listener's then."""
+    hearings: Mapped[int | None]
+    """How often a listener has taken it up."""
+    outcome: Mapped[Outcome | None] = mapped_column(states(Outcome, checked=False))
+    verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """What the quality gate has found, without what passed; see `service.verdicts`."""
+    heard_at: Mapped[Millis | None]
+
+    @property
+    def is_redo(self) -> bool:
+        """Whether the quality gate has asked for it, and no person."""
+        return self.alternative_of is not None and self.priority == REDO_PRIORITY
+
     @property
     def delivery(self) -> Delivery:
         """How it is spoken."""
@@ -99,6 +134,11 @@ class Take(Leased, Base):
 def is_audition() -> ColumnElement[bool]:
     """Say which takes are first words, in the letters of their index: no database looks a bound value up in it."""
     return Take.kind == literal_column("'audition'")
+
+
+def is_refused() -> ColumnElement[bool]:
+    """Say which takes the quality gate has found bad, in the letters of their index."""
+    return Take.outcome == literal_column("'bad'")
 
 
 class Window(Base):

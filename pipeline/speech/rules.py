@@ -38,6 +38,8 @@ class TakeKind(StrEnum):
 
 AUDITION_PRIORITY = 0
 """The lower goes first: a voice speaks its first words before its lines."""
+REDO_PRIORITY = 2
+"""Of takes that the quality gate asks for: they come after all lines of the run, and are let go for want of money."""
 
 
 class TakeState(StrEnum):
@@ -59,6 +61,16 @@ class TakeState(StrEnum):
         return self in {self.DONE, self.FAILED, self.BLOCKED}
 
 
+class HearingState(StrEnum):
+    """How far the quality gate is with a take that is spoken; a take that it need not hear has none."""
+
+    DUE = "due"
+    SENT = "sent"
+    """A message is under way; the row still decides."""
+    HEARING = "hearing"
+
+
+UNHEARD = tuple(HearingState)
 OPEN = tuple(state for state in TakeState if not state.is_final())
 UNBEGUN = (TakeState.WAITING, TakeState.READY, TakeState.DISPATCHED)
 IN_WINDOW = (TakeState.DISPATCHED, TakeState.SPEAKING)
@@ -112,6 +124,11 @@ def alternative(sound: str, production_id: str, line_id: str, number: int) -> st
     """Return the fingerprint of one more take of a sound: that of take `number` of one line alone."""
     told = [FINGERPRINT_VERSION, sound, production_id, line_id, number]
     return hashlib.sha256(_CANONICAL(told).encode()).hexdigest()
+
+
+def redone(sound: str, run_id: str, number: int) -> str:
+    """Return the fingerprint of a sound that a run makes once more, because the quality gate has refused the last."""
+    return hashlib.sha256(_CANONICAL([FINGERPRINT_VERSION, sound, run_id, number]).encode()).hexdigest()
 
 
 def extension(audio_format: str) -> str:

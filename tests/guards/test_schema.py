@@ -11,7 +11,7 @@ from pipeline.db.migrate import is_current, upgrade
 from pipeline.schema import metadata
 from tests.support.databases import Maker
 
-AMOUNTS = {"amount", "balance_before", "cap", "cost", "estimate", "held", "overrun", "price", "spent"}
+AMOUNTS = {"amount", "balance_before", "cap", "cost", "estimate", "held", "overrun", "price", "retaken", "spent"}
 """Every column that holds micro-dollars."""
 
 

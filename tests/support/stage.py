@@ -27,6 +27,7 @@ from pipeline.storage.spool import Spool
 from pipeline.voices.models import Attempt, Voice
 from tests.support import factories
 from tests.support.books import assert_books_balance
+from tests.support.ears import ScriptedEars
 from tests.support.fakes import PRICES, PROVIDER, Messages, ScriptedProvider, tone
 from workers import relay
 from workers.app import Station, app
@@ -46,6 +47,7 @@ class Stage:
     provider: ScriptedProvider
     messages: Messages
     store: LocalStore
+    ears: ScriptedEars
     failures: list[Exception] = field(default_factory=list)
 
     @property
@@ -123,6 +125,7 @@ class Stage:
 def open_stage(database: Database, folder: Path, upstream: VoiceProvider | None = None) -> Iterator[Stage]:
     """Set a stage up, and audit the books when it is taken down; `upstream` speaks in the scripted provider's place."""
     provider, messages, store = ScriptedProvider(), Messages(), LocalStore(folder / "bucket")
+    ears = ScriptedEars()
     store.ensure_bucket()
     with database.write() as session:
         factories.open_limits(session)
@@ -138,11 +141,12 @@ def open_stage(database: Database, folder: Path, upstream: VoiceProvider | None 
         clone_timeout=TIMEOUT_SECONDS,
         spool=Spool(folder / "spool"),
         holder=holder,
+        ears=ears,
     )
     app.loader.import_default_modules()
     Station.edge = edge
     try:
-        yield Stage(edge, provider, messages, store)
+        yield Stage(edge, provider, messages, store, ears)
         with database.read() as session:
             assert_books_balance(session)
     finally:

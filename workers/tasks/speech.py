@@ -1,4 +1,4 @@
-"""Takes are opened, spoken by one task each, and stopped."""
+"""Takes are opened, spoken by one task each, listened to by another, and stopped."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -53,6 +53,24 @@ def speak(edge: Edge, take_id: str) -> None:
     with edge.write() as session:
         speech.adopt(session, job, found, holder=edge.holder)
         crash.here("reconcile_tx")
+
+
+@task("speech.hear")
+def hear(edge: Edge, take_id: str) -> None:
+    """Listen to one take that is spoken, and write the verdict down."""
+    with edge.write() as session:
+        hearing = speech.begin_hearing(session, take_id, edge.holder)
+    if hearing is None:
+        return
+    crash.here("hearing")
+    earlier: Sequence[speech.Utterance] = ()
+    if not edge.voices.knows(hearing.voice_id):
+        with edge.read() as session:
+            earlier = speech.earlier_takes(session, hearing.voice_id)
+    heard = speech.Listener(edge.store, edge.ears, edge.voices).hear(hearing, earlier)
+    edge.record(lambda session: speech.settle_hearing(session, hearing, heard))
+    if isinstance(heard, Exception):
+        raise heard
 
 
 def _find_stored(edge: Edge, job: speech.Job) -> ObjectInfo | None:

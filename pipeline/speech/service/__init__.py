@@ -8,7 +8,15 @@ from pipeline.speech.service.choosing import choose
 from pipeline.speech.service.closing import close_runs, stop_run
 from pipeline.speech.service.dispatching import dispatch
 from pipeline.speech.service.handing import cancel, still_speaking, wanted_takes
+from pipeline.speech.service.hearing import (
+    begin_hearing,
+    earlier_takes,
+    hear_next,
+    is_busy,
+    settle_hearing,
+)
 from pipeline.speech.service.judging import Locking, Meant, enter, judge, last_numbers, lock, require_lines, unlock
+from pipeline.speech.service.listening import Heard, Hearing, Listener, Utterance
 from pipeline.speech.service.speaking import adopt, begin, give_up, job, put_back, settle
 from pipeline.speech.service.storing import Keeper, restore
 from pipeline.speech.service.sweeping import sweep
@@ -20,26 +28,34 @@ __all__ = [
     "STREAK_TO_PAUSE",
     "Claim",
     "Ended",
+    "Heard",
+    "Hearing",
     "Job",
     "Keeper",
+    "Listener",
     "Locking",
     "Meant",
     "Missed",
     "Spoken",
     "Stored",
     "TakeMissed",
+    "Utterance",
     "WantedTake",
     "add_up",
     "adopt",
     "begin",
+    "begin_hearing",
     "block_voice",
     "call",
     "cancel",
     "choose",
     "close_runs",
     "dispatch",
+    "earlier_takes",
     "enter",
     "give_up",
+    "hear_next",
+    "is_busy",
     "job",
     "judge",
     "last_numbers",
@@ -49,6 +65,7 @@ __all__ = [
     "require_lines",
     "restore",
     "settle",
+    "settle_hearing",
     "still_speaking",
     "stop_run",
     "sweep",

@@ -1,16 +1,18 @@
-"""Which take speaks a line: the newest that was asked for and is spoken, or the one that a person chose."""
+"""Which take speaks a line: the newest that was asked for and may count, or the one that a person chose."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from pipeline.db.clock import now_ms
 from pipeline.errors import Conflict
-from pipeline.intake.models import Line, LineTake, Production, asked_sound
+from pipeline.intake.models import Line, LineTake, Production, Verdict, asked_sound
+from pipeline.quality import Outcome
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
 from pipeline.speech.service.judging import enter, find_takes
+from pipeline.speech.service.verdicts import worth
 
 
 def choose(session: Session, production: Production, line_id: str, number: int) -> None:
@@ -36,16 +38,43 @@ def choose(session: Session, production: Production, line_id: str, number: int) 
 
 
 def choose_finished(session: Session, fingerprints: Collection[str]) -> None:
-    """Let alternatives that are spoken now speak their lines, where these still ask for their sound.
+    """Let alternatives that are spoken now, and heard by nobody first, speak the lines that still ask for their sound.
 
     One that was asked for earlier than the choice was made, and a line that is locked, change nothing.
     """
+    for line, alternative, take in _wanting(session, fingerprints):
+        alternative.chosen_at = max(alternative.chosen_at or 0, take.created_at)
+        if _is_later(_standing(session, line), (alternative.chosen_at, alternative.number)):
+            _point(line, alternative)
+        session.flush()
+
+
+def choose_heard(session: Session, take: Take) -> None:
+    """Let an alternative that was heard speak its lines, as `choose_finished`, where it may count.
+
+    One that a person has asked for counts unless it is bad and what the line has is not; one that the quality gate has
+    asked for, where it is better than what the line has, and nobody has approved that.
+    """
+    for line, alternative, _ in _wanting(session, {take.fingerprint}):
+        standing = _standing(session, line)
+        now = session.scalar(
+            select(Take).where(Take.account_id == take.account_id, Take.fingerprint == line.fingerprint)
+        )
+        asked_at = max(alternative.chosen_at or 0, take.created_at)
+        if _is_later(standing, (asked_at, alternative.number)) and _may_count(take, now, standing):
+            alternative.chosen_at = asked_at
+            _point(line, alternative)
+        session.flush()
+
+
+def _wanting(session: Session, fingerprints: Collection[str]) -> Sequence[Row[Line, LineTake, Take]]:
+    """Return the lines that are not locked and still ask for the sound of alternatives, with these."""
     if not fingerprints:
-        return
+        return []
     of_line = (LineTake.production_id == Line.production_id) & (LineTake.line_id == Line.line_id)
     made = (Take.account_id == Production.account_id) & (Take.fingerprint == LineTake.fingerprint)
     found = (
-        select(Line, LineTake, Take.created_at)
+        select(Line, LineTake, Take)
         .join(LineTake, of_line)
         .join(Production, Production.id == Line.production_id)
         .join(Take, made)
@@ -53,11 +82,15 @@ def choose_finished(session: Session, fingerprints: Collection[str]) -> None:
         .order_by(LineTake.production_id, LineTake.line_id, LineTake.number)
         .with_for_update(of=Line)
     )
-    for line, alternative, asked_at in session.execute(found.execution_options(populate_existing=True)).all():
-        alternative.chosen_at = max(alternative.chosen_at or 0, asked_at)
-        if _is_later(session, line, alternative):
-            _point(line, alternative)
-        session.flush()
+    return session.execute(found.execution_options(populate_existing=True)).all()
+
+
+def _may_count(take: Take, now: Take | None, standing: LineTake | None) -> bool:
+    """Tell whether a take that was heard may follow the one that a line has now."""
+    if not take.is_redo:
+        return take.outcome is not Outcome.BAD or now is None or now.outcome is Outcome.BAD
+    is_approved = standing is not None and standing.verdict is Verdict.APPROVED
+    return worth(take) > worth(now) and not is_approved
 
 
 def _point(line: Line, chosen: LineTake) -> None:
@@ -66,10 +99,13 @@ def _point(line: Line, chosen: LineTake) -> None:
     line.sound = None if chosen.fingerprint == asked_for else asked_for
 
 
-def _is_later(session: Session, line: Line, alternative: LineTake) -> bool:
-    """Tell whether an alternative was asked for after the choice that the line has was made."""
+def _standing(session: Session, line: Line) -> LineTake | None:
+    """Return the choice that a line has, where anything was said of it."""
     of_line = (LineTake.production_id == line.production_id, LineTake.line_id == line.line_id)
-    chosen = select(LineTake.chosen_at, LineTake.number).where(*of_line, LineTake.fingerprint == line.fingerprint)
-    standing = session.execute(chosen).one_or_none()
-    since, number = standing or (None, 0)
-    return (since or 0, number) < (alternative.chosen_at or 0, alternative.number)
+    return session.scalar(select(LineTake).where(*of_line, LineTake.fingerprint == line.fingerprint))
+
+
+def _is_later(standing: LineTake | None, alternative: tuple[int, int]) -> bool:
+    """Tell whether an alternative, as of when and under which number, follows the choice that its line has."""
+    choice = (standing.chosen_at or 0, standing.number) if standing else (0, 0)
+    return choice < alternative

@@ -7,7 +7,7 @@ from pipeline.db.events import emit
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.speech.models import RunTake, Take, is_audition
-from pipeline.speech.rules import OPEN, TakeState
+from pipeline.speech.rules import OPEN, UNHEARD, TakeState
 from pipeline.speech.service.blocking import STEP, block
 from pipeline.speech.service.handing import hand_over
 from pipeline.voices.models import Voice
@@ -35,7 +35,9 @@ def stop_run(session: Session, run_id: str) -> None:
 def close_runs(session: Session) -> None:
     """End every run of which nothing can move any more; several may try at once, one succeeds."""
     making = exists().where(Voice.run_id == Run.id, is_under_way()).correlate(Run)
-    still = select(Run).where(Run.state == RunState.RUNNING, ~_pays_for(Take.state.in_(OPEN)), ~making)
+    # What was spoken for a run that was stopped may be heard after its end; nothing follows from it.
+    waits = Run.reason.is_(None) & _pays_for(Take.hearing.in_(UNHEARD))
+    still = select(Run).where(Run.state == RunState.RUNNING, ~_pays_for(Take.state.in_(OPEN)), ~making, ~waits)
     for run in session.scalars(still).all():
         if run.reason is None and _waits_for_others(session, run):
             continue
@@ -60,12 +62,13 @@ def _waits_for_others(session: Session, run: Run) -> bool:
 
     Its own takes, a million perhaps, are not looked at again: only runs that have something open are.
     """
-    others = select(Run.id).where(Run.account_id == run.account_id, Run.id != run.id, _pays_for(Take.state.in_(OPEN)))
-    for other in session.scalars(others).all():
-        wanted = exists().where(RunTake.run_id == run.id, RunTake.take_id == Take.id).correlate(Take)
-        shared = select(Take.id).where(Take.run_id == other, Take.state.in_(OPEN), wanted).limit(1)
-        if session.scalar(shared) is not None:
-            return True
+    for unfinished in (Take.state.in_(OPEN), Take.hearing.in_(UNHEARD)):
+        others = select(Run.id).where(Run.account_id == run.account_id, Run.id != run.id, _pays_for(unfinished))
+        for other in session.scalars(others).all():
+            wanted = exists().where(RunTake.run_id == run.id, RunTake.take_id == Take.id).correlate(Take)
+            shared = select(Take.id).where(Take.run_id == other, unfinished, wanted).limit(1)
+            if session.scalar(shared) is not None:
+                return True
     return False
 
 

@@ -1,18 +1,21 @@
 """Takes that were spoken and stored: settled together with their charges, each only under its own claim."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.db.clock import now_ms
+from pipeline.intake.models import Run
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import TransferKind
 from pipeline.speech.models import Take
-from pipeline.speech.rules import TakeState
+from pipeline.speech.rules import HearingState, TakeKind, TakeState
 from pipeline.speech.service.attempt import Ended, Stored
 from pipeline.speech.service.blocking import close_doubts
 from pipeline.speech.service.choosing import choose_finished
+from pipeline.speech.service.hearing import hear_next
 from pipeline.speech.service.streaks import note_success
 from pipeline.voices import service as voices
 from pipeline.voices.models import Voice
@@ -26,6 +29,8 @@ _DONE = _ONE.where(Take.fence == bindparam("claimed"), Take.holder.is_not(None))
     error_kind=None,
     error=None,
     cost=Take.cost + bindparam("paid"),
+    hearing=bindparam("heard_next"),
+    hearings=None,
     **{name: bindparam(f"new_{name}") for name in ("object_key", "size", "sha256", "content_type", "seconds", "chars")},
 )
 _PAID = _ONE.values(cost=Take.cost + bindparam("paid"))
@@ -44,7 +49,7 @@ def settle_done(session: Session, ended: Sequence[Ended]) -> None:
     late = [attempt for attempt in ended if attempt not in done and paid.get(_name(attempt))]
     connection = session.connection()
     if done:
-        connection.execute(_DONE, [_settled(attempt, paid.get(_name(attempt), 0)) for attempt in done])
+        connection.execute(_DONE, [_settled(a, live[a.job.id], paid.get(_name(a), 0)) for a in done])
     if late:
         connection.execute(_PAID, [{"take": a.job.id, "paid": paid[_name(a)]} for a in late])
     for attempt in done:
@@ -52,25 +57,39 @@ def settle_done(session: Session, ended: Sequence[Ended]) -> None:
             close_doubts(session, attempt.job.id, attempt.job.provider)
         if not attempt.job.voice_has_spoken:
             _note_voice_spoke(session, attempt.job.voice_id)
-    choose_finished(session, {a.job.fingerprint for a in done if live[a.job.id].alternative_of is not None})
+    heard = [live[a.job.id] for a in done if _is_heard(live[a.job.id])]
+    others = (a for a in done if live[a.job.id] not in heard)
+    choose_finished(session, {a.job.fingerprint for a in others if live[a.job.id].alternative_of is not None})
+    if heard:
+        hear_next(session)
     note_success(session, {live[attempt.job.id].run_id for attempt in done})
 
 
-def _live(session: Session, ended: Sequence[Ended]) -> Mapping[str, Row[str, int, str, str | None]]:
-    """Lock the takes that are claimed, and return the fence and the run of each, and whether it is an alternative."""
+Live: TypeAlias = Row[str, int, str, str | None, TakeKind, int | None]
+
+
+def _live(session: Session, ended: Sequence[Ended]) -> Mapping[str, Live]:
+    """Lock the takes that are claimed; return the fence and the run of each, and what follows once it is spoken."""
     # Without the holder a claim that was taken back would pass under the lease of a message sent since.
     claimed = (Take.id.in_([e.job.id for e in ended]), Take.holder.is_not(None), Take.lease_until.is_not(None))
-    asked = select(Take.id, Take.fence, Take.run_id, Take.alternative_of)
-    locked = session.execute(asked.where(*claimed).order_by(Take.id).with_for_update())
+    columns = (Take.id, Take.fence, Take.run_id, Take.alternative_of, Take.kind, Run.retakes)
+    asked = select(*columns).join(Run, Run.id == Take.run_id)
+    locked = session.execute(asked.where(*claimed).order_by(Take.id).with_for_update(of=Take))
     return {row.id: row for row in locked}
 
 
-def _settled(attempt: Ended, paid: int) -> dict[str, object]:
+def _is_heard(live: Live) -> bool:
+    """Tell whether the quality gate is to hear a take before it counts."""
+    return live.retakes is not None and live.kind is TakeKind.LINE
+
+
+def _settled(attempt: Ended, live: Live, paid: int) -> dict[str, object]:
     stored = _stored(attempt)
     return {
         "take": attempt.job.id,
         "claimed": attempt.claim.fence,
         "paid": paid,
+        "heard_next": HearingState.DUE if _is_heard(live) else None,
         "new_object_key": attempt.job.key,
         "new_size": stored.size,
         "new_sha256": stored.sha256,

@@ -207,7 +207,7 @@ def _block(session: Session, take: Take, error: CallsheetError) -> None:
     blocked = {"state": TakeState.BLOCKED, "error_kind": error.code, "error": error.message[:MESSAGE_LIMIT]}
     leases.settle(session, Take, take.id, take.fence, **blocked)
     close_doubts(session, take.id, take.provider)
-    if isinstance(error, BudgetExceeded):
+    if isinstance(error, BudgetExceeded) and not take.is_redo:
         intake.stop_run(session, take.run_id, error.code)
 
 

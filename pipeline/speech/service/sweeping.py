@@ -11,6 +11,7 @@ from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
 from pipeline.speech.service.closing import close_runs, is_unheard
 from pipeline.speech.service.dispatching import dispatch
+from pipeline.speech.service.hearing import sweep_hearings
 from pipeline.speech.service.reviving import keep_alive
 from pipeline.speech.service.speaking import lapse
 from pipeline.voices.models import Voice
@@ -27,6 +28,7 @@ def sweep(session: Session) -> None:
     for provider in limits.names(session):
         dispatch(session, provider)
     _tell_waiting(session)
+    sweep_hearings(session)
     close_runs(session)
 
 

@@ -13,7 +13,7 @@ import typer
 from pipeline.cli import hearing
 from pipeline.cli.commands import hearing as command
 from pipeline.cli.context import context
-from pipeline.cli.hearing import Heard, Report, Voices
+from pipeline.cli.hearing import Heard, Report
 from pipeline.errors import EnvironmentFault, ExitCode, UsageError
 from pipeline.quality import Check, CheckName, Expectation, Outcome, Result, Verdict
 
@@ -86,7 +86,7 @@ class Ear:
 
 @pytest.fixture(autouse=True)
 def ear(monkeypatch: pytest.MonkeyPatch) -> type[Ear]:
-    monkeypatch.setattr(hearing, "Examiner", Ear)
+    monkeypatch.setattr(hearing, "Ears", Ear)
     monkeypatch.setattr(hearing.os, "cpu_count", lambda: 1)
     monkeypatch.setattr(Ear, "expected", [])
     return Ear
@@ -166,14 +166,6 @@ def test_some_lines_and_characters_can_be_chosen_and_a_wrong_name_is_refused(mon
 def test_a_take_that_does_not_arrive_whole_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EnvironmentFault, match="did not arrive whole"):
         hear(Api(line(1, sha256="0" * 64)), monkeypatch)
-
-
-def test_a_voice_is_known_by_its_good_takes_and_not_by_more_than_needed() -> None:
-    voices = Voices()
-    for _ in range(hearing.KNOWN_TAKES + 5):
-        voices.learn("voice_1", GOOD)
-    voices.learn("voice_2", BAD)
-    assert (len(voices.of("voice_1")), voices.of("voice_2")) == (hearing.KNOWN_TAKES, ())
 
 
 def test_a_report_keeps_what_was_heard_as_it_was(tmp_path: Path) -> None:
