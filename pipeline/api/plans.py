@@ -1,7 +1,7 @@
 """Plans: what a run would do, why, and at what price."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
@@ -19,8 +19,10 @@ from pipeline.intake.rules import pages
 from pipeline.planning import explaining
 from pipeline.planning import service as planning
 from pipeline.planning.budget import refusal, run_cap
+from pipeline.planning.lapsing import lapsing_voices
 from pipeline.planning.market import Market
 from pipeline.planning.rules import Plan, PlannedLine, Reason
+from pipeline.planning.spending import before_and_after, spending
 
 NDJSON = "application/x-ndjson"
 router = APIRouter(tags=["plans"], responses=SCOPED | refusals(UsageError, ConsentRequired, InvalidSheet))
@@ -32,9 +34,10 @@ def plan(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: TheMar
 
     `lines` are the first `limit` of those that are not reused, and `has_more` says whether there are others;
     `POST /v1/plans/lines` gives every line. `by_reason` counts all of them. `over_budget` is the error that a run of
-    it would be refused with, or null where every cap has room for it.
+    it would be refused with, or null where every cap has room for it. `spent` and `by_character` tell what was spent
+    before this plan and what will have been after it; `missing_languages` names the first `limit` lines without a text.
     """
-    drawn, facts = _drawn(body, edge, account_id, market)
+    drawn, facts = _drawn(body, edge, account_id, market, most_missing=body.limit)
     changes = (line for line in drawn.lines if line.reason is not Reason.REUSED)
     shown = list(islice(changes, body.limit + 1))
     removed = list(islice(drawn.removed, body.limit))
@@ -62,12 +65,16 @@ def explain(body: ExplainRequest, edge: TheEdge, account_id: AccountId, market: 
         return explaining.explain(session, account_id, submission, market, body.line).as_dict()
 
 
-def _drawn(body: PlanRequest, edge: Edge, account_id: str, market: Market) -> tuple[Plan, dict[str, Any]]:
+def _drawn(
+    body: PlanRequest, edge: Edge, account_id: str, market: Market, *, most_missing: int | None = None
+) -> tuple[Plan, dict[str, Any]]:
     """Draw the plan up; returns it with what is said of it as a whole."""
     submission = _submitted(body, edge, account_id)
     with edge.read() as session:
         drawn = planning.draw_up(session, account_id, submission, market)
         refused = refusal(session, account_id, drawn, run_cap(submission.project, body.budget_micros))
+        spent = spending(session, account_id, drawn.production)
+        lapsing = lapsing_voices(session, account_id, drawn)
     facts = {
         "digest": drawn.digest(),
         "production": drawn.production,
@@ -76,8 +83,17 @@ def _drawn(body: PlanRequest, edge: Edge, account_id: str, market: Market) -> tu
         "by_reason": dict(drawn.by_reason),
         "voices": [asdict(voice) for voice in drawn.voices],
         "over_budget": refused.as_dict() if refused else None,
+        **before_and_after(drawn, spent),
+        "by_language": {language: total._asdict() for language, total in drawn.by_language().items()},
+        "missing_languages": _missing(submission.project.missing, most_missing),
+        "lapsing_voices": lapsing,
     }
     return drawn, facts
+
+
+def _missing(lacking: Mapping[str, Sequence[str]], most: int | None) -> dict[str, Any]:
+    """Count and name the lines that have no text in a language of the production."""
+    return {language: {"lines": len(ids), "ids": list(islice(ids, most))} for language, ids in lacking.items()}
 
 
 def _submitted(body: PlanRequest, edge: Edge, account_id: str) -> planning.Submission:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.cli import plan_notes
 from pipeline.cli.console import table
 from pipeline.ledger.money import dollars
 
@@ -43,8 +44,11 @@ def plan_view(plan: Json, *, every_line: bool) -> Group:
             _lines_table(lines[: MOST_LINES if every_line else SHOWN_LINES], total, every_line=every_line),
             Text(),
         ]
+    if plan["by_character"] and plan["spent"]["before_micros"]:
+        parts += [plan_notes.characters_table(plan["by_character"]), Text()]
     parts.append(Text.from_markup(plan_summary(plan)))
-    parts += [Text.from_markup(told) for told in _left_to_people(plan)]
+    told = (*plan_notes.by_language(plan["by_language"]), *plan_notes.to_know(plan), *_left_to_people(plan))
+    parts += [Text.from_markup(line) for line in told]
     return Group(*parts)
 
 
@@ -54,11 +58,7 @@ def _left_to_people(plan: Json) -> Iterable[str]:
         count = plan["by_reason"].get(reason, 0)
         named = [escape(line["line_id"]) for line in plan["lines"] if line["reason"] == reason][:NAMED_LINES]
         if count:
-            yield f"{_reason(reason)}  {', '.join(named)}{_more(count - len(named))}: {told}"
-
-
-def _more(count: int) -> str:
-    return f" and {count} more" if count > 0 else ""
+            yield f"{_reason(reason)}  {', '.join(named)}{plan_notes.more(count - len(named))}: {told}"
 
 
 def plan_summary(plan: Json) -> str:
@@ -72,7 +72,8 @@ def plan_summary(plan: Json) -> str:
         f" {totals['lines_reused']} reused{left_out}.{removed}\n"
         f"Cost: [bold]{dollars(totals['total_micros'])}[/]"
         f" (voices {dollars(totals['voices_micros'])}, lines {dollars(totals['lines_micros'])})"
-        f" at {escape(plan['provider'])}." + (f"\n[bold red]Over budget[/]  {escape(over['message'])}" if over else "")
+        f" at {escape(plan['provider'])}.{plan_notes.before_and_after(plan['spent'])}"
+        + (f"\n[bold red]Over budget[/]  {escape(over['message'])}" if over else "")
     )
 
 
@@ -130,7 +131,7 @@ def run_view(status: Json) -> Group:
     rejected = status.get("wanting_retakes") or {"count": 0, "lines": []}
     if rejected["count"]:
         named = rejected["lines"][:NAMED_LINES]
-        more = _more(rejected["count"] - len(named))
+        more = plan_notes.more(rejected["count"] - len(named))
         lines.append(f"{_reason('retake')} {escape(', '.join(named))}{more}: {LEFT_TO_PEOPLE['retake']}")
     return Group(*(Text.from_markup(line) for line in lines))
 

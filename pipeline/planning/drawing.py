@@ -161,6 +161,7 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
         voices=plan_voices(wanted_voices, cast, drawing.with_work, only_needed=bool(submission.selection.terms)),
         lines=lines,
         removed=drawing.removed(),
+        languages=project.languages,
     )
 
 

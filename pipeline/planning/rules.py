@@ -9,7 +9,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from pipeline.intake.rules import FirstMet, pages, spoken_text
+from pipeline.intake.rules import FirstMet, language_of, pages, spoken_text
+from pipeline.planning.sums import Sum, Sums
 from pipeline.speech.rules import TakeState
 from pipeline.voices.rules import VoiceKind, VoiceState
 
@@ -52,6 +53,10 @@ class Reason(StrEnum):
     def is_work(self) -> bool:
         """Tell whether something is made because of it."""
         return self in _WORK
+
+    def leaves_unspoken(self) -> bool:
+        """Tell whether there may be no take of the line once the plan is done."""
+        return self in {Reason.LEFT_OUT, Reason.UNCLEAR}
 
 
 CHANGED = frozenset((Reason.TEXT, Reason.VOICE, Reason.MODEL, Reason.LEXICON, Reason.DELIVERY))
@@ -145,6 +150,8 @@ class Plan:
     lines: Sequence[PlannedLine]
     removed: Sequence[str] = ()
     """Lines that are no longer on the sheet; their takes are kept."""
+    languages: Sequence[str] = ()
+    """Those of the lines, the source language first."""
 
     @property
     def price(self) -> int:
@@ -184,6 +191,14 @@ class Plan:
             "total_micros": voices_micros + summary.micros,
         }
 
+    def by_character(self) -> Mapping[str, Sum]:
+        """Sum up what is made for each character that has lines."""
+        return self._summary.by_character.by_name()
+
+    def by_language(self) -> Mapping[str, Sum]:
+        """Sum up what is made in each language; nothing where there is only one."""
+        return self._summary.by_language.by_name()
+
     def _made(self) -> list[PlannedVoice]:
         return [voice for voice in self.voices if voice.reason.is_work() and voice.kind is not VoiceKind.SYSTEM]
 
@@ -193,15 +208,19 @@ class Plan:
         voices = [[voice.key, _agreed(voice.reason), voice.price] for voice in self.voices]
         digest = _Digest([self.production, self.provider, voices])
         by_reason: Counter[Reason] = Counter()
+        by_character, by_language = Sums(), Sums()
         chars = micros = 0
         for page in pages(self.lines):
             digest.add([[line.line_id, line.fingerprint, _agreed(line.reason), line.price] for line in page])
             by_reason.update(line.reason for line in page)
             chars += sum(line.chars for line in page if line.reason.is_work())
             micros += sum(line.price for line in page)
+            by_character.add(page, [line.character for line in page])
+            if len(self.languages) > 1:
+                by_language.add(page, [language_of(line.line_id, self.languages[0]) for line in page])
         for removed in pages(self.removed):
             digest.add(removed)
-        return _Summary(digest.sha256.hexdigest(), by_reason, chars, micros)
+        return _Summary(digest.sha256.hexdigest(), by_reason, chars, micros, by_character, by_language)
 
 
 def _agreed(reason: Reason) -> Reason:
@@ -216,6 +235,8 @@ class _Summary:
     chars: int
     """To be spoken."""
     micros: int
+    by_character: Sums
+    by_language: Sums
 
 
 class _Digest:

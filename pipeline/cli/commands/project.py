@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from pipeline.cli import listening, outcome, render, saved_plan
+from pipeline.cli import listening, outcome, plan_notes, render, saved_plan
 from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, stream_json, talk
 from pipeline.cli.context import context
@@ -22,7 +22,7 @@ from pipeline.cli.spoken import spoken_otherwise
 from pipeline.cli.spoken import view as spoken_view
 from pipeline.cli.submission import LocalProject
 from pipeline.errors import ExitCode, UsageError
-from pipeline.intake.rules import episode_scaffold, missing_consent, scaffold
+from pipeline.intake.rules import ClonedFrom, Project, episode_scaffold, missing_consent, scaffold
 from pipeline.ledger.money import BudgetMode
 
 Json = dict[str, Any]
@@ -111,6 +111,8 @@ def _tell(facts: Json) -> None:
     )
     for name, encoding in facts["encodings"].items():
         say(f"{escape(name)} was read as {encoding}; is every accent right?")
+    for told in plan_notes.missing_languages(facts["missing_languages"]):
+        say(f"[yellow]missing[/]  {told}")
     for note in facts["notes"]:
         say(f"[yellow]note[/]  {escape(note)}")
     for talent, field in facts["missing_consent"].items():
@@ -223,20 +225,35 @@ def _some_lines(rows: Iterator[Json]) -> list[Json]:
 
 def _facts(local: LocalProject) -> Json:
     project = local.project
-    gaps = {}
-    for talent in project.talents.values():
-        field = missing_consent(talent, project.production, project.language, datetime.now(UTC).date())
-        if field:
-            gaps[talent.key] = f"talents.{talent.key}.{field}"
     return {
         "production": project.production,
+        "languages": list(project.languages),
         "lines": len(project.lines),
         "characters": len(project.characters),
         "talents": len(project.talents),
-        "missing_consent": gaps,
+        "missing_consent": _missing_consents(project),
+        "missing_languages": {
+            language: {"lines": len(ids), "ids": list(ids)} for language, ids in project.missing.items()
+        },
         "encodings": {name: encoding for name, encoding in project.encodings.items() if encoding != "utf-8"},
         "notes": list(project.notes),
     }
+
+
+def _missing_consents(project: Project) -> dict[str, str]:
+    """Name what the consent of each talent lacks for the languages it is cast in, or for the source where it is not."""
+    spoken: dict[str, dict[str, None]] = {}
+    for character, language in project.roles():
+        voice = character.voice_in(language)
+        if isinstance(voice, ClonedFrom):
+            spoken.setdefault(voice.talent, {})[language] = None
+    gaps = {}
+    for talent in project.talents.values():
+        for language in spoken.get(talent.key, [project.language]):
+            field = missing_consent(talent, project.production, language, datetime.now(UTC).date())
+            if field:
+                gaps[talent.key] = f"talents.{talent.key}.{field}"
+    return gaps
 
 
 def _scaffolded(name: str, *, episode: bool) -> dict[str, str | Path]:

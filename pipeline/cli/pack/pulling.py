@@ -119,7 +119,7 @@ class _Job:
         return {
             "missing": facts["missing"],
             "missing_languages": languages,
-            "off_target": [entry["id"] for entry in work.delivered() if manifest.misses_target(entry)],
+            "off_target": [entry["key"] for entry in work.delivered() if manifest.misses_target(entry)],
             "outdated": [one["file"] for one in outdated],
             "unwanted": [one["file"] for one in unwanted],
             "pruned": pruned,
@@ -169,7 +169,7 @@ class _Job:
         try:
             return self._converted(row, url, wanted) if wanted else self._as_is(row, url)
         except (AudioRejected, AudioToolFailed) as error:
-            return Brought(row, problem={"id": row.line["id"], "file": row.file, "message": error.message})
+            return Brought(row, problem={"id": row.line["key"], "file": row.file, "message": error.message})
 
     def _converted(self, row: Row, url: str, wanted: Delivery) -> Brought:
         line = row.line

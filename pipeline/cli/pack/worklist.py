@@ -148,8 +148,8 @@ class Worklist:
             yield json.loads(entry)
 
     def missing(self) -> list[str]:
-        """List the ids of lines that are not spoken."""
-        return [name for _, name in self._pages("number, id", "NOT spoken")]
+        """List the lines that are not spoken, by the ids that commands know them by."""
+        return [json.loads(line)["key"] for _, line in self._pages("number, line", "NOT spoken")]
 
     def missing_languages(self) -> Json:
         """Return for each language the ids that other languages have spoken and it has not."""

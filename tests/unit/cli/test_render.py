@@ -31,7 +31,9 @@ def voice(reason: str = "new", **change: object) -> Json:
     return {"characters": ["MARA"], "kind": "cloned", "source": "mara.mp3", "reason": reason, "price": 0, **change}
 
 
-def plan(*, voices: object = (), lines: Sequence[Json] = (), removed: int = 0, over_budget: object = None) -> Json:
+def plan(
+    *, voices: object = (), lines: Sequence[Json] = (), removed: int = 0, over_budget: object = None, **change: object
+) -> Json:
     numbers = ("voices_to_make", "lines_shared", "lines_reused", "chars_to_speak")
     micros = {"total_micros": 2_100_700, "voices_micros": 2_100_000, "lines_micros": 700}
     made = sum(line["reason"] in render.MADE for line in lines)
@@ -39,7 +41,9 @@ def plan(*, voices: object = (), lines: Sequence[Json] = (), removed: int = 0, o
     totals = dict.fromkeys(numbers, 1) | micros | counts
     drawn = {"provider": "stage", "voices": voices, "lines": list(lines), "totals": totals}
     by_reason = Counter(line["reason"] for line in lines)
-    return drawn | {"over_budget": over_budget, "by_reason": by_reason}
+    beside = {"by_character": [], "by_language": {}, "missing_languages": {}, "lapsing_voices": []}
+    spent = {"before_micros": 0, "after_micros": 2_100_700}
+    return drawn | {"over_budget": over_budget, "by_reason": by_reason, "spent": spent} | beside | change
 
 
 def status(**change: object) -> Json:
@@ -107,6 +111,50 @@ def test_a_plan_says_which_cap_it_goes_beyond() -> None:
     assert "Over budget" not in shown(render.plan_view(plan(), every_line=False))
     over = {"message": "The plan costs $2.10: the run's budget of $1.00 has $1.00 left."}
     assert over["message"] in shown(render.plan_view(plan(over_budget=over), every_line=False))
+
+
+def character(name: str = "MARA", before: int = 0, planned: int = 0) -> Json:
+    counts = dict.fromkeys(("lines", "lines_spoken_before", "lines_to_speak", "lines_spoken_after"), 3)
+    money = {"before_micros": before, "plan_micros": planned, "after_micros": before + planned}
+    return {"character": name, "chars_to_speak": 7, **counts, **money}
+
+
+def test_a_plan_shows_for_each_character_what_was_spent_and_will_have_been() -> None:
+    rows = [character("MARA", 1_200_000, 300_000), character(MARKUP, 0, 2_000_000)]
+    spent = {"before_micros": 1_200_000, "after_micros": 3_500_000}
+    text = shown(render.plan_view(plan(by_character=rows, spent=spent), every_line=False))
+    assert "$1.20 spent before, $3.50 after." in text
+    mara = next(row for row in text.splitlines() if "MARA" in row)
+    assert all(amount in mara for amount in ("$1.20", "$0.30", "$1.50"))
+    assert text.index(MARKUP) < text.index("MARA "), "the dearest comes first"
+
+
+def test_a_plan_of_nothing_paid_so_far_tells_of_no_past() -> None:
+    text = shown(render.plan_view(plan(by_character=[character("ONLY")]), every_line=False))
+    assert "spent before" not in text
+    assert "ONLY" not in text
+
+
+def test_a_plan_of_a_large_cast_shows_the_dearest() -> None:
+    rows = [character(f"C{n:02}", n) for n in range(15)]
+    spent = {"before_micros": 1, "after_micros": 1}
+    text = shown(render.plan_view(plan(by_character=rows, spent=spent), every_line=False))
+    assert "C14" in text
+    assert "C02" not in text
+    assert "and 3 more (--json lists them)" in text
+
+
+def test_a_plan_names_languages_missing_texts_and_voices_that_lapse() -> None:
+    by_language = {"de": {"lines": 9, "lines_to_speak": 4, "chars_to_speak": 1_234, "micros": 500_000}}
+    missing = {"de": {"lines": 7, "ids": ["a_1", "a_2", "a_3", "a_4", "a_5", "a_6", "a_7"]}}
+    soon = {"label": "mara", "characters": ["MARA"], "is_gone": False, "seconds_left": 7_300, "message": None}
+    gone = {**soon, "label": "oswin", "is_gone": True, "message": "Kyma no longer has it."}
+    drawn = plan(by_language=by_language, missing_languages=missing, lapsing_voices=[soon, gone])
+    text = shown(render.plan_view(drawn, every_line=False))
+    assert "de  9 lines, 4 to speak (1,234 characters, $0.50)" in text
+    assert "7 lines have no text in de: a_1, a_2, a_3, a_4, a_5 and 2 more" in text
+    assert "the voice mara of MARA is deleted in 2 hours unless it speaks." in text
+    assert "the voice oswin of MARA: Kyma no longer has it." in text
 
 
 def test_what_a_cap_has_left_undone_is_counted() -> None:

@@ -24,3 +24,11 @@ def test_a_spoken_line_has_a_link_and_the_others_have_none(tmp_path: Path) -> No
     assert store.fetch(spoken["url"])[0] == b"sound"
     assert (silent["file"], silent["url"], silent["state"]) == (None, None, "failed")
     assert "object_key" not in spoken
+
+
+def test_a_translation_is_named_after_its_line_and_known_by_its_key(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.ensure_bucket()
+    line = {"id": "a_1@pt-BR", "character": "MARA", "object_key": "speech/take.wav", "language": "pt-BR"}
+    [found] = packs.files(store, [line])
+    assert (found["id"], found["key"], found["file"]) == ("a_1", "a_1@pt-BR", "MARA/a_1.wav")

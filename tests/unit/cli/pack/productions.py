@@ -34,8 +34,10 @@ class Api:
 def line(line_id: str = "a_1", *, take: bytes | None = None, **change: object) -> Json:
     """A spoken line; without a take its sound is bytes that no decoder reads."""
     sound = f"the sound of {line_id}".encode() if take is None else take
+    language = change.get("language", "en")
     facts = {
         "id": line_id,
+        "key": line_id if language == "en" else f"{line_id}@{language}",
         "position": 0,
         "character": "MARA",
         "language": "en",
@@ -51,7 +53,7 @@ def line(line_id: str = "a_1", *, take: bytes | None = None, **change: object) -
         "cost_micros": 120,
         "voice": "voice_1",
         "file": f"MARA/{line_id}.wav",
-        "url": f"http://bucket/{line_id}/{change.get('language', 'en')}",
+        "url": f"http://bucket/{line_id}/{language}",
         "_take": sound,
     }
     return {**facts, **change}

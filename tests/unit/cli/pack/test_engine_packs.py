@@ -209,6 +209,7 @@ def test_languages_have_folders_and_what_one_of_them_lacks_is_listed(tmp_path: P
     }
     assert (tmp_path / "de/keys.txt").read_text() == "a_1, a_1.wav\n"
     assert told["missing_languages"] == {"de": ["a_2"]}
+    assert told["missing"] == ["a_2@de"], "as commands know it"
     assert json.loads((tmp_path / "manifest.json").read_text())["missing_languages"] == {"de": ["a_2"]}
 
 

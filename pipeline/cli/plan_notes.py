@@ -1,0 +1,68 @@
+"""What a plan says beside its lines: money before and after it, its languages, and voices that lapse."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.cli.console import table
+from pipeline.ledger.money import dollars
+
+Json = dict[str, Any]
+SHOWN_CHARACTERS = 12
+NAMED_LINES = 5
+
+
+def characters_table(rows: list[Json]) -> Table:
+    """Show what each character's lines have cost, and will have cost; the dearest first."""
+    money = ("spent", "this plan", "after")
+    right = frozenset({"lines", "spoken", "to speak", *money})
+    made = table("Characters", "character", "lines", "spoken", "to speak", *money, right=right)
+    for row in sorted(rows, key=lambda row: -row["after_micros"])[:SHOWN_CHARACTERS]:
+        counts = (str(row[name]) for name in ("lines", "lines_spoken_before", "lines_to_speak"))
+        amounts = (dollars(row[f"{name}_micros"]) for name in ("before", "plan", "after"))
+        made.add_row(escape(row["character"]), *counts, *amounts)
+    if len(rows) > SHOWN_CHARACTERS:
+        made.add_row(f"[dim]and {len(rows) - SHOWN_CHARACTERS} more (--json lists them)[/]")
+    return made
+
+
+def before_and_after(spent: Json) -> str:
+    """Say what the production has cost before a plan, and will have cost after it; nothing of one that is new."""
+    before, after = (dollars(spent[f"{when}_micros"]) for when in ("before", "after"))
+    return f" {before} spent before, {after} after." if spent["before_micros"] else ""
+
+
+def by_language(languages: Json) -> Iterable[str]:
+    """Say what is to be spoken in each language."""
+    for language, total in languages.items():
+        yield (
+            f"{language}  {total['lines']} lines, [bold]{total['lines_to_speak']}[/] to speak"
+            f" ({total['chars_to_speak']:,} characters, {dollars(total['micros'])})"
+        )
+
+
+def to_know(plan: Json) -> Iterable[str]:
+    """Tell of lines without a text in some language, and of voices that the provider deletes."""
+    yield from (f"[yellow]missing[/]  {told}" for told in missing_languages(plan["missing_languages"]))
+    for voice in plan["lapsing_voices"]:
+        label, characters = escape(voice["label"]), escape(", ".join(voice["characters"]))
+        if voice["is_gone"]:
+            yield f"[red]gone[/]  the voice {label} of {characters}: {escape(voice['message'] or '')}"
+        else:
+            hours = voice["seconds_left"] // 3600
+            yield f"[yellow]lapses[/]  the voice {label} of {characters} is deleted in {hours} hours unless it speaks."
+
+
+def missing_languages(missing: Json) -> Iterable[str]:
+    """Say which lines have no text in a language of the production."""
+    for language, lacking in missing.items():
+        named = lacking["ids"][:NAMED_LINES]
+        rest = more(lacking["lines"] - len(named))
+        yield f"{lacking['lines']} lines have no text in {language}: {escape(', '.join(named))}{rest}"
+
+
+def more(count: int) -> str:
+    """Say how many were not named."""
+    return f" and {count} more" if count > 0 else ""
