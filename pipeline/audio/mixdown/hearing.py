@@ -11,7 +11,7 @@ from pipeline.audio.peaks import TruePeakMeter
 
 SPEAKERS = {1: ("FC",), 2: ("FL", "FR")}
 Progress = Callable[[str, float, float], None]
-"""Told what is being done (`survey`, `measure`, `write`, `check`), how much is done and of how much: seconds, or takes."""
+"""Told what is being done (`survey`, `measure`, `write`, `check`), how much of it, of how much (seconds, takes)."""
 
 
 class Ear:

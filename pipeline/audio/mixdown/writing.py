@@ -16,18 +16,14 @@ from av.stream import Disposition, Stream
 
 from pipeline.audio.loudness import Samples
 from pipeline.audio.mixdown.coding import Coding, Tags
+from pipeline.audio.mixdown.encoding import BIT_EXACT, LAYOUTS, Packets, ParallelMp3, codec_options, set_up
 from pipeline.audio.mixdown.score import RATE
 from pipeline.audio.rejection import AudioToolFailed, rejected
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
-_LAYOUTS = {1: "mono", 2: "stereo"}
-_BIT_EXACT = "+bitexact"
-"""No date and no library version in the file: equal sound has equal hashes."""
 _MILLISECOND = Fraction(1, 1000)
-_LAME_STEP = 118
-"""FFmpeg counts quality in this many steps to one of LAME's."""
 _PICTURES = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PN": "png_pipe"}
 _AUDIOBOOK = "2"
 _HOLDS_A_COVER = frozenset({"mp3", "mp4", "flac"})
@@ -37,9 +33,10 @@ class EpisodeFile:
     """A file that is being written; use `episode_file`."""
 
     def __init__(self, output: OutputContainer, coding: Coding, channels: int) -> None:
-        self._output, self._layout, self._at = output, _LAYOUTS[channels], 0
-        self._gain = np.float32(1 / coding.scale)
+        self._output, self._gain = output, np.float32(1 / coding.scale)
         self._stream = _add_stream(output, coding, channels)
+        parallel = coding.codec == "libmp3lame"
+        self._encoder = ParallelMp3(coding, channels) if parallel else _OneEncoder(self._stream, channels)
 
     def begin(self, coding: Coding, tags: Tags) -> None:
         """Write what stands before the sound."""
@@ -60,15 +57,41 @@ class EpisodeFile:
         """Take the next samples, (channels, samples) at `RATE`. Raises `AudioToolFailed`, and `OSError`."""
         if not block.shape[1]:
             return
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(block * self._gain), format="fltp", layout=self._layout)
-        frame.sample_rate, frame.pts = RATE, self._at
-        self._at += frame.samples
         with _told():
-            self._output.mux(self._stream.encode(frame))
+            self._mux(self._encoder.feed(block * self._gain))
 
     def end(self) -> None:
         """Write what the codec still holds."""
-        self._output.mux(self._stream.encode(None))
+        self._mux(self._encoder.flush())
+
+    def abandon(self) -> None:
+        """Let no encoder go on."""
+        self._encoder.close()
+
+    def _mux(self, encoded: Iterator[Packets]) -> None:
+        for packets in encoded:
+            for packet in packets:
+                packet.stream = self._stream
+                self._output.mux(packet)
+
+
+class _OneEncoder:
+    """Encodes with the file's own encoder, as sound comes."""
+
+    def __init__(self, stream: AudioStream, channels: int) -> None:
+        self._stream, self._layout, self._at = stream, LAYOUTS[channels], 0
+
+    def feed(self, block: Samples) -> Iterator[Packets]:
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout=self._layout)
+        frame.sample_rate, frame.pts = RATE, self._at
+        self._at += frame.samples
+        yield self._stream.encode(frame)
+
+    def flush(self) -> Iterator[Packets]:
+        yield self._stream.encode(None)
+
+    def close(self) -> None:
+        """It has nothing that goes on by itself."""
 
 
 @contextmanager
@@ -79,12 +102,15 @@ def episode_file(path: Path, coding: Coding, channels: int, tags: Tags) -> Itera
     """
     try:
         with _told():
-            options = {"fflags": _BIT_EXACT, **_muxer_options(coding)}
+            options = {"fflags": BIT_EXACT, **_muxer_options(coding)}
             with av.open(str(path), "w", format=coding.muxer, options=options) as output:
                 file = EpisodeFile(output, coding, channels)
-                file.begin(coding, tags)
-                yield file
-                file.end()
+                try:
+                    file.begin(coding, tags)
+                    yield file
+                    file.end()
+                finally:
+                    file.abandon()
     except BaseException:
         with suppress(FileNotFoundError):
             path.unlink()
@@ -110,18 +136,8 @@ def _muxer_options(coding: Coding) -> dict[str, str]:
 
 
 def _add_stream(output: OutputContainer, coding: Coding, channels: int) -> AudioStream:
-    options = {"flags": _BIT_EXACT}
-    if coding.vbr_quality is not None:
-        options |= {"flags": f"{_BIT_EXACT}+qscale", "global_quality": str(coding.vbr_quality * _LAME_STEP)}
-    if coding.codec == "aac":
-        # Half the time of the default search; at these bit rates the difference cannot be heard.
-        options["aac_coder"] = "fast"
-    stream = cast("AudioStream", output.add_stream(coding.codec, rate=RATE, options=options))
-    stream.codec_context.layout = _LAYOUTS[channels]
-    if coding.bit_rates:
-        stream.codec_context.bit_rate = coding.bit_rates[channels - 1]
-    if coding.codec == "flac":
-        stream.codec_context.format = "s32" if coding.bits == 24 else "s16"  # noqa: PLR2004 - FLAC's own choice
+    stream = cast("AudioStream", output.add_stream(coding.codec, rate=RATE, options=codec_options(coding)))
+    set_up(stream.codec_context, coding, channels)
     return stream
 
 
