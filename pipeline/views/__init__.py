@@ -1,6 +1,7 @@
 """Read-only questions that cross the stages: how a run stands, what a production has, which voices there are."""
 
 from pipeline.views.auditions import voice
+from pipeline.views.hearing import REVIEW_LIMIT, review
 from pipeline.views.productions import PAGE_LIMIT, line_takes, productions, unclear_attempts, voices
 from pipeline.views.runs import IS_PAUSED, IS_RUNNING, LATEST, find_run, runs
 from pipeline.views.standing import is_running, run_status
@@ -11,11 +12,13 @@ __all__ = [
     "IS_RUNNING",
     "LATEST",
     "PAGE_LIMIT",
+    "REVIEW_LIMIT",
     "find_run",
     "histories",
     "is_running",
     "line_takes",
     "productions",
+    "review",
     "run_status",
     "runs",
     "unclear_attempts",

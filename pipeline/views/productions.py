@@ -12,6 +12,7 @@ from pipeline.intake.rules import language_of
 from pipeline.references.models import Reference
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
+from pipeline.views.hearing import verdict_of
 from pipeline.voices.models import Attempt, Voice
 
 PAGE_LIMIT = 1_000
@@ -116,4 +117,5 @@ def _line_take(line: Line, take: Take | None, language: str) -> dict[str, Any]:
         "cost_micros": take.cost if take else None,
         "voice": take.voice_id if take else None,
         "locked": line.locked_at is not None,
+        **verdict_of(take),
     }

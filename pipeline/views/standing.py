@@ -18,6 +18,7 @@ from pipeline.speech import service as speech
 from pipeline.speech.models import RunTake, RunVoice, Take
 from pipeline.speech.rules import IN_WINDOW, TakeState
 from pipeline.views.causes import next_step
+from pipeline.views.hearing import heard_of_run, in_review
 from pipeline.views.takes import wanting_retakes
 from pipeline.voices.models import Attempt, Voice
 from pipeline.voices.rules import AttemptState
@@ -46,6 +47,8 @@ def run_status(session: Session, run: Run) -> dict[str, Any]:
         "voices": _run_voices(session, run.id),
         "failures": _failures(session, run.id, tallies),
         "unclear_attempts": _unclear(session, run.id),
+        "heard": heard_of_run(session, run),
+        "in_review": in_review(session, production.id),
         "wanting_retakes": wanting_retakes(session, production.id),
         "wasted_calls": run.wasted,
         "estimate_micros": run.estimate,

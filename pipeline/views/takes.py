@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from pipeline.db.clock import iso
 from pipeline.intake.models import OFF_SHEET, Line, LineTake, Production, is_rejected
 from pipeline.speech.models import Take
+from pipeline.views.hearing import verdict_of
 from pipeline.voices.models import Voice
 
 SHOWN = 20
@@ -67,6 +68,7 @@ def _told(line: Line, entry: LineTake, made: Made) -> dict[str, Any]:
         "locked": line.locked_at is not None,
         "state": take.state if take else "missing",
         "error": take.error if take else None,
+        **verdict_of(take),
         "verdict": entry.verdict,
         "note": entry.note,
         "decided_by": entry.decided_by,
