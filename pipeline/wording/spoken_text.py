@@ -139,7 +139,12 @@ def _iso_date(match: re.Match[str]) -> str:
     month, day = int(match["month"]), int(match["day"])
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return " ".join(numerals.number(part) for part in match[0].split("-"))
-    return f"{_MONTHS[month - 1]} {numerals.ordinal(day)}, {numerals.year(int(match['year']))}"
+    return day_of_year(int(match["year"]), month, day)
+
+
+def day_of_year(year: int, month: int, day: int) -> str:
+    """Say a calendar day: "May first, twenty twenty four"."""
+    return f"{_MONTHS[month - 1]} {numerals.ordinal(day)}, {numerals.year(year)}"
 
 
 def _decade(match: re.Match[str]) -> str:

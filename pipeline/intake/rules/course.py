@@ -20,8 +20,10 @@ class Course:
     paragraph: int = 0
 
     def begin_script(self) -> None:
-        """Leave the chapter of the script before."""
-        self.scene = self.section = ""
+        """Leave the section of the script before; in an episode its chapter goes on up to the next heading."""
+        self.section = ""
+        if not self.is_episode:
+            self.scene = ""
 
     def begin_chapter(self, title: str) -> None:
         """Begin a chapter; two of one title are two."""

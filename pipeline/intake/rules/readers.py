@@ -35,6 +35,7 @@ FORMATS: Mapping[str, Format] = {
     "yarn": Format("yarn", "read_yarn"),
     "fountain": Format("fountain", "read_fountain", (".fountain",), has_columns=False),
     "markdown": Format("markdown", "read_markdown", (".md", ".markdown"), has_columns=False),
+    "ssml": Format("ssml", "read_ssml", (".ssml",), has_columns=False),
     "text": Format("markdown", "read_text", (".txt",), has_columns=False),
 }
 """Every kind, by what `format` calls it."""

@@ -1,7 +1,9 @@
+from collections.abc import Callable
+
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.intake.rules import missing_consent, scaffold
+from pipeline.intake.rules import episode_scaffold, missing_consent, scaffold
 from pipeline.intake.rules.values import iso_date
 from tests.unit.intake.rules.submissions import Submission
 
@@ -30,7 +32,18 @@ def test_the_consent_it_suggests_is_whole_once_the_signs_before_it_are_removed()
     assert missing_consent(talent, project.production, project.language, iso_date("2026-06-01")) is None
 
 
+def test_a_new_episode_can_be_planned_as_it_is_and_shows_what_a_script_can_say() -> None:
+    files = Submission()
+    files.files = dict(episode_scaffold("Harbour: “Nights” {1}"))
+    project = files.project("episode.md")
+    assert (project.production, project.title, project.notes) == ("harbour-nights-1", "The first episode", ())
+    assert project.episode is not None
+    assert (project.episode.show, project.episode.narrator) == ("Harbour: “Nights” {1}", "HOST")
+    assert {line.extras["chapter"] for line in project.lines} == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("write", [scaffold, episode_scaffold])
 @pytest.mark.parametrize("name", ["", "...", "線"])
-def test_a_name_that_gives_no_id_is_refused(name: str) -> None:
+def test_a_name_that_gives_no_id_is_refused(name: str, write: Callable[[str], dict[str, str]]) -> None:
     with pytest.raises(UsageError, match="gives no id"):
-        scaffold(name)
+        write(name)
