@@ -60,7 +60,8 @@ def missing_languages(missing: Json) -> Iterable[str]:
     for language, lacking in missing.items():
         named = lacking["ids"][:NAMED_LINES]
         rest = more(lacking["lines"] - len(named))
-        yield f"{lacking['lines']} lines have no text in {language}: {escape(', '.join(named))}{rest}"
+        lines = "1 line has" if lacking["lines"] == 1 else f"{lacking['lines']} lines have"
+        yield f"{lines} no text in {language}: {escape(', '.join(named))}{rest}"
 
 
 def more(count: int) -> str:

@@ -21,7 +21,7 @@ from tests.support.databases import on_sqlite
 from tests.support.factories import Sheet
 from tests.support.stage import Stage
 
-GERMAN = {"voices": {"de": SystemVoice("sprecherin")}}
+GERMAN: dict[str, Any] = {"voices": {"de": SystemVoice("sprecherin")}}
 LINES = (
     Line("a1", "mara", "Hello there."),
     Line("a1@de", "mara", "Hallo zusammen."),

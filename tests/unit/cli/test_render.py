@@ -41,7 +41,7 @@ def plan(
     totals = dict.fromkeys(numbers, 1) | micros | counts
     drawn = {"provider": "stage", "voices": voices, "lines": list(lines), "totals": totals}
     by_reason = Counter(line["reason"] for line in lines)
-    beside = {"by_character": [], "by_language": {}, "missing_languages": {}, "lapsing_voices": []}
+    beside: Json = {"by_character": [], "by_language": {}, "missing_languages": {}, "lapsing_voices": []}
     spent = {"before_micros": 0, "after_micros": 2_100_700}
     return drawn | {"over_budget": over_budget, "by_reason": by_reason, "spent": spent} | beside | change
 

@@ -1,12 +1,15 @@
 """One line in several languages: columns, files and string tables."""
 
+from pathlib import Path
+
 import pytest
 
-from pipeline.intake.rules import Project, translations
+from pipeline.intake.rules import Project, read_project, translations
 from pipeline.intake.rules.languages import Languages, language_of, plain_id
 from pipeline.intake.rules.problems import Refusal
 from tests.unit.intake.rules.submissions import CAST, Submission, cast, told
 
+REPOSITORY = Path(__file__).parents[4]
 LISTED = "language: en\nlanguages: [en, de, pt-BR]\n"
 YARN = "language,id,text,file,node,lineNumber,lock,comment\n"
 
@@ -172,3 +175,14 @@ def test_of_two_listed_languages_the_exact_one_is_meant() -> None:
     assert (known.meant("pt-br"), known.meant("pt-PT"), known.meant(" ")) == ("pt-BR", "pt", "pt")
     with pytest.raises(Refusal):
         known.meant("de")
+
+
+def test_the_example_lacks_one_text_in_each_language() -> None:
+    project = read_project(str(REPOSITORY / "examples/languages/cast.yaml"), Path, lambda path: Path(path).is_file())
+    assert {language: list(ids) for language, ids in project.missing.items()} == {
+        "de": ["lamp_040"],
+        "pt-BR": ["lamp_030"],
+    }
+    said = {line.id: project.said(line) for line in project.lines}
+    assert said["lamp_030"] == "Then ZAL-thar was here before us."
+    assert said["lamp_030@de"] == "Dann war KSAL-tar vor uns da."
