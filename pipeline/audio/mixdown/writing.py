@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _MILLISECOND = Fraction(1, 1000)
 _PICTURES = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PN": "png_pipe"}
 _AUDIOBOOK = "2"
+_CHAPTERS_ARE_COMMENTS = frozenset({"flac", "ogg"})
+"""libav writes none into FLAC files, and rounds half seconds up in Ogg files before it adds the milliseconds."""
 _HOLDS_A_COVER = frozenset({"mp3", "mp4", "flac"})
 
 
@@ -41,7 +43,8 @@ class EpisodeFile:
     def begin(self, coding: Coding, tags: Tags) -> None:
         """Write what stands before the sound."""
         self._output.metadata.update(_metadata(coding, tags))
-        self._output.set_chapters([_chapter(number, tags) for number in range(len(tags.marks))])
+        if coding.muxer not in _CHAPTERS_ARE_COMMENTS:
+            self._output.set_chapters([_chapter(number, tags) for number in range(len(tags.marks))])
         if tags.cover is None or coding.muxer not in _HOLDS_A_COVER:
             self._output.start_encoding()
             return
@@ -155,13 +158,13 @@ def _metadata(coding: Coding, tags: Tags) -> dict[str, str]:
     }
     if coding.brand == "M4B ":
         told["media_type"] = _AUDIOBOOK
-    if coding.muxer == "flac":
+    if coding.muxer in _CHAPTERS_ARE_COMMENTS:
         told |= _vorbis_chapters(tags)
     return {key: value for key, value in told.items() if value}
 
 
 def _vorbis_chapters(tags: Tags) -> dict[str, str]:
-    """Return chapters as comments: libav writes them so into Ogg files, into FLAC files it does not."""
+    """Return chapters as comments, for the starts that libav would not write, or a second late."""
     comments = {}
     for number, mark in enumerate(tags.marks):
         minutes, seconds = divmod(mark.start, 60)
