@@ -36,6 +36,7 @@ def plan(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: TheMar
     `POST /v1/plans/lines` gives every line. `by_reason` counts all of them. `over_budget` is the error that a run of
     it would be refused with, or null where every cap has room for it. `spent` and `by_character` tell what was spent
     before this plan and what will have been after it; `missing_languages` names the first `limit` lines without a text.
+    `retakes` is how many more takes of a line a run may make where they are bad, which is not in the price.
     """
     drawn, facts = _drawn(body, edge, account_id, market, most_missing=body.limit)
     changes = (line for line in drawn.lines if line.reason is not Reason.REUSED)
@@ -83,6 +84,7 @@ def _drawn(
         "by_reason": dict(drawn.by_reason),
         "voices": [asdict(voice) for voice in drawn.voices],
         "over_budget": refused.as_dict() if refused else None,
+        "retakes": submission.project.quality.allowed_retakes,
         **before_and_after(drawn, spent),
         "by_language": {language: total._asdict() for language, total in drawn.by_language().items()},
         "missing_languages": _missing(submission.project.missing, most_missing),

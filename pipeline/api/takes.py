@@ -10,7 +10,7 @@ from pipeline import views
 from pipeline.api.deps import AccountId, Actor, TheEdge, TheMarket
 from pipeline.api.faults import SCOPED, refusals
 from pipeline.api.money import named
-from pipeline.api.paging import Text
+from pipeline.api.paging import AfterPosition, Limit, Text, page
 from pipeline.api.schemas import (
     ChoiceRequest,
     LockRequest,
@@ -46,6 +46,20 @@ def list_takes(name: Text, line: Lines, edge: TheEdge, account_id: AccountId) ->
         speech.require_lines(session, production, speech.Meant(line))
         takes = views.histories(session, production, line)
     return {"data": _linked(edge, takes)}
+
+
+@router.get("/productions/{name}/review", summary="Lines whose takes the quality gate has found bad")
+def list_review(
+    name: Text, edge: TheEdge, account_id: AccountId, after: AfterPosition = -1, limit: Limit = views.PAGE_LIMIT
+) -> dict[str, Any]:
+    """List lines in the order of the sheet that wait for a person: their chosen takes are bad by what was heard.
+
+    `tries` counts the takes that were heard of each, `sequel` says why there is no further one. `unchecked` counts the
+    lines of the production that could not be checked, by the reason; it stands with the first page.
+    """
+    with edge.read() as session:
+        found = views.review(session, _find(session, account_id, name).id, after=after, limit=limit + 1)
+    return {**found, **page(found["data"], limit)}
 
 
 @router.post(

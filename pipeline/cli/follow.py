@@ -67,6 +67,8 @@ def line(status: Json) -> str:
     ]
     if bad:
         parts.append(f"not spoken {bad}")
+    if to_hear := (status.get("heard") or {}).get("due"):
+        parts.append(f"to hear {to_hear}")
     if status.get("paused"):
         parts.append(f"paused: {status['paused']['message']}")
     elif status["state"] == "running" and eta is not None:

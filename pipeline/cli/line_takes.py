@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.cli import review
 from pipeline.cli.client import Client, require_whole
 from pipeline.cli.console import table
 from pipeline.cli.disk import write_whole, writing_to
@@ -38,7 +39,7 @@ def retake_view(retake: Json) -> Text:
 
 def takes_table(takes: Sequence[Json]) -> Table:
     """List takes; the chosen one of each line is marked."""
-    columns = ("line", "take", "", "state", "spoken", "seconds", "price", "voice", "text", "direction", "note")
+    columns = ("line", "take", "", "state", "heard", "spoken", "seconds", "price", "voice", "text", "direction", "note")
     made = table("Takes", *columns, right=frozenset({"take", "seconds", "price"}))
     for take in takes:
         made.add_row(
@@ -46,6 +47,7 @@ def takes_table(takes: Sequence[Json]) -> Table:
             str(take["number"]),
             _marks(take),
             _state(take),
+            _heard(take),
             take["spoken_at"] or "",
             f"{take['seconds']:.1f}" if take["seconds"] is not None else "",
             dollars(take["cost_micros"]) if take["cost_micros"] else "",
@@ -93,10 +95,15 @@ def _state(take: Json) -> str:
     return f"[{style}]{state}[/]" if style else state
 
 
+def _heard(take: Json) -> str:
+    outcome = take.get("heard")
+    return f"[{review.STYLES[outcome]}]{outcome}[/]" if outcome else ""
+
+
 def _said(take: Json) -> str:
     if take["note"] or take["decided_by"]:
         return " ".join(filter(None, (take["note"], f"({take['decided_by']})" if take["decided_by"] else "")))
-    return take["error"] or ""
+    return take["error"] or (take.get("heard_why") if take.get("heard") == "bad" else "") or ""
 
 
 def _short(text: str) -> str:

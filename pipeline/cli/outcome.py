@@ -72,6 +72,9 @@ def report(run: Json) -> ExitCode:
     if run["unclear_attempts"]:
         say("[bold]Next[/]  callsheet reconcile   shows the paid calls whose outcome is unclear; none is repeated.")
         return ExitCode.RECONCILE
+    if run["state"] == "done" and (run.get("in_review") or {}).get("count"):
+        say(f"[bold]Next[/]  callsheet takes {escape(run['production'])} --review")
+        return ExitCode.OK
     if run["state"] == "done":
         say(f"[bold]Next[/]  callsheet pull {escape(run['production'])}")
         return ExitCode.OK

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli import plan_notes
+from pipeline.cli import plan_notes, review
 from pipeline.cli.console import table
 from pipeline.ledger.money import dollars
 
@@ -72,7 +72,7 @@ def plan_summary(plan: Json) -> str:
         f" {totals['lines_reused']} reused{left_out}.{removed}\n"
         f"Cost: [bold]{dollars(totals['total_micros'])}[/]"
         f" (voices {dollars(totals['voices_micros'])}, lines {dollars(totals['lines_micros'])})"
-        f" at {escape(plan['provider'])}.{plan_notes.before_and_after(plan['spent'])}"
+        f" at {escape(plan['provider'])}.{plan_notes.before_and_after(plan['spent'])}{review.beyond_plan(plan)}"
         + (f"\n[bold red]Over budget[/]  {escape(over['message'])}" if over else "")
     )
 
@@ -114,7 +114,7 @@ def _fact(facts: Json, name: str) -> str:
 
 def run_view(status: Json) -> Group:
     """Show how a run stands."""
-    lines = [_headline(status), _counts(status["takes"]), _money(status), _time(status)]
+    lines = [_headline(status), _counts(status["takes"]), _money(status), _time(status), *review.run_facts(status)]
     if status.get("paused"):
         lines.insert(1, f"[yellow]paused[/] {escape(status['paused']['message'])}")
         lines.insert(2, f"       {escape(status['paused']['hint'])}")

@@ -38,7 +38,7 @@ def in_review(session: Session, production_id: str) -> dict[str, Any]:
 
 
 def review(session: Session, production_id: str, *, after: int = -1, limit: int = REVIEW_LIMIT) -> dict[str, Any]:
-    """List the lines in review from position `after` on, and count by reason the takes that could not be checked.
+    """List the lines in review from position `after` on, and count by reason those that could not be checked.
 
     In review is a line whose chosen take is bad by what was heard, of which no person has said anything, and of which
     no other take is on its way.
@@ -117,7 +117,7 @@ def _told(line: Line, take: Take, number: int, tries: Sequence[Take]) -> dict[st
 
 
 def _unchecked(session: Session, production_id: str) -> dict[str, int]:
-    """Count a production's takes that could not be checked, by the reason: what nobody heard is told, never passed."""
+    """Count the lines whose takes could not be checked, by the reason: what nobody heard is told, never passed."""
     query = select(Take.verdict).join(Line, Line.fingerprint == Take.fingerprint).join(Production)
     mine = query.where(Take.account_id == Production.account_id, Take.outcome == Outcome.UNCHECKED)
     reasons: Counter[str] = Counter()

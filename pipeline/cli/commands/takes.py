@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from pipeline.cli import line_takes, outcome
+from pipeline.cli import line_takes, outcome, review
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json, talk
 from pipeline.cli.context import context
@@ -65,15 +65,26 @@ def retake(  # noqa: PLR0913 - an option each
 
 def takes(
     production: Production,
-    line: LineIds,
+    line: SomeLineIds = None,
     *,
+    in_review: Annotated[
+        bool, typer.Option("--review", help="List the lines whose takes are bad by what was heard, and why.")
+    ] = False,
     fetch: Annotated[
         Path | None, typer.Option(help="Write the audio of every take into this folder, to compare.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List every take of lines, whatever text they speak: when, what for, what it cost, and what was said of it."""
+    """List every take of lines, whatever text they speak: when, what for, what it cost, and what was said of it.
+
+    With --review, and without lines, those of the production that wait for a person.
+    """
     client = context.client()
+    if in_review:
+        _show_review(client, production, line, fetch, as_json=as_json)
+        return
+    if not line:
+        raise UsageError("Which lines?", hint="Name their ids, or list with --review those that wait for you.")
     listed = _listed(client, production, line)
     fetched = line_takes.fetch(client, listed, fetch) if fetch else []
     if as_json:
@@ -146,6 +157,15 @@ def _judge(
     _show(answer, as_json=as_json)
     judged: list[Json] = answer["data"]
     return judged
+
+
+def _show_review(
+    client: Client, production: str, lines: list[str] | None, fetch: Path | None, *, as_json: bool
+) -> None:
+    if lines or fetch:
+        raise UsageError("--review lists all lines in review.", hint="Leave the line ids and --fetch away.")
+    found = review.load(client, production)
+    show_json(found) if as_json else data.print(review.view(found, production))
 
 
 def _listed(client: Client, production: str, lines: list[str]) -> list[Json]:

@@ -24,6 +24,7 @@ SCOPED = (
     ("GET", "/v1/productions/game/lines"),
     ("GET", "/v1/productions/game/pack"),
     ("GET", "/v1/productions/game/takes"),
+    ("GET", "/v1/productions/game/review"),
     ("POST", "/v1/productions/game/retakes"),
     ("POST", "/v1/productions/game/retakes/plan"),
     ("POST", "/v1/productions/game/choices"),

@@ -16,12 +16,13 @@ from pipeline.cli.context import context
 from pipeline.errors import ExitCode
 from pipeline.settings import Settings
 from tests.integration.api.callers import FILES, HOST, LINES, Caller, error
+from tests.support.ears import bad, unchecked
 from tests.support.stage import Stage
 from workers import cli, local
 
 GAME = "/v1/productions/game"
 REVISED = FILES | {"lines.csv": LINES.replace("Who goes there?", "Halt!").encode()}
-PATHS = ("takes", "retakes", "retakes/plan", "choices", "verdicts", "locks", "unlocks")
+PATHS = ("takes", "review", "retakes", "retakes/plan", "choices", "verdicts", "locks", "unlocks")
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -186,3 +187,22 @@ def test_lines_are_locked_and_unlocked_by_commands(run: Run, spoken: Caller) -> 
     assert (code, "callsheet unlock game open_2" in err) == (ExitCode.USAGE, True)
     assert "1 lines are unlocked" in run("unlock", "game", "open_2")[2]
     assert (run("lock", "game")[0], run("unlock", "game", "open_9")[0]) == (ExitCode.USAGE, ExitCode.USAGE)
+
+
+def test_lines_that_were_found_bad_are_in_review_until_a_person_has_decided(studio: Caller, stage: Stage) -> None:
+    stage.ears.will_find(*[lambda _, expected: bad() if expected.text == "Who goes there?" else unchecked()] * 9)
+    studio.started()
+    stage.settle_down(3)
+    status = studio.get("/v1/runs/latest").json()
+    assert status["heard"] == {"on": True, "due": 0, "good": 0, "bad": 1, "unchecked": 1}
+    assert status["in_review"] == {"count": 1, "lines": ["open_1"]}
+    listed = studio.get(f"{GAME}/review", limit=1).json()
+    assert [(row["line"], row["number"], row["tries"], row["sequel"]) for row in listed["data"]] == [
+        ("open_1", 1, 1, "off")
+    ]
+    assert listed["data"][0]["checks"][0]["name"] == "clipping"
+    assert (listed["has_more"], listed["unchecked"]) == (False, {"there is no aligner for the language 'de'": 2})
+    assert (takes(studio)[0]["heard"], takes(studio)[0]["heard_why"][:11]) == ("bad", "It is clipp")
+    studio.post(f"{GAME}/verdicts", {"lines": ["open_1"], "verdict": "approved", "note": "", "by": "ines"})
+    assert studio.get(f"{GAME}/review").json()["data"] == []
+    assert studio.get("/v1/runs/latest").json()["in_review"]["count"] == 0

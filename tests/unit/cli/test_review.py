@@ -1,0 +1,69 @@
+"""What the quality gate has found, as the commands show it."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.cli import review
+from pipeline.cli.client import Client
+from tests.unit.cli.test_render import shown, status
+
+Json = dict[str, Any]
+
+
+def line(number: int, **change: Any) -> Json:
+    told = {"line": f"gate_{number}", "position": number, "character": "MARA", "number": 2, "tries": 3}
+    return {**told, "why": "It is [clipped].", "sequel": "tried", "checks": [], **change}
+
+
+def heard(**change: int) -> Json:
+    return {"on": True, "due": 0, "good": 0, "bad": 0, "unchecked": 0, **change}
+
+
+class Api(Client):
+    """Answers with two pages."""
+
+    def __init__(self) -> None:
+        self.asked: list[Json] = []
+
+    def get(self, path: str, **params: object) -> Json:
+        assert path == "/productions/game/review"
+        self.asked.append(params)
+        first = params.get("after") is None
+        rows = [line(1)] if first else [line(2)]
+        return {"data": rows, "has_more": first, "unchecked": {"no aligner": 4} if first else {}}
+
+
+def test_every_line_in_review_is_listed_with_the_reason_and_what_to_do() -> None:
+    found = review.load(Api(), "game")
+    text = shown(review.view(found, "game"))
+    assert [row["line"] for row in found["data"]] == ["gate_1", "gate_2"]
+    assert "It is [clipped]." in text
+    assert "as many as allowed" in text
+    assert "callsheet approve game gate_1 gate_2" in text
+    assert "4 lines: no aligner" in text
+
+
+def test_where_no_line_is_in_review_the_list_says_so_and_still_tells_what_was_not_checked() -> None:
+    text = shown(review.view({"data": [], "unchecked": {"no aligner": 4}}, "game"))
+    assert "No line is in review." in text
+    assert "no aligner" in text
+
+
+def test_a_run_tells_what_was_heard_and_which_lines_wait_for_a_person() -> None:
+    waiting = {"count": 7, "lines": [f"gate_{number}" for number in range(1, 8)]}
+    told = "\n".join(review.run_facts(status(heard=heard(good=5, bad=2, due=3), in_review=waiting)))
+    assert "heard  5 good, 2 bad, 3 to hear" in told
+    assert "gate_5 and 2 more" in told
+    assert "callsheet takes game --review" in told
+
+
+def test_a_run_that_nobody_listens_to_says_nothing_of_it() -> None:
+    assert list(review.run_facts(status(heard=heard(on=False)))) == []
+
+
+@pytest.mark.parametrize(("retakes", "says"), [(None, ""), (0, ""), (1, "once more"), (2, "up to 2 times more")])
+def test_a_plan_says_what_may_be_spent_beyond_its_price(retakes: int | None, says: str) -> None:
+    told = review.beyond_plan({"retakes": retakes})
+    assert says in told
+    assert bool(says) == bool(told)
