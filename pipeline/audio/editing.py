@@ -6,9 +6,12 @@ ship: it is given PCM of bounded length and nothing else.
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
+from pipeline.audio.activity import WINDOWS_PER_SECOND, decibels, find_activity
 from pipeline.audio.encode import Pcm
 
 with warnings.catch_warnings():
@@ -16,8 +19,19 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pydub import AudioSegment
 
+Powers: TypeAlias = npt.NDArray[np.float64]
+
 EDGE_FADE_MS = 10
 """Long enough against a click, too short to be heard as a fade."""
+KEPT_MS = 40
+"""Of what surrounds speech, at a cut: the first and last consonants are quieter than what tells speech from silence."""
+LEVEL_MOST_DB = 3.0
+"""How far a part is moved: two calls for one text differ by less, and what was whispered stays a whisper."""
+CLIPPING_DBFS = -0.5
+WINDOW_MS = 1000 // WINDOWS_PER_SECOND
+LEAST_WINDOWS = WINDOWS_PER_SECOND
+"""Below a second of speech its level is that of a few words, not of a voice."""
+FULL_SCALE = 32_768
 
 
 def segment(pcm: Pcm, rate: int) -> AudioSegment:
@@ -72,16 +86,62 @@ def _faded_out(block: Pcm, rate: int) -> Pcm:
 
 
 def join_segments(parts: Sequence[AudioSegment], gap_seconds: float) -> AudioSegment:
-    """Return the parts one after another with silence between them, each join faded on both sides."""
+    """Return the parts one after another as if spoken in one go, each join faded on both sides.
+
+    The silence at a join is `gap_seconds` long, however much of it the parts bring, and parts of one voice that differ
+    in level are brought to the level of the middle one, by `LEVEL_MOST_DB` at most.
+    """
+    heard = [_powers(part) for part in parts]
+    levelled = [part.apply_gain(gain) for part, gain in zip(parts, _gains(parts, heard), strict=True)]
     last = len(parts) - 1
     gap = AudioSegment.silent(round(gap_seconds * 1000), parts[0].frame_rate).set_channels(parts[0].channels)
     pieces = []
-    for number, part in enumerate(parts):
-        softened = part.fade_in(_fade(part)) if number else part
-        softened = softened.fade_out(_fade(part)) if number < last else softened
+    for number, (part, powers) in enumerate(zip(levelled, heard, strict=True)):
+        begin, end = _speech_ms(powers, len(part))
+        cut = part[begin if number else 0 : end if number < last else len(part)]
+        softened = cut.fade_in(_fade(cut)) if number else cut
+        softened = softened.fade_out(_fade(cut)) if number < last else softened
         pieces += [softened.raw_data, gap.raw_data] if number < last else [softened.raw_data]
     # One buffer: adding segments in a loop copies everything each time.
     return parts[0]._spawn(b"".join(pieces))  # noqa: SLF001 - pydub's own way to keep rate and width
+
+
+def _powers(part: AudioSegment) -> Powers:
+    """Return the mean power of each 10 ms, over all channels; full scale is 1."""
+    samples = samples_of(part).astype(np.float64) / FULL_SCALE
+    window = part.frame_rate // WINDOWS_PER_SECOND
+    whole = samples[:, : samples.shape[1] // window * window]
+    powers: Powers = np.square(whole).reshape(whole.shape[0], -1, window).mean(axis=(0, 2))
+    return powers
+
+
+def _speech_ms(powers: Powers, length: int) -> tuple[int, int]:
+    """Return where speech begins and ends, with what is kept around it; all of it where there is no speech."""
+    found = find_activity(powers)
+    if found.first is None or found.last is None:
+        return 0, length
+    begin = found.first * WINDOW_MS - KEPT_MS
+    end = (found.last + 1) * WINDOW_MS + KEPT_MS
+    # Digital audio rarely ends on a whole window: what is less than one of them is no silence to cut.
+    return max(0, begin), length if end >= length - WINDOW_MS else end
+
+
+def _gains(parts: Sequence[AudioSegment], heard: Sequence[Powers]) -> list[float]:
+    """Return by how many dB each part is to be raised; nothing is raised into clipping."""
+    levels = [_speech_level(powers) for powers in heard]
+    known = [level for level in levels if level is not None]
+    if not known:
+        return [0.0] * len(parts)
+    middle = float(np.median(known))
+    wanted = [0.0 if level is None else middle - level for level in levels]
+    room = [max(0.0, CLIPPING_DBFS - part.max_dBFS) for part in parts]
+    return [min(max(gain, -LEVEL_MOST_DB), LEVEL_MOST_DB, above) for gain, above in zip(wanted, room, strict=True)]
+
+
+def _speech_level(powers: Powers) -> float | None:
+    """Return the level of what is spoken in dBFS (RMS); None where it is too short to tell one."""
+    spoken = (1 - find_activity(powers).silence_share) * len(powers)
+    return decibels(float(powers.sum()) / spoken) if spoken >= LEAST_WINDOWS else None
 
 
 def _fade(audio: AudioSegment) -> int:

@@ -65,8 +65,9 @@ def encode_speech(samples: Samples, rate: int, format: str) -> bytes:  # noqa: A
 def join(parts: Sequence[bytes], format: str, gap_seconds: float = 0.2) -> bytes:  # noqa: A002 - as above
     """Join the spoken parts of one line into one file of the same format.
 
-    A silence of `gap_seconds` stands between the parts and each join is faded, so that nothing clicks. Parts of
-    one format may still differ in rate or channels: that is refused. Raises `AudioRejected`.
+    A silence of `gap_seconds` stands between what is spoken in the parts, their levels are brought together, and each
+    join is faded, so that nothing clicks. Parts of one format may still differ in rate or channels: that is refused.
+    Raises `AudioRejected`.
     """
     if not parts:
         raise UsageError("there are no parts to join")
