@@ -1,0 +1,28 @@
+"""From a plan that was shown to a run: the price is agreed to, the files are sent, the run is started."""
+
+from typing import Any
+
+from rich.markup import escape
+
+from pipeline.cli import outcome, render
+from pipeline.cli.client import Client
+from pipeline.cli.console import say, talk
+from pipeline.cli.submission import LocalProject
+from pipeline.ledger.money import BudgetMode
+
+Json = dict[str, Any]
+
+
+def agree(drawn: Json, mode: BudgetMode, *, yes: bool) -> None:
+    """Show a plan, and ask whether it may cost what it says; leaves where it may not."""
+    talk.print(render.plan_view(drawn, every_line=False))
+    outcome.heed(drawn["over_budget"], mode)
+    if not yes and drawn["totals"]["total_micros"]:
+        outcome.ask(drawn["totals"]["total_micros"])
+
+
+def start(client: Client, local: LocalProject, drawn: Json, bounds: Json) -> Json:
+    """Send what the API does not have, and start the run of a plan that was agreed to."""
+    local.upload(client, lambda name, size: say(f"uploaded {escape(name)} ({size / 1e6:.1f} MB)"))
+    body = {"project": local.name, "files": local.hashes, "agreed": drawn["digest"], **bounds}
+    return client.post("/runs", body, takes_long=True)

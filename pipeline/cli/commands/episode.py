@@ -1,0 +1,128 @@
+"""episode, preview: from a script to what listeners and players get."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from pipeline.audio.mixdown.coding import coding_of
+from pipeline.cli import applying, outcome
+from pipeline.cli.client import Client
+from pipeline.cli.console import data, say, show_json, talk
+from pipeline.cli.context import context
+from pipeline.cli.episode import views
+from pipeline.cli.episode.building import Built, Script, build_episode, build_preview
+from pipeline.cli.episode.pieces import chapter_named
+from pipeline.cli.episode.progress import BuildProgress
+from pipeline.cli.options import PANEL, AsJson, Mode, ProjectPath, Yes
+from pipeline.cli.submission import LocalProject
+from pipeline.errors import ExitCode, PartialError
+from pipeline.intake.rules.episode import Episode
+from pipeline.intake.rules.script import slug
+from pipeline.ledger.money import BudgetMode
+
+Out = Annotated[Path | None, typer.Option(help="Folder for the files; without it, a folder named as the production.")]
+Language = Annotated[str | None, typer.Option("--lang", help="Which of the script's languages; without it, its own.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (episode, preview):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def episode(  # noqa: PLR0913 - an option each
+    project: ProjectPath,
+    *,
+    out: Out = None,
+    form: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="mp3, mp3_vbr, m4b, m4a, opus, flac, flac_24, wav or wav_24; repeatable."),
+    ] = None,
+    language: Language = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Build of what is spoken already; speak nothing, pay nothing.")
+    ] = False,
+    budget: Annotated[
+        str | None, typer.Option(help="Most that speaking may cost, in dollars; without it, the project's budget.")
+    ] = None,
+    budget_mode: Mode = BudgetMode.HARD,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Speak what is new in a script, then write the whole episode: sound, chapters, captions, transcript, feed entry.
+
+    What was spoken before is neither spoken nor paid again. Exit code 3 where lines are missing in it.
+    """
+    local = LocalProject.read(project)
+    formats = form or list((local.project.episode or Episode()).formats)
+    for name in formats:
+        coding_of(name)
+    client = context.client()
+    if not partial:
+        _speak(client, local, outcome.cap(budget), budget_mode, yes=yes)
+    script = Script.of(client, local, language)
+    _require_spoken(script, partial=partial)
+    with BuildProgress() as progress:
+        built = build_episode(client, script, out or Path(local.project.production), formats, progress)
+    _show(script, built, as_json=as_json)
+
+
+def preview(
+    project: ProjectPath,
+    chapter: Annotated[str, typer.Argument(help="Number of a chapter, or a part of its title.")],
+    *,
+    out: Out = None,
+    language: Language = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a rough mix of one chapter of what is spoken already: no music, no mastering, in seconds."""
+    local = LocalProject.read(project)
+    client = context.client()
+    script = Script.of(client, local, language)
+    number = chapter_named(script.pieces, chapter)
+    title = next(piece.chapter_title for piece in script.pieces if piece.chapter == number)
+    folder = out or Path(local.project.production)
+    path = folder / f"{script.name}-preview-{number}{f'-{slug(title)}' if slug(title) else ''}.mp3"
+    with BuildProgress() as progress:
+        built = build_preview(client, script, number, folder, path, progress)
+    _show(script, built, as_json=as_json)
+
+
+def _speak(client: Client, local: LocalProject, cap: int | None, mode: BudgetMode, *, yes: bool) -> None:
+    """Have spoken what is missing; leaves with the exit code of a run that did not bring all of it."""
+    bounds = {"budget_micros": cap, "only": []}
+    drawn = client.post("/plans", {**local.plan_body(client), **bounds}, takes_long=True)
+    if not drawn["totals"]["lines_to_speak"] and not drawn["totals"]["voices_to_make"]:
+        return
+    applying.agree(drawn, mode, yes=yes)
+    run = outcome.watch(client, applying.start(client, local, drawn, {**bounds, "budget_mode": mode}))
+    if run["state"] != "done":
+        code = outcome.report(run)
+        say("[bold]Next[/]  callsheet episode --partial   builds of what is spoken so far.")
+        raise typer.Exit(code or ExitCode.PARTIAL)
+
+
+def _require_spoken(script: Script, *, partial: bool) -> None:
+    missing = script.missing()
+    talk.print(views.chapters_view(script))
+    if missing and not partial:
+        raise PartialError(
+            f"{len(missing)} of {len(script.pieces)} lines are not spoken; nothing was built.",
+            hint="callsheet status says why; --partial builds without them.",
+            problems=[{"place": piece.line_id, "message": f"{piece.speaker}: {piece.text}"} for piece in missing],
+        )
+
+
+def _show(script: Script, built: Built, *, as_json: bool) -> None:
+    if as_json:
+        show_json(views.told(script, built))
+    else:
+        data.print(views.built_view(built))
+        for path in built.words:
+            data.print(escape(str(path)), soft_wrap=True)
+    for note in views.notes(script, built):
+        say(f"[yellow]note[/]  {escape(note)}")
+    if built.timeline.missing:
+        raise typer.Exit(ExitCode.PARTIAL)

@@ -1,0 +1,161 @@
+"""Builds an episode, or a rough mix of a chapter: takes are fetched, placed, mixed, mastered and written about."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.audio.mixdown.coding import coding_of
+from pipeline.audio.mixdown.mastering import Mastered
+from pipeline.audio.mixdown.score import Sound
+from pipeline.cli.client import Client
+from pipeline.cli.disk import writing_to
+from pipeline.cli.episode.pieces import lines_in, pieces, spoken_lines
+from pipeline.cli.episode.progress import BuildProgress
+from pipeline.cli.episode.takes import Shelf, StoredTake
+from pipeline.cli.episode.words import listen
+from pipeline.cli.submission import LocalProject
+from pipeline.intake.rules import ClonedFrom, Designed, Project
+from pipeline.intake.rules.episode import Episode
+from pipeline.packs.rules.episode.placing import place
+from pipeline.packs.rules.episode.publication import CastMember, Publication, Spent, VoiceKind
+from pipeline.packs.rules.episode.timeline import Piece, Timeline
+from pipeline.packs.service.mastering import Sounds, build, rough, survey, tags_of
+from pipeline.packs.service.writing import write_words
+
+Json = dict[str, Any]
+TAKES = ".takes"
+"""Where an episode's folder keeps what was fetched for it."""
+BARE = ("pcm", "ulaw")
+"""Formats of takes that do not say themselves what they are."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """The pieces of an episode in one language, and those of them that have their take."""
+
+    local: LocalProject
+    language: str
+    pieces: Sequence[Piece]
+    spoken: frozenset[str]
+
+    @classmethod
+    def of(cls, client: Client, local: LocalProject, language: str | None = None) -> "Script":
+        """Read a script against what is spoken of it; raises `UsageError` where it has no such language."""
+        project = local.project
+        chosen = language or project.language
+        found = pieces(project, lines_in(project, chosen))
+        body = {**local.plan_body(client), "only": []}
+        return cls(local, chosen, found, frozenset(spoken_lines(client, body)))
+
+    @property
+    def episode(self) -> Episode:
+        """What the project says of it; the defaults where it says nothing."""
+        return self.local.project.episode or Episode()
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        project = self.local.project
+        return project.production if self.language == project.language else f"{project.production}.{self.language}"
+
+    def missing(self) -> list[Piece]:
+        """Return the pieces that have no take yet."""
+        return [piece for piece in self.pieces if piece.line_id not in self.spoken]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was made: where everything is heard, the files of sound, and those of words."""
+
+    timeline: Timeline
+    mastered: Mastered
+    words: Sequence[Path] = ()
+    estimated: Sequence[str] = ()
+    """Lines whose captions go by their letters, because their words were not found in the sound."""
+    fetched: int = 0
+
+
+def build_episode(
+    client: Client, script: Script, folder: Path, formats: Sequence[str], progress: BuildProgress
+) -> Built:
+    """Write all files of an episode into a folder.
+
+    Raises `UsageError` where nothing of it is spoken, `AudioRejected`, `AudioToolFailed` and `EnvironmentFault`.
+    """
+    with writing_to(folder):
+        shelf, takes = _fetched(client, script, folder, script.pieces)
+        episode = script.episode
+        sounds = survey(_sounds(takes), episode, script.local.folder, progress)
+        timeline = place(script.pieces, sounds.extents, episode, sounds.music_seconds)
+        progress.chapters = timeline.chapters
+        paths = {name: folder / f"{script.name}.{coding_of(name).suffix}" for name in formats}
+        mastered = _mixed(script, timeline, sounds, episode, paths, progress)
+        heard = [line for line in script.local.project.lines if line.id in takes]
+        times = listen(script.local.project, heard, takes, lambda done, total: progress("words", done, total))
+        publication = publication_of(script, takes)
+        told = write_words(timeline, times, publication, [one.path for one in mastered.files.values()], folder)
+        shelf.clear(takes.values())
+    return Built(timeline, mastered, told.files, told.estimated, shelf.fetched)
+
+
+def build_preview(client: Client, script: Script, chapter: int, folder: Path, path: Path, told: BuildProgress) -> Built:
+    """Write a rough mix of one chapter: speech and its pauses, no music, one small file. Raises as `build_episode`."""
+    with writing_to(folder):
+        chosen = [piece for piece in script.pieces if piece.chapter == chapter]
+        shelf, takes = _fetched(client, script, folder, chosen)
+        episode = rough(script.episode)
+        sounds = survey(_sounds(takes), episode, script.local.folder, told)
+        timeline = place(chosen, sounds.extents, episode, {})
+        mastered = _mixed(script, timeline, sounds, episode, {"mp3": path}, told, limited=False)
+    return Built(timeline, mastered, fetched=shelf.fetched)
+
+
+def publication_of(script: Script, takes: Mapping[str, StoredTake]) -> Publication:
+    """Return what is told of an episode beside its words."""
+    project = script.local.project
+    spent = {line: Spent(take.row["chars"] or 0, take.row["cost_micros"] or 0) for line, take in takes.items()}
+    cast = [_member(project, key, script.language) for key in dict.fromkeys(piece.character for piece in script.pieces)]
+    return Publication(script.name, project.title, script.language, script.episode, cast, spent)
+
+
+def _fetched(
+    client: Client, script: Script, folder: Path, chosen: Sequence[Piece]
+) -> tuple[Shelf, Mapping[str, StoredTake]]:
+    shelf = Shelf(folder / TAKES)
+    wanted = {piece.line_id for piece in chosen} & script.spoken
+    return shelf, shelf.bring(client, script.local.project.production, wanted) if wanted else {}
+
+
+def _sounds(takes: Mapping[str, StoredTake]) -> dict[str, Sound]:
+    return {
+        line: Sound(take.path, take.row["format"] if take.row["format"].startswith(BARE) else "")
+        for line, take in takes.items()
+    }
+
+
+def _mixed(
+    script: Script,
+    timeline: Timeline,
+    sounds: Sounds,
+    episode: Episode,
+    paths: Mapping[str, Path],
+    progress: Callable[[str, float, float], None],
+    *,
+    limited: bool = True,
+) -> Mastered:
+    tags = tags_of(episode, script.local.project.title, timeline, script.local.folder)
+    return build(timeline, sounds, episode, paths, tags, progress, limited=limited)
+
+
+def _member(project: Project, key: str, language: str) -> CastMember:
+    character = project.characters[key]
+    match character.voice_in(language):
+        case ClonedFrom(talent=name):
+            talent = project.talents[name]
+            consent = talent.consent
+            granted = f"{consent.granted_by}, {consent.granted_on}" if consent and consent.granted_by else "synthetic"
+            return CastMember(key, character.name, VoiceKind.CLONED, talent.name, granted)
+        case Designed():
+            return CastMember(key, character.name, VoiceKind.DESIGNED)
+    return CastMember(key, character.name, VoiceKind.SYSTEM)

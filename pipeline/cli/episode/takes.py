@@ -1,0 +1,66 @@
+"""Takes on this machine's disk, by their hash: an episode that is built again fetches what was spoken since."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pipeline.cli.client import Client, require_whole, segment
+from pipeline.cli.disk import write_whole
+from pipeline.cli.pack.keeping import sha256_of
+
+Json = dict[str, Any]
+THREADS = 8
+_AT_ONCE = 100
+"""Lines whose links are taken up together: a link is valid for ten minutes."""
+
+
+@dataclass(frozen=True)
+class StoredTake:
+    """The audio of a line's take, and what is known of it."""
+
+    path: Path
+    row: Json
+    """As the API lists it: what was said, the format, the voice, the cost."""
+
+
+class Shelf:
+    """A folder of takes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.fetched = 0
+        """Takes that were not there before."""
+
+    def bring(self, client: Client, production: str, wanted: Collection[str]) -> Mapping[str, StoredTake]:
+        """Return the takes of lines by their ids, fetching what is not there; lines without audio are left out."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        rows = client.pages(f"/productions/{segment(production)}/pack", "position")
+        spoken = (row for row in rows if row["id"] in wanted and row["url"])
+        with ThreadPoolExecutor(THREADS) as threads:
+            return {
+                take.row["id"]: take
+                for page in _pages(spoken)
+                for take in threads.map(lambda row: self._bring(client, row), page)
+            }
+
+    def clear(self, takes: Iterable[StoredTake]) -> None:
+        """Delete all that is of other takes: nothing asks for them any more."""
+        kept = {take.row["sha256"] for take in takes}
+        for path in self._folder.iterdir():
+            if path.name.partition(".")[0] not in kept:
+                path.unlink()
+
+    def _bring(self, client: Client, row: Json) -> StoredTake:
+        path = self._folder / f"{row['sha256']}.{row['format'].partition('_')[0]}"
+        if sha256_of(path) != row["sha256"]:
+            write_whole(path, require_whole(client.download(row["url"]), row["sha256"], f"The take of {row['id']}"))
+            self.fetched += 1
+        return StoredTake(path, row)
+
+
+def _pages(rows: Iterator[Json]) -> Iterator[list[Json]]:
+    while page := list(islice(rows, _AT_ONCE)):
+        yield page

@@ -1,0 +1,66 @@
+"""When the words of takes are heard; what was found is kept beside the take."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pipeline.cli.disk import write_whole
+from pipeline.cli.episode.takes import StoredTake
+from pipeline.cli.examiners import Examiners
+from pipeline.intake.rules import Line, Project, spoken_text
+from pipeline.packs.rules.episode.words import WordTimes
+from pipeline.quality.examiner import Examiner
+from pipeline.quality.word_times import Respelled, WordTime, word_times
+
+Words = tuple[WordTime, ...] | None
+KEY_CHARS = 16
+
+
+def listen(
+    project: Project, lines: Sequence[Line], takes: Mapping[str, StoredTake], told: Callable[[int, int], None]
+) -> WordTimes:
+    """Return when the words of each line are heard in its take; `told` gets how many of how many are done.
+
+    Nothing for lines whose words were not found: no aligner is installed, or it does not know their language.
+    """
+    spoken = [line for line in lines if line.id in takes]
+    times: dict[str, Words] = {}
+    with Examiners() as examiners:
+        found = examiners.map(lambda examiner, line: _times(examiner, project, line, takes[line.id]), spoken)
+        for line, words in zip(spoken, found, strict=True):
+            times[line.id] = words
+            told(len(times), len(spoken))
+    return times
+
+
+def _times(examiner: Examiner, project: Project, line: Line, take: StoredTake) -> Words:
+    text, row = spoken_text(line.text), take.row
+    respelled = [
+        Respelled(one.start, one.end, one.say) for one in project.sayings(line, reads_numbers=project.normalise)
+    ]
+    path = take.path.with_suffix(f".{_key(text, respelled)}.json")
+    if path.is_file():
+        return tuple(WordTime(**word) for word in json.loads(path.read_bytes()))
+    words = word_times(
+        examiner,
+        take.path.read_bytes(),
+        row["format"],
+        text,
+        respelled,
+        language=row["language"],
+        speed=row["speed"] or 1.0,
+    )
+    if words is not None:
+        _keep(path, words)
+    return words
+
+
+def _keep(path: Path, words: Sequence[WordTime]) -> None:
+    write_whole(path, json.dumps([asdict(word) for word in words]).encode())
+
+
+def _key(text: str, respelled: Sequence[Respelled]) -> str:
+    told = json.dumps([text, [asdict(one) for one in respelled]])
+    return hashlib.sha256(told.encode()).hexdigest()[:KEY_CHARS]
