@@ -16,7 +16,7 @@ from pipeline.packs.service.writing import write_words
 from pipeline.quality import Examiner
 from pipeline.quality.word_times import word_times
 from pipeline.sandbox.voice import SAMPLE_RATE, load_engine
-from tests.support.episodes import publication
+from tests.support.timelines import publication
 
 pytest.importorskip("pocketsphinx", reason="no wheel for this Python")
 captions = pytest.importorskip("benchmarks.captions")

@@ -28,7 +28,7 @@ class CastMember:
     """A character and its voice; `name` is shown.
 
     `talent` is whose voice was cloned, `consent` how the permission is found again. `role` is one of the Podcast
-    Taxonomy; without one who speaks first is the host, the narrator the narrator, and everybody else a guest.
+    Taxonomy; without one who speaks first is the host, `episode.narrator` else the narrator, and all others are guests.
     """
 
     character: str
@@ -97,11 +97,10 @@ class Publication:
         known = {member.character: member for member in self.cast}
         heard = dict.fromkeys(one.piece.character for one in placed)
         names = {one.piece.character: one.piece.speaker for one in reversed(placed)}
-        hosts = [character for character in heard if character != self.episode.narrator]
-        for character in heard:
+        for number, character in enumerate(heard):
             member = known.get(character) or CastMember(character, names[character], VoiceKind.SYSTEM)
-            spoken = "host" if character in hosts[:1] else "guest"
-            yield member, member.role or ("narrator" if character == self.episode.narrator else spoken)
+            spoken = "narrator" if character == self.episode.narrator else "guest"
+            yield member, member.role or ("host" if number == 0 else spoken)
 
 
 def clock(seconds: float) -> str:

@@ -6,8 +6,8 @@ import pytest
 from pipeline.packs.rules.episode.timeline import Timeline
 from pipeline.packs.service.writing import write_words
 from pipeline.quality.word_times import WordTime
-from tests.support.episodes import SAID, publication, timeline
 from tests.support.feed_rules import broken_rules
+from tests.support.timelines import SAID, publication, timeline
 
 ENDINGS = [
     *(".vtt", ".srt", ".transcript.txt", ".transcript.md", ".transcript.html", ".transcript.json", ".chapters.json"),

@@ -6,13 +6,15 @@ from itertools import pairwise
 import pysubs2
 import pytest
 import webvtt
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.packs.rules.episode import captions
 from pipeline.packs.rules.episode.captions import SRT_SHAPE, WEBVTT_SHAPE, Cue, Shape, as_srt, as_webvtt, cues_of
 from pipeline.packs.rules.episode.timeline import Timeline
 from pipeline.packs.rules.episode.words import WordTimes, heard_pieces
 from pipeline.quality.word_times import WordTime
-from tests.support.episodes import SAID, timeline
+from tests.support.timelines import SAID, timeline
 
 LONG = (
     "The lamp had been out for three nights, and nobody in the village would say why. Mara climbed the tower with a"
@@ -167,3 +169,14 @@ def test_overlapping_lines_are_shown_one_after_the_other() -> None:
     first, second, *rest = episode.placed
     crossed = Timeline([first, type(second)(second.piece, first.end - 0.5, first.end + 1), *rest], [], episode.seconds)
     assert all(one.end_ms <= other.start_ms for one, other in pairwise(cues(crossed)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["Ada", "Bo & Co", "דן"]), st.text(max_size=400)), max_size=4))
+def test_whatever_is_said_two_readers_find_the_same_cues(said: list[tuple[str, str]]) -> None:
+    episode = timeline([(speaker, speaker, text) for speaker, text in said])
+    found, named = cues(episode), cues(episode, SRT_SHAPE, named=True)
+    assert all(one.end_ms <= other.start_ms for one, other in pairwise(found))
+    assert [caption.start_time.in_milliseconds() for caption in vtt(episode)] == [cue.start_ms for cue in found]
+    if named:
+        assert [event.start for event in srt(episode)] == [cue.start_ms for cue in named]

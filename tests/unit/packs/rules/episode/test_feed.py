@@ -7,8 +7,8 @@ import pytest
 from pipeline.intake.rules.episode import Episode
 from pipeline.packs.rules.episode.feed import SOUND_TYPES, SoundFile, feed_xml
 from pipeline.packs.rules.episode.publication import Publication
-from tests.support.episodes import publication, timeline
 from tests.support.feed_rules import broken_rules
+from tests.support.timelines import publication, timeline
 
 SOUNDS = (SoundFile("ice.mp3", 480_000), SoundFile("ice.m4b", 400_000))
 WORDS = ("ice.vtt", "ice.srt", "ice.transcript.html")
@@ -74,11 +74,14 @@ def test_persons_are_named_with_their_role_and_what_kind_of_voice_they_have() ->
     ]
 
 
-def test_a_narrator_is_no_host_and_a_role_that_was_given_stands() -> None:
-    published = publication(Episode(narrator="ADA"))
-    bo = replace(published.cast[1], role="announcer")
-    told = replace(published, cast=[published.cast[0], bo])
-    assert [role for _, role in told.speaking(timeline().placed)] == ["narrator", "announcer"]
+def test_a_narrator_who_does_not_open_the_episode_is_no_guest_and_a_role_that_was_given_stands() -> None:
+    def roles(published: Publication) -> list[str]:
+        return [role for _, role in published.speaking(timeline().placed)]
+
+    assert roles(publication(Episode(narrator="BO"))) == ["host", "narrator"]
+    assert roles(publication(Episode(narrator="ADA"))) == ["host", "guest"]
+    ada, bo = publication().cast
+    assert roles(replace(publication(), cast=[ada, replace(bo, role="announcer")])) == ["host", "announcer"]
 
 
 def test_a_project_that_says_nothing_has_a_valid_feed_with_addresses_to_replace() -> None:

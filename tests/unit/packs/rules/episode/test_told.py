@@ -12,7 +12,7 @@ from pipeline.packs.rules.episode.credits import credits_json, credits_markdown,
 from pipeline.packs.rules.episode.notes import SUMMARY_WANTED, notes_markdown
 from pipeline.packs.rules.episode.publication import CastMember, VoiceKind, clock
 from pipeline.packs.rules.episode.timeline import Chapter, Timeline
-from tests.support.episodes import publication, timeline
+from tests.support.timelines import publication, timeline
 
 
 def test_chapters_say_their_version_and_come_in_order() -> None:

@@ -8,7 +8,7 @@ from pipeline.packs.rules.episode import transcript
 from pipeline.packs.rules.episode.timeline import Timeline
 from pipeline.packs.rules.episode.transcript import Part, as_html, as_json, as_markdown, as_text, parts_of
 from pipeline.packs.rules.episode.words import heard_pieces
-from tests.support.episodes import SAID, publication, timeline
+from tests.support.timelines import SAID, publication, timeline
 
 HOSTILE = '<script src="https://evil.example/x.js">alert(1)</script> & 1. *not* [a](http://b) `link`'
 
