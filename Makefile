@@ -11,7 +11,7 @@ DEV := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sure lint types contracts up down status audit bench bench-voices quality chaos revision promises fuzz simulate listen docs lock wheel clean
+.PHONY: help demo test sure lint types contracts up down status audit bench bench-voices quality bench-episode chaos revision promises fuzz simulate listen docs lock wheel clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(BENCH) ## Measure speed and size against others (ARGS=--full: what is p
 
 bench-voices: $(DEV) ## Measure whether the sandbox's clones sound like their references (ARGS=--real: of people)
 	@$(BIN)/python benchmarks/voices.py $(ARGS)
+
+bench-episode: $(BENCH) ## Make an hour of episode three ways: time, memory, loudness (ARGS="--minutes 6 600 --write")
+	@$(BIN)/python -m benchmarks.episode $(ARGS)
 
 quality: $(DEV) ## Measure what the quality gate catches (ARGS="--good 1000 --bad 100 --write"; ARGS="--engine natural")
 	@$(BIN)/python benchmarks/quality.py $(ARGS)

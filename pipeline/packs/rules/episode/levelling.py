@@ -46,4 +46,4 @@ def _mean(levels: Sequence[tuple[float, float]]) -> float:
 
 
 def _bounded(gain_db: float) -> float:
-    return max(-MOST_GAIN_DB, min(MOST_GAIN_DB, gain_db))
+    return min(MOST_GAIN_DB, gain_db)
