@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.intake.rules.problems import Refusal
 from pipeline.intake.rules.saying import Spelling
+from pipeline.intake.rules.speech_text import spoken_text
 
 EMPHASIS = "\ufdd5"
 """Stands where emphasis begins."""
@@ -58,11 +59,11 @@ def written(text: str) -> str:
 def resolved(text: str) -> tuple[str, tuple[Spelling, ...]]:
     """Return a text as it is written, and where its words are said otherwise.
 
-    One with such words gets its white space as it is sent, so that the places stay true.
+    One with such words is kept as it is sent, so that the places stay true.
     """
     if not _SAID.search(text):
         return written(text), ()
-    spaced = " ".join(text.replace(EMPHASIS, "").split())
+    spaced = spoken_text(text.replace(EMPHASIS, ""))
     parts, spellings, at, length = [], [], 0, 0
     for found in _SAID.finditer(spaced):
         before, word = spaced[at : found.start()], found[1]

@@ -11,7 +11,7 @@ from pipeline.intake.rules.lexicon import Lexicon
 from pipeline.wording import readings
 
 SAY_HERE = "say_here"
-"""The column that keeps what a script says of single words: JSON, [[start, end, how], ...]."""
+"""The column that keeps what a script says of single words: JSON, [[start, end, word, how], ...]."""
 
 
 class Spelling(NamedTuple):
@@ -41,27 +41,27 @@ class Saying(NamedTuple):
     source: Source
 
 
-_SPELLINGS = TypeAdapter(list[Spelling])
+_SPELLINGS = TypeAdapter(list[tuple[int, int, str, str]])
 
 
-def kept(spellings: Iterable[Spelling]) -> str:
-    """Return spellings as a column keeps them; nothing where there are none."""
-    rows = [list(spelling) for spelling in spellings]
+def kept(spellings: Iterable[Spelling], text: str) -> str:
+    """Return the spellings of a text as a column keeps them; nothing where there are none."""
+    rows = [(start, end, text[start:end], say) for start, end, say in spellings]
     return json.dumps(rows, ensure_ascii=False) if rows else ""
 
 
 def found_in(column: str, text: str) -> list[Spelling]:
-    """Return the spellings that a column keeps for a text; none where it holds anything else."""
+    """Return the spellings that a column keeps for a text; none where it holds anything else, or is of another text."""
     try:
-        spellings = _SPELLINGS.validate_json(column, strict=True)
+        rows = _SPELLINGS.validate_json(column)
     except ValidationError:
         return []
     at = 0
-    for start, end, _ in spellings:
-        if not at <= start < end <= len(text):
+    for start, end, word, _ in rows:
+        if not at <= start < end <= len(text) or text[start:end] != word:
             return []
         at = end
-    return spellings
+    return [Spelling(start, end, say) for start, end, _, say in rows]
 
 
 def sayings(

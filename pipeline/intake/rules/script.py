@@ -63,7 +63,7 @@ class Speech:
         """What stands in its columns behind the id."""
         told = [self.speaker, self.text, self.direction, self.scene, self.extension, self.section]
         pause = "" if self.pause_after is None else f"{self.pause_after:g}"
-        return [*told, str(self.chapter), str(self.paragraph), pause, kept(self.spellings)]
+        return [*told, str(self.chapter), str(self.paragraph), pause, kept(self.spellings, self.text)]
 
 
 def read_script(file: BinaryIO, wanted: Wanted) -> tuple[list[str], str]:

@@ -253,3 +253,11 @@ def test_plain_text_has_the_same_columns() -> None:
     project = only_sheet("a.txt", "# Show\n## One\nMARA: [Xal](say:zal). [pause 2s] Bye.\n").project()
     assert rows(project, "chapter", "scene", "pause_after") == [("Xal.", "1", "One", "2"), ("Bye.", "1", "One", "")]
     assert project.said(project.lines[0]) == "zal."
+
+
+def test_an_exported_line_keeps_its_pronunciation_and_an_edited_one_loses_it() -> None:
+    line = read("GUEST: Go to [Ayr](say:air), o\u0308 Ayr.\n").lines[0]
+    cell = line.extras["say_here"].replace('"', '""')
+    for text, said in ((line.text, "Go to air, ö Ayr."), ("Ayr it is, Ayr.", "Ayr it is, Ayr.")):
+        project = Submission(lines__csv=f'id,character,text,say_here\na1,MARA,"{text}","{cell}"\n').project()
+        assert project.said(project.lines[0]) == said

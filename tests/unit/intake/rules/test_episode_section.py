@@ -113,7 +113,16 @@ def test_normalised_numbers_are_sent_in_words_and_only_where_they_are_english() 
 
 
 @pytest.mark.parametrize(
-    "column", ["[[0, 9, 'x']]", '[[0, 99, "x"]]', '[[3, 1, "x"]]', '[["a", 2, "x"]]', "{}", "note"]
+    "column",
+    [
+        "[[0, 5, 'Hello', 'x']]",
+        '[[0, 99, "Hello there.", "x"]]',
+        '[[0, 5, "Hullo", "x"]]',
+        '[[5, 0, "", "x"]]',
+        '[["a", 5, "Hello", "x"]]',
+        "{}",
+        "note",
+    ],
 )
 def test_a_column_of_ones_own_that_only_looks_alike_changes_nothing(column: str) -> None:
     quoted = column.replace('"', '""')
