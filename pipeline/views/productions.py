@@ -115,6 +115,7 @@ def _line_take(line: Line, take: Take | None, language: str) -> dict[str, Any]:
         "seconds": take.seconds if take else None,
         "sha256": take.sha256 if take else None,
         "cost_micros": take.cost if take else None,
+        "chars": take.chars if take else None,
         "voice": take.voice_id if take else None,
         "locked": line.locked_at is not None,
         **verdict_of(take),
