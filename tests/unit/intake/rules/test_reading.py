@@ -7,6 +7,7 @@ import pytest
 from pipeline.delivery import Delivery
 from pipeline.errors import ExitCode, InvalidSheet
 from pipeline.intake.rules import ClonedFrom, Settings, SystemVoice, read_project
+from pipeline.intake.rules.episode import Pauses
 from tests.unit.intake.rules.submissions import Submission, cast
 
 REPOSITORY = Path(__file__).parents[4]
@@ -206,4 +207,12 @@ def test_every_project_file_in_the_documentation_can_be_read() -> None:
     ).project()
     assert project.budget_micros == 25_000_000
     assert list(project.characters) == ["MARA", "OLD OSWIN", "HERALD", "GHOST"]
+    assert project.episode is not None
+    assert project.episode.pauses == Pauses()
     assert project.encodings["barks.csv"] == "cp1252"
+
+    (script,) = re.findall(r"```markdown\n(.*?)```", page, re.DOTALL)
+    files = Submission()
+    files.files = {"harbour-3.md": script}
+    spoken = files.project("harbour-3.md").lines
+    assert [line.character for line in spoken] == ["HERALD", "MARA", "MARA"]
