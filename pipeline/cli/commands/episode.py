@@ -1,7 +1,8 @@
 """episode, preview: from a script to what listeners and players get."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,16 +13,18 @@ from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, talk
 from pipeline.cli.context import context
 from pipeline.cli.episode import views
-from pipeline.cli.episode.building import Built, Script, build_episode, build_preview
+from pipeline.cli.episode.building import build_episode, build_preview
 from pipeline.cli.episode.pieces import chapter_named
 from pipeline.cli.episode.progress import BuildProgress
+from pipeline.cli.episode.script import Script
 from pipeline.cli.options import PANEL, AsJson, Mode, ProjectPath, Yes
 from pipeline.cli.submission import LocalProject
-from pipeline.errors import ExitCode, PartialError
+from pipeline.errors import ExitCode, PartialError, UsageError
 from pipeline.intake.rules.episode import Episode
 from pipeline.intake.rules.script import slug
 from pipeline.ledger.money import BudgetMode
 
+Json = dict[str, Any]
 Out = Annotated[Path | None, typer.Option(help="Folder for the files; without it, a folder named as the production.")]
 Language = Annotated[str | None, typer.Option("--lang", help="Which of the script's languages; without it, its own.")]
 
@@ -56,17 +59,15 @@ def episode(  # noqa: PLR0913 - an option each
     What was spoken before is neither spoken nor paid again. Exit code 3 where lines are missing in it.
     """
     local = LocalProject.read(project)
-    formats = form or list((local.project.episode or Episode()).formats)
-    for name in formats:
-        coding_of(name)
+    formats = _formats(form or (local.project.episode or Episode()).formats)
     client = context.client()
     if not partial:
         _speak(client, local, outcome.cap(budget), budget_mode, yes=yes)
     script = Script.of(client, local, language)
     _require_spoken(script, partial=partial)
     with BuildProgress() as progress:
-        built = build_episode(client, script, out or Path(local.project.production), formats, progress)
-    _show(script, built, as_json=as_json)
+        told = build_episode(client, script, out or Path(local.project.production), formats, progress)
+    _show(told, as_json=as_json)
 
 
 def preview(
@@ -84,15 +85,25 @@ def preview(
     number = chapter_named(script.pieces, chapter)
     title = next(piece.chapter_title for piece in script.pieces if piece.chapter == number)
     folder = out or Path(local.project.production)
-    path = folder / f"{script.name}-preview-{number}{f'-{slug(title)}' if slug(title) else ''}.mp3"
+    name = f"{'-'.join(part for part in (script.name, 'preview', str(number), slug(title)) if part)}.mp3"
     with BuildProgress() as progress:
-        built = build_preview(client, script, number, folder, path, progress)
-    _show(script, built, as_json=as_json)
+        told = build_preview(client, script, number, folder, name, progress)
+    _show(told, as_json=as_json)
+
+
+def _formats(names: Sequence[str]) -> list[str]:
+    """Return the formats without repeats; raises `UsageError` for an unknown one, and for two of one file name."""
+    by_suffix: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        other = by_suffix.setdefault(coding_of(name).suffix, name)
+        if other != name:
+            raise UsageError(f"{other} and {name} would be one file.", hint="Name one of them.")
+    return list(by_suffix.values())
 
 
 def _speak(client: Client, local: LocalProject, cap: int | None, mode: BudgetMode, *, yes: bool) -> None:
     """Have spoken what is missing; leaves with the exit code of a run that did not bring all of it."""
-    bounds = {"budget_micros": cap, "only": []}
+    bounds: Json = {"budget_micros": cap, "only": []}
     drawn = client.post("/plans", {**local.plan_body(client), **bounds}, takes_long=True)
     if not drawn["totals"]["lines_to_speak"] and not drawn["totals"]["voices_to_make"]:
         return
@@ -115,14 +126,13 @@ def _require_spoken(script: Script, *, partial: bool) -> None:
         )
 
 
-def _show(script: Script, built: Built, *, as_json: bool) -> None:
+def _show(told: Json, *, as_json: bool) -> None:
     if as_json:
-        show_json(views.told(script, built))
+        show_json(told)
     else:
-        data.print(views.built_view(built))
-        for path in built.words:
-            data.print(escape(str(path)), soft_wrap=True)
-    for note in views.notes(script, built):
+        data.print(escape(told["folder"]), soft_wrap=True)
+        data.print(views.built_view(told))
+    for note in told["notes"]:
         say(f"[yellow]note[/]  {escape(note)}")
-    if built.timeline.missing:
+    if told["missing"]:
         raise typer.Exit(ExitCode.PARTIAL)

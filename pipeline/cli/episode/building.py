@@ -1,7 +1,7 @@
 """Builds an episode, or a rough mix of a chapter: takes are fetched, placed, mixed, mastered and written about."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,12 @@ from pipeline.audio.mixdown.mastering import Mastered
 from pipeline.audio.mixdown.score import Sound
 from pipeline.cli.client import Client
 from pipeline.cli.disk import writing_to
-from pipeline.cli.episode.pieces import lines_in, pieces, spoken_lines
 from pipeline.cli.episode.progress import BuildProgress
+from pipeline.cli.episode.record import made_of, remember, standing
+from pipeline.cli.episode.script import Script
 from pipeline.cli.episode.takes import Shelf, StoredTake
+from pipeline.cli.episode.views import Built
 from pipeline.cli.episode.words import listen
-from pipeline.cli.submission import LocalProject
 from pipeline.intake.rules import ClonedFrom, Designed, Project
 from pipeline.intake.rules.episode import Episode
 from pipeline.packs.rules.episode.placing import place
@@ -30,76 +31,28 @@ BARE = ("pcm", "ulaw")
 """Formats of takes that do not say themselves what they are."""
 
 
-@dataclass(frozen=True)
-class Script:
-    """The pieces of an episode in one language, and those of them that have their take."""
-
-    local: LocalProject
-    language: str
-    pieces: Sequence[Piece]
-    spoken: frozenset[str]
-
-    @classmethod
-    def of(cls, client: Client, local: LocalProject, language: str | None = None) -> "Script":
-        """Read a script against what is spoken of it; raises `UsageError` where it has no such language."""
-        project = local.project
-        chosen = language or project.language
-        found = pieces(project, lines_in(project, chosen))
-        body = {**local.plan_body(client), "only": []}
-        return cls(local, chosen, found, frozenset(spoken_lines(client, body)))
-
-    @property
-    def episode(self) -> Episode:
-        """What the project says of it; the defaults where it says nothing."""
-        return self.local.project.episode or Episode()
-
-    @property
-    def name(self) -> str:
-        """What its files are called."""
-        project = self.local.project
-        return project.production if self.language == project.language else f"{project.production}.{self.language}"
-
-    def missing(self) -> list[Piece]:
-        """Return the pieces that have no take yet."""
-        return [piece for piece in self.pieces if piece.line_id not in self.spoken]
-
-
-@dataclass(frozen=True)
-class Built:
-    """What was made: where everything is heard, the files of sound, and those of words."""
-
-    timeline: Timeline
-    mastered: Mastered
-    words: Sequence[Path] = ()
-    estimated: Sequence[str] = ()
-    """Lines whose captions go by their letters, because their words were not found in the sound."""
-    fetched: int = 0
-
-
 def build_episode(
     client: Client, script: Script, folder: Path, formats: Sequence[str], progress: BuildProgress
-) -> Built:
-    """Write all files of an episode into a folder.
+) -> Json:
+    """Write all files of an episode into a folder, and tell of them; one that stands there already is left as it is.
 
     Raises `UsageError` where nothing of it is spoken, `AudioRejected`, `AudioToolFailed` and `EnvironmentFault`.
     """
     with writing_to(folder):
         shelf, takes = _fetched(client, script, folder, script.pieces)
-        episode = script.episode
-        sounds = survey(_sounds(takes), episode, script.local.folder, progress)
-        timeline = place(script.pieces, sounds.extents, episode, sounds.music_seconds)
-        progress.chapters = timeline.chapters
-        paths = {name: folder / f"{script.name}.{coding_of(name).suffix}" for name in formats}
-        mastered = _mixed(script, timeline, sounds, episode, paths, progress)
-        heard = [line for line in script.local.project.lines if line.id in takes]
-        times = listen(script.local.project, heard, takes, lambda done, total: progress("words", done, total))
         publication = publication_of(script, takes)
-        told = write_words(timeline, times, publication, [one.path for one in mastered.files.values()], folder)
+        made = made_of(script.pieces, takes, script.episode, script.local.folder, formats, asdict(publication))
+        record = folder / f"{script.name}.episode.json"
+        told = standing(record, made)
+        if told is None:
+            built = _built(script, takes, publication, folder, formats, progress)
+            told = built.told(script)
+            remember(record, made, told, built.files())
         shelf.clear(takes.values())
-    return Built(timeline, mastered, told.files, told.estimated, shelf.fetched)
+    return {**told, "folder": str(folder), "fetched": shelf.fetched}
 
 
-def build_preview(client: Client, script: Script, chapter: int, folder: Path, path: Path, told: BuildProgress) -> Built:
+def build_preview(client: Client, script: Script, chapter: int, folder: Path, name: str, told: BuildProgress) -> Json:
     """Write a rough mix of one chapter: speech and its pauses, no music, one small file. Raises as `build_episode`."""
     with writing_to(folder):
         chosen = [piece for piece in script.pieces if piece.chapter == chapter]
@@ -107,8 +60,28 @@ def build_preview(client: Client, script: Script, chapter: int, folder: Path, pa
         episode = rough(script.episode)
         sounds = survey(_sounds(takes), episode, script.local.folder, told)
         timeline = place(chosen, sounds.extents, episode, {})
-        mastered = _mixed(script, timeline, sounds, episode, {"mp3": path}, told, limited=False)
-    return Built(timeline, mastered, fetched=shelf.fetched)
+        mastered = _mixed(script, timeline, sounds, episode, {"mp3": folder / name}, told, limited=False)
+    return {**Built(timeline, mastered).told(script), "folder": str(folder), "fetched": shelf.fetched}
+
+
+def _built(
+    script: Script,
+    takes: Mapping[str, StoredTake],
+    publication: Publication,
+    folder: Path,
+    formats: Sequence[str],
+    progress: BuildProgress,
+) -> Built:
+    project, episode = script.local.project, script.episode
+    sounds = survey(_sounds(takes), episode, script.local.folder, progress)
+    timeline = place(script.pieces, sounds.extents, episode, sounds.music_seconds)
+    progress.chapters = timeline.chapters
+    paths = {name: folder / f"{script.name}.{coding_of(name).suffix}" for name in formats}
+    mastered = _mixed(script, timeline, sounds, episode, paths, progress)
+    heard = [line for line in project.lines if line.id in takes]
+    times = listen(project, heard, takes, lambda done, total: progress("words", done, total))
+    words = write_words(timeline, times, publication, [one.path for one in mastered.files.values()], folder)
+    return Built(timeline, mastered, words)
 
 
 def publication_of(script: Script, takes: Mapping[str, StoredTake]) -> Publication:

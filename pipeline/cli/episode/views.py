@@ -1,97 +1,114 @@
 """What is shown of an episode, and what `--json` tells of it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.audio.mixdown.mastering import Mastered, Written
 from pipeline.cli.console import table
-from pipeline.cli.episode.building import Built, Script
+from pipeline.cli.episode.script import Script
 from pipeline.packs.rules.episode.placing import OPENING
 from pipeline.packs.rules.episode.publication import clock
+from pipeline.packs.rules.episode.timeline import Timeline
+from pipeline.packs.service.writing import WrittenWords
 
 Json = dict[str, Any]
 SHOWN = 5
 """Of long lists of lines; `--json` has all."""
+NO_WORDS = WrittenWords((), ())
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was made: where everything is heard, the files of sound, and those of words."""
+
+    timeline: Timeline
+    mastered: Mastered
+    words: WrittenWords = NO_WORDS
+
+    def files(self) -> list[Path]:
+        """Return all files."""
+        return [*(written.path for written in self.mastered.files.values()), *self.words.files]
+
+    def told(self, script: Script) -> Json:
+        """Return all of it as data; paths are names inside the folder."""
+        timeline, mastered = self.timeline, self.mastered
+        return {
+            "name": script.name,
+            "language": script.language,
+            "seconds": timeline.seconds,
+            "chapters": [{"title": one.title, "start": one.start, "end": one.end} for one in timeline.chapters],
+            "lines": [
+                {"id": one.piece.line_id, "start": round(one.start, 3), "end": round(one.end, 3)}
+                for one in timeline.placed
+            ],
+            "missing": [piece.line_id for piece in timeline.missing],
+            "empty_chapters": list(timeline.empty),
+            "files": [_file(coding, written) for coding, written in mastered.files.items()],
+            "mix": {
+                "lufs": mastered.before.lufs,
+                "true_peak_dbtp": mastered.before.true_peak_dbtp,
+                "gain_db": mastered.gain_db,
+                "limited_db": mastered.limited_db,
+            },
+            "words": [path.name for path in self.words.files],
+            "estimated_captions": list(self.words.estimated),
+            "notes": list(self._notes()),
+        }
+
+    def _notes(self) -> Iterator[str]:
+        missing = [piece.line_id for piece in self.timeline.missing]
+        if missing:
+            yield f"{len(missing)} lines are not in it, because they have no take that can be heard: {_some(missing)}"
+        for title in self.timeline.empty:
+            yield f"the chapter {title!r} is not in it: none of its lines can be heard"
+        if self.words.estimated:
+            yield (
+                f"captions of {len(self.words.estimated)} of {len(self.timeline.placed)} lines are cut by their"
+                " letters, since their words were not found in the sound"
+            )
+        yield from self.mastered.notes
 
 
 def chapters_view(script: Script) -> Table:
     """Show how much of each chapter is spoken."""
-    made = table("Chapters", "", "chapter", "lines", "spoken", right=frozenset({"", "lines", "spoken"}))
+    made = table("Script", "", "chapter", "lines", "spoken", right=frozenset({"", "lines", "spoken"}))
     for number, title, lines, spoken in _counts(script):
         colour = "green" if spoken == lines else "yellow"
         made.add_row(str(number), escape(title), str(lines), f"[{colour}]{spoken}[/]")
     return made
 
 
-def built_view(built: Built) -> Group:
+def built_view(told: Json) -> Group:
     """Show the chapters as players do, and the files with what was measured of them."""
     marks = table("Chapters", "start", "length", "chapter", right=frozenset({"start", "length"}))
-    for chapter in built.timeline.chapters:
-        marks.add_row(clock(chapter.start), clock(chapter.end - chapter.start), escape(chapter.title))
+    for chapter in told["chapters"]:
+        marks.add_row(clock(chapter["start"]), clock(chapter["end"] - chapter["start"]), escape(chapter["title"]))
     columns = ("file", "length", "size", "loudness", "true peak")
     files = table("Files", *columns, right=frozenset(columns[1:]))
-    for written in built.mastered.files.values():
-        heard = written.heard
-        loudness = "" if heard.lufs is None else f"{heard.lufs:.1f} LUFS"
-        size, peak = f"{written.size / 1e6:.2f} MB", f"{heard.true_peak_dbtp:.1f} dBTP"
-        files.add_row(escape(str(written.path)), clock(heard.seconds), size, loudness, peak)
-    return Group(marks, files) if built.timeline.chapters else Group(files)
+    for file in told["files"]:
+        loudness = "" if file["lufs"] is None else f"{file['lufs']:.1f} LUFS"
+        size, peak = f"{file['bytes'] / 1e6:.2f} MB", f"{file['true_peak_dbtp']:.1f} dBTP"
+        files.add_row(escape(file["file"]), clock(file["seconds"]), size, loudness, peak)
+    for name in told["words"]:
+        files.add_row(escape(name), "", "", "", "")
+    return Group(marks, files) if told["chapters"] else Group(files)
 
 
-def notes(script: Script, built: Built) -> Iterator[str]:
-    """Yield what one has to know of what was built."""
-    missing = [piece.line_id for piece in built.timeline.missing]
-    if missing:
-        yield f"{len(missing)} lines are not in it, because they have no take that can be heard: {_some(missing)}"
-    for title in built.timeline.empty:
-        yield f"the chapter {title!r} is not in it: none of its lines can be heard"
-    if built.estimated:
-        yield (
-            f"captions of {len(built.estimated)} of {len(script.pieces)} lines are cut by their letters, since their"
-            " words were not found in the sound"
-        )
-    yield from built.mastered.notes
-
-
-def told(script: Script, built: Built) -> Json:
-    """Return all of it as data."""
-    mastered = built.mastered
+def _file(coding: str, written: Written) -> Json:
     return {
-        "name": script.name,
-        "language": script.language,
-        "seconds": built.timeline.seconds,
-        "chapters": [{"title": one.title, "start": one.start, "end": one.end} for one in built.timeline.chapters],
-        "lines": [
-            {"id": one.piece.line_id, "start": round(one.start, 3), "end": round(one.end, 3)}
-            for one in built.timeline.placed
-        ],
-        "missing": [piece.line_id for piece in built.timeline.missing],
-        "empty_chapters": list(built.timeline.empty),
-        "fetched": built.fetched,
-        "files": [
-            {
-                "coding": coding,
-                "path": str(written.path),
-                "seconds": written.heard.seconds,
-                "bytes": written.size,
-                "sha256": written.sha256,
-                "lufs": written.heard.lufs,
-                "true_peak_dbtp": written.heard.true_peak_dbtp,
-            }
-            for coding, written in mastered.files.items()
-        ],
-        "mix": {
-            "lufs": mastered.before.lufs,
-            "true_peak_dbtp": mastered.before.true_peak_dbtp,
-            "gain_db": mastered.gain_db,
-            "limited_db": mastered.limited_db,
-        },
-        "words": [str(path) for path in built.words],
-        "estimated_captions": list(built.estimated),
-        "notes": list(notes(script, built)),
+        "coding": coding,
+        "file": written.path.name,
+        "seconds": written.heard.seconds,
+        "bytes": written.size,
+        "sha256": written.sha256,
+        "lufs": written.heard.lufs,
+        "true_peak_dbtp": written.heard.true_peak_dbtp,
     }
 
 

@@ -1,0 +1,54 @@
+"""What is remembered of a built episode: as long as it is made of the same and nobody touched its files, it stands."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pipeline.cli.disk import write_whole
+from pipeline.cli.episode.takes import StoredTake
+from pipeline.cli.pack.keeping import sha256_of
+from pipeline.intake.rules.episode import Episode
+from pipeline.packs.rules.episode.timeline import Piece
+
+Json = dict[str, Any]
+
+
+def made_of(
+    pieces: Iterable[Piece],
+    takes: Mapping[str, StoredTake],
+    episode: Episode,
+    folder: Path,
+    *facts: object,
+) -> str:
+    """Return one hash of all that shapes an episode; its music and its cover lie inside `folder`."""
+    spoken = [[asdict(piece), _take(takes.get(piece.line_id))] for piece in pieces]
+    files = {name: sha256_of(folder / name) for name in episode.files}
+    told = [metadata.version("callsheet"), spoken, asdict(episode), files, facts]
+    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
+
+
+def standing(path: Path, made: str) -> Json | None:
+    """Return what was remembered, where all of it stands as it was written."""
+    try:
+        record: Json = json.loads(path.read_bytes())
+        stands = record["made_of"] == made and all(
+            sha256_of(path.parent / name) == digest for name, digest in record["hashes"].items()
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return record if stands else None
+
+
+def remember(path: Path, made: str, told: Json, files: Sequence[Path]) -> None:
+    """Write down what was built."""
+    hashes = {file.name: sha256_of(file) for file in files}
+    record = {**told, "made_of": made, "hashes": hashes}
+    write_whole(path, json.dumps(record, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+def _take(take: StoredTake | None) -> list[object] | None:
+    return None if take is None else [take.row[name] for name in ("sha256", "said", "cost_micros")]
