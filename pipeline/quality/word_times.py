@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Final
 
 from pipeline.quality.examiner import Examiner
 from pipeline.quality.expectation import Expectation
-from pipeline.quality.script import Script
+from pipeline.quality.script import Script, primary
 from pipeline.quality.verdict import SpokenWord
 
 _TOKEN: Final = re.compile(r"\S+")
@@ -15,6 +16,7 @@ _NEAR: Final = 4
 """Words on each side that decide how one is read: no rule of `pipeline.wording` looks further."""
 _LANGUAGE: Final = "en"
 """The one that the aligner knows; a take in another has no words to map."""
+_ALIGNER: Final = "pocketsphinx"
 
 Reading = tuple[str, ...]
 Span = tuple[int, int]
@@ -57,6 +59,8 @@ def word_times(
     `respelled` lists, in order and apart, what was sent otherwise. None where the words were not found: another
     language than English, no aligner installed, or a take that does not speak this text.
     """
+    if primary(language) != _LANGUAGE or find_spec(_ALIGNER) is None:
+        return None  # listening would cost as much, and tell no words
     expected = Expectation(_said(text, (0, len(text)), respelled), language, speed)
     return written_times(text, gate.judge(take, format, expected).words, respelled)
 

@@ -87,8 +87,9 @@ def test_a_take_of_another_text_has_no_word_times(gate: Examiner) -> None:
     assert word_times(gate, encoded(spoken(TEXT)), "wav", "The harbour master sleeps until the morning bell.") is None
 
 
-def test_another_language_has_no_word_times(gate: Examiner) -> None:
-    assert word_times(gate, encoded(spoken(TEXT)), "wav", TEXT, language="de") is None
+@pytest.mark.parametrize("tag", ["en", "en-GB", "EN_us"])
+def test_every_english_has_word_times(gate: Examiner, tag: str) -> None:
+    assert word_times(gate, encoded(spoken("Hold the line!")), "wav", "Hold the line!", language=tag)
 
 
 def test_a_respelled_name_is_timed_as_it_is_written(gate: Examiner) -> None:

@@ -2,6 +2,7 @@ from itertools import pairwise
 
 import pytest
 
+from pipeline.quality import Examiner, word_times
 from pipeline.quality.script import words_of
 from pipeline.quality.verdict import SpokenWord
 from pipeline.quality.word_times import Respelled, WordTime, written_times
@@ -80,3 +81,17 @@ def test_a_long_paragraph_comes_out_whole() -> None:
     assert " ".join(word.text for word in timed) == " ".join(text.split())
     assert timed[-1] == WordTime("Mark's.", *(timed[-1].start, timed[-1].end))
     assert all(one.end <= other.start for one, other in pairwise(timed))
+
+
+def test_another_language_is_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Examiner, "judge")
+    assert word_times.word_times(Examiner(), b"", "mp3", "Halt!", language="de-DE") is None
+
+
+def test_without_an_aligner_nothing_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Examiner, "judge")
+    monkeypatch.setattr(word_times, "find_spec", lambda _: None)
+    assert word_times.word_times(Examiner(), b"", "mp3", "Halt!") is None
+    monkeypatch.setattr(word_times, "find_spec", lambda name: name)
+    with pytest.raises(AttributeError, match="judge"):
+        word_times.word_times(Examiner(), b"", "mp3", "Halt!")
