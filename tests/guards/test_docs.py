@@ -15,7 +15,7 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "deploy" / "README.md", *sorted(DOCS.rglob("*.md"))]
 VARIABLE = re.compile(rf"\b{PREFIX}[A-Z0-9_]+\b")
 READ_BY_PARTS = {"CALLSHEET_READY_FILE", "CALLSHEET_SANDBOX_KEYS"}
-LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+LINK = re.compile(r"\]\((?!https?:|say:|#)([^)#]+)")
 
 commands: dict[str, object] = getattr(get_command(app), "commands", {})
 generated: dict[str, str] = runpy.run_path(str(DOCS / "generate.py"))["pages"]()

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Literal, TypeAlias
 
 Channels: TypeAlias = Literal[1, 2]
-EpisodeFormat: TypeAlias = Literal["mp3", "m4b", "m4a", "wav", "flac", "opus"]
+EpisodeFormat: TypeAlias = Literal["mp3", "mp3_vbr", "m4b", "m4a", "opus", "flac", "flac_24", "wav", "wav_24"]
 
 STEREO_LUFS, MONO_LUFS = -16.0, -19.0
 """What podcast platforms ask for; one channel played on both sounds 3 LU louder."""

@@ -62,7 +62,7 @@ class Speech:
     def cells(self) -> list[str]:
         """What stands in its columns behind the id."""
         told = [self.speaker, self.text, self.direction, self.scene, self.extension, self.section]
-        pause = "" if self.pause_after is None else f"{self.pause_after:g}"
+        pause = "" if self.pause_after is None else f"{round(self.pause_after, 3):g}"
         return [*told, str(self.chapter), str(self.paragraph), pause, kept(self.spellings, self.text)]
 
 
