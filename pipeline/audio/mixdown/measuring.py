@@ -23,13 +23,13 @@ _NOISE_PERCENTILE = 5
 def measure_take(sound: Sound, channels: int) -> Extent:
     """Return where something is heard in a take. Raises `AudioRejected`, and `OSError`."""
     powers, loudness = PowerBins(RATE, _WINDOWS_PER_SECOND), None
-    peak, read, rows = 0.0, 0, 1
+    read, rows = 0, 1
     for block in read_sound(sound, channels):
         rows = len(block)
         loudness = loudness or LoudnessMeter(RATE, channel_weights(SPEAKERS[rows]))
         loudness.feed(block)
         powers.feed(np.einsum("cn,cn->n", block, block))
-        peak, read = max(peak, float(block.max()), -float(block.min())), read + block.shape[1]
+        read += block.shape[1]
     means, wider = powers.means(), widened_db(rows, channels)
     first, last = _heard(means)
     lufs = loudness.integrated() if loudness else None
@@ -39,7 +39,6 @@ def measure_take(sound: Sound, channels: int) -> Extent:
         length=read / RATE,
         lufs=None if lufs is None else lufs + wider,
         rms_dbfs=decibels(float(means[first:last].mean())) + wider if last > first else SILENCE_DBFS,
-        peak_dbfs=decibels(peak**2),
     )
 
 

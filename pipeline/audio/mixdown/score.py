@@ -30,7 +30,6 @@ class Extent:
     length: float
     lufs: float | None
     rms_dbfs: float
-    peak_dbfs: float
 
     @property
     def seconds(self) -> float:

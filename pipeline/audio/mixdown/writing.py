@@ -1,5 +1,7 @@
 """Writes one file of an episode as its sound streams by: coded, tagged, with chapters and cover."""
 
+import struct
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from av.container.core import Chapter
 
 _MILLISECOND = Fraction(1, 1000)
-_PICTURES = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PN": "png_pipe"}
+_MAGIC = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PN": "png_pipe"}
+_PICTURES = {"jpeg_pipe": b"image/jpeg", "png_pipe": b"image/png"}
+_FRONT_COVER = 3
 _AUDIOBOOK = "2"
 _CHAPTERS_ARE_COMMENTS = frozenset({"flac", "ogg"})
 """libav writes none into FLAC files, and rounds half seconds up in Ogg files before it adds the milliseconds."""
@@ -160,6 +164,8 @@ def _metadata(coding: Coding, tags: Tags) -> dict[str, str]:
         told["media_type"] = _AUDIOBOOK
     if coding.muxer in _CHAPTERS_ARE_COMMENTS:
         told |= _vorbis_chapters(tags)
+    if coding.muxer == "ogg" and tags.cover:
+        told["METADATA_BLOCK_PICTURE"] = _picture_comment(tags.cover)
     return {key: value for key, value in told.items() if value}
 
 
@@ -171,6 +177,13 @@ def _vorbis_chapters(tags: Tags) -> dict[str, str]:
         comments[f"CHAPTER{number:03}"] = f"{int(minutes // 60):02}:{int(minutes % 60):02}:{seconds:06.3f}"
         comments[f"CHAPTER{number:03}NAME"] = mark.title
     return comments
+
+
+def _picture_comment(cover: bytes) -> str:
+    """Return a cover as Ogg files hold it: FLAC's picture block in base64; sizes of 0 are unknown ones."""
+    mime = _PICTURES[_picture_format(cover)]
+    block = struct.pack(">II", _FRONT_COVER, len(mime)) + mime + struct.pack(">6I", 0, 0, 0, 0, 0, len(cover)) + cover
+    return b64encode(block).decode()
 
 
 def _chapter(number: int, tags: Tags) -> "Chapter":
@@ -191,7 +204,13 @@ def _as_front_cover(stream: Stream) -> None:
 
 @contextmanager
 def _picture(cover: bytes) -> Iterator[InputContainer]:
-    form = _PICTURES.get(cover[:3])
+    form = _picture_format(cover)
+    with av.open(BytesIO(cover), "r", format=form, options={"format_whitelist": form}) as container:
+        yield container
+
+
+def _picture_format(cover: bytes) -> str:
+    form = _MAGIC.get(cover[:3])
     if form is None:
         raise rejected(
             "cover",
@@ -200,5 +219,4 @@ def _picture(cover: bytes) -> Iterator[InputContainer]:
             allowed="JPEG or PNG",
             hint="export it as JPEG, 1400 to 3000 pixels wide and high",
         )
-    with av.open(BytesIO(cover), "r", format=form, options={"format_whitelist": form}) as container:
-        yield container
+    return form

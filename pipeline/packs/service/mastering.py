@@ -19,6 +19,8 @@ from pipeline.packs.rules.episode.timeline import Placed, Timeline
 _EDGE_SECONDS = 0.01
 """Kept of a take's silence on both sides of its speech, to fade in: what is heard there is heard in the pause."""
 _LEAST_FADE_SECONDS = 0.002
+MOST_CHAPTERS = 255
+"""ID3 counts them in one byte, and so does an MPEG-4 file's `chpl`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,11 @@ def build(
     """Mix what was placed and write it to `paths`, by coding (`mp3`, `mp3_vbr`, `wav_24`, ...).
 
     Without the limiter (a preview) loud lines keep the whole below its target. Raises `UsageError` where nothing can be
-    heard, `AudioRejected`, `AudioToolFailed`, and `OSError`.
+    heard, two files would be one or there are too many chapters; `AudioRejected`, `AudioToolFailed`, and `OSError`.
     """
-    if not timeline.placed:
-        raise UsageError("no line of the episode has a take in which anything is heard", hint="apply the plan first")
     wanted: dict[str, tuple[Path, Coding]] = {name: (path, coding_of(name)) for name, path in paths.items()}
-    for path, _ in wanted.values():
+    _refuse_what_cannot_be_written(timeline, paths)
+    for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
     target = Target(episode.target_lufs, episode.ceiling, limited)
     return master(score_of(timeline, sounds, episode), wanted, target, tags, progress)
@@ -98,6 +99,21 @@ def tags_of(episode: Episode, title: str, timeline: Timeline, folder: Path) -> T
         marks=[Mark(chapter.title, chapter.start, chapter.end) for chapter in timeline.chapters],
         cover=(folder / episode.cover).read_bytes() if episode.cover else None,
     )
+
+
+def _refuse_what_cannot_be_written(timeline: Timeline, paths: Mapping[str, Path]) -> None:
+    if not timeline.placed:
+        raise UsageError("no line of the episode has a take in which anything is heard", hint="apply the plan first")
+    if len(timeline.chapters) > MOST_CHAPTERS:
+        raise UsageError(
+            f"the episode has {len(timeline.chapters)} chapters, and its files hold {MOST_CHAPTERS} at most",
+            hint="make sections of some of them, with a deeper heading",
+        )
+    if len(set(paths.values())) < len(paths):
+        raise UsageError(
+            f"two of {', '.join(paths)} would be one file: {', '.join(path.name for path in paths.values())}",
+            hint="ask for one format of each kind of file",
+        )
 
 
 def _spoken(one: Placed, sounds: Sounds, gain_db: float) -> Part:

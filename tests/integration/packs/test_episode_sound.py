@@ -54,10 +54,15 @@ def spoken(folder: Path, takes: list[Take] = TAKES) -> tuple[list[Piece], dict[s
 
 
 def made(
-    folder: Path, episode: Episode, names: Mapping[str, str] | None = None, *, limited: bool = True
+    folder: Path,
+    episode: Episode,
+    names: Mapping[str, str] | None = None,
+    *,
+    takes: list[Take] = TAKES,
+    limited: bool = True,
 ) -> tuple[Timeline, Mastered]:
-    pieces, takes = spoken(folder)
-    sounds = survey(takes, episode, folder, nothing)
+    pieces, stored = spoken(folder, takes)
+    sounds = survey(stored, episode, folder, nothing)
     timeline = place(pieces, sounds.extents, episode, sounds.music_seconds)
     paths = {name: folder / "out" / file for name, file in (names or {"wav": "episode.wav"}).items()}
     tags = tags_of(episode, "Title", timeline, folder)
@@ -173,6 +178,15 @@ def test_an_episode_without_a_take_is_refused(tmp_path: Path) -> None:
             tags_of(Episode(), "", timeline, tmp_path),
             nothing,
         )
+
+
+def test_more_chapters_than_a_file_counts_and_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    takes = [("host", number, -12.0, 8_000, 0.1) for number in range(1, 257)]
+    with pytest.raises(UsageError, match="256 chapters, and its files hold 255"):
+        made(tmp_path, Episode(), takes=takes)
+    with pytest.raises(UsageError, match="two of mp3, mp3_vbr would be one file"):
+        made(tmp_path, Episode(), {"mp3": "a.mp3", "mp3_vbr": "a.mp3"})
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_take_that_is_no_sound_is_refused_by_name_before_anything_is_written(tmp_path: Path) -> None:

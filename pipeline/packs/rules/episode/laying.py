@@ -26,13 +26,12 @@ def lay_outro(music: Music | None, seconds: float | None, talk_end: float) -> La
     return Laid("outro", start, seconds, music.fade if music.under else SOFT_EDGE, music.fade)
 
 
-def lay_stings(changes: Sequence[tuple[Placed, Placed]], seconds: float | None, pause: float) -> list[Laid]:
-    """Return a sting for each change of chapter, in the middle of the silence there, of which `pause` stays silent."""
+def lay_stings(changes: Sequence[tuple[Placed, Placed]], seconds: float | None) -> list[Laid]:
+    """Return a sting for each change of chapter, in the middle of the silence there."""
     if seconds is None:
         return []
     middles = [(before.end + after.start) / 2 for before, after in changes]
-    edge = min(SOFT_EDGE, pause / 2)
-    return [Laid("sting", middle - seconds / 2, seconds, edge, edge) for middle in middles]
+    return [Laid("sting", middle - seconds / 2, seconds, SOFT_EDGE, SOFT_EDGE) for middle in middles]
 
 
 def lay_bed(music: Music | None, seconds: float | None, talk: tuple[float, float]) -> list[Laid]:

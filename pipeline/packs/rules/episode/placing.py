@@ -35,7 +35,7 @@ def place(
     begin = max(intro.start + intro.seconds - episode.intro.under, 0.0) if intro and episode.intro else LEAD_SECONDS
     placed = list(_one_after_another(spoken, extents, episode.pauses, begin, sting or 0.0))
     talk = (placed[0].start, placed[-1].end) if placed else (begin, begin)
-    stings = lay_stings(_chapter_changes(placed), sting, episode.pauses.chapter)
+    stings = lay_stings(_chapter_changes(placed), sting)
     outro = lay_outro(episode.outro, music_seconds.get("outro"), talk[1])
     music = [laid for laid in (intro, *lay_bed(episode.bed, music_seconds.get("bed"), talk), *stings, outro) if laid]
     seconds = max([talk[1] + TAIL_SECONDS, *(laid.start + laid.seconds for laid in music)])

@@ -120,6 +120,8 @@ def test_files_say_what_they_are(tmp_path: Path, score: Score) -> None:
     assert frames["APIC"].endswith(TAGS.cover)
     for name in ("m4b", "flac"):
         assert TAGS.cover in made.files[name].path.read_bytes()
+    with av.open(str(made.files["opus"].path)) as container:
+        assert bytes(next(container.demux(video=0))) == TAGS.cover
     assert made.files["m4b"].path.read_bytes()[8:12] == b"M4B "
     with soundfile.SoundFile(made.files["wav"].path) as file:
         assert file.title == "Small machines"

@@ -13,7 +13,7 @@ def spoken(*lines: tuple[str, float | None, float]) -> tuple[list[Placed], dict[
         Placed(Piece(str(number), character, character, ""), 3.0 * number, 3.0 * number + 2)
         for number, (character, _, _) in enumerate(lines)
     ]
-    extents = {str(number): Extent(0, 2, 2, lufs, rms, -6) for number, (_, lufs, rms) in enumerate(lines)}
+    extents = {str(number): Extent(0, 2, 2, lufs, rms) for number, (_, lufs, rms) in enumerate(lines)}
     return placed, extents
 
 

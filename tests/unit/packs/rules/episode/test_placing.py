@@ -19,7 +19,7 @@ def piece(number: int, character: str = "host", chapter: int = 1, paragraph: int
 
 
 def extent(first: float = 0.2, last: float = 2.2) -> Extent:
-    return Extent(first, last, last + 0.3, -23.0, -23.0, -6.0)
+    return Extent(first, last, last + 0.3, -23.0, -23.0)
 
 
 def placed(pieces: list[Piece], episode: Episode = EPISODE, **music_seconds: float) -> Timeline:
