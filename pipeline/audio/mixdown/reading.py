@@ -21,9 +21,11 @@ _MAGIC = {b"fLaC": "flac", b"OggS": "ogg"}
 _READING = {
     # What lies may not name other files, as playlists do.
     "protocol_whitelist": "file",
-    "probesize": "65536",
-    # PCM comes in packets of this many bytes at most: the default of 20 ms each costs more than the decoding.
-    "max_size": "262144",
+    # WAV is searched for other codecs in disguise up to this many bytes.
+    "probesize": "4096",
+    # PCM comes in packets of this many bytes at most. The default of 20 ms each costs more than the decoding; larger ones
+    # cost more than that where a file is opened, which an episode does hundreds of times.
+    "max_size": "32768",
 }
 _PIECE = 32_768
 """Samples of a channel that are converted at once: frames of 20 ms would cost more than their decoding."""
