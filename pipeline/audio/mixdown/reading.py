@@ -23,7 +23,7 @@ _READING = {
     "protocol_whitelist": "file",
     # WAV is searched for other codecs in disguise up to this many bytes.
     "probesize": "4096",
-    # PCM comes in packets of this many bytes at most. The default of 20 ms each costs more than the decoding; larger ones
+    # PCM comes in packets of this many bytes at most. The default of 20 ms each costs more than decoding; larger ones
     # cost more than that where a file is opened, which an episode does hundreds of times.
     "max_size": "32768",
 }
