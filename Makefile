@@ -11,13 +11,17 @@ DEV := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sure lint types contracts up down status audit bench bench-voices quality bench-episode chaos revision promises fuzz simulate listen docs lock wheel clean
+.PHONY: help demo demo-episode test sure lint types contracts up down status audit bench bench-voices quality bench-episode chaos revision promises fuzz simulate listen docs lock wheel clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUN) ## Clone a cast and speak its lines in the sandbox (REFS=folder CONSENT="who allows it": your recordings)
 	@$(BIN)/python deploy/demo.py $(if $(REFS),--recordings "$(REFS)") $(if $(CONSENT),--consent "$(CONSENT)")
+
+demo-episode: $(BENCH) ## Make a podcast episode from a script, and read its files back with other tools
+	@$(BIN)/callsheet episode examples/episode/small-machines.md --yes --out out/small-machines
+	@$(BIN)/python -m benchmarks.read_episode out/small-machines
 
 test: $(DEV) ## Run the tests in several processes (ARGS="-k take": only some; ARGS=-n0: in one)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto $(ARGS)  # else each process compiles all tests, each time
@@ -64,7 +68,7 @@ chaos: $(DEV) ## Break everything every 3 s while 3,000 lines are made (SEED=2 D
 revision: $(DEV) ## Make a sheet of LINES=5000, revise it and make it again, charged as planned to the micro-dollar
 	@$(BIN)/python -m benchmarks.revision $(if $(LINES),--lines $(LINES)) $(if $(SEED),--seed $(SEED))
 
-promises: $(DEV) ## Keep promises before your eyes: equal barks, ten thousand names, forty talents, a power cut, the ETA (ARGS="eta")
+promises: $(DEV) ## Equal barks, ten thousand names, forty talents, a power cut, the time left (ARGS="eta")
 	@$(BIN)/python -m benchmarks.promises $(ARGS)
 
 fuzz: $(DEV) ## Throw mutated recordings and sheets at the workers and the readers (ARGS="--audio 5000 --from 9000")

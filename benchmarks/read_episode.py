@@ -12,6 +12,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,9 @@ def _read_sound(path: Path, record: Json, report: Report) -> None:
     report.figures |= {f"{suffix}_lufs": lufs, f"{suffix}_dbtp": peak}
     report.check(f"{suffix}: {lufs} LUFS are the target", abs(lufs - TARGET_LUFS) <= LU, True)
     report.check(f"{suffix}: {peak} dBTP are below the ceiling", peak <= CEILING_DBTP, True)
-    chapters = [(title.strip(), float(start)) for start, _, title in _CHAPTER.findall(told)]
+    # What follows tells of the output, which is thrown away.
+    read = told[: told.index("Output #0")]
+    chapters = [(title.strip(), float(start)) for start, _, title in _CHAPTER.findall(read)]
     wanted = [(one["title"], one["start"]) for one in record["chapters"]]
     report.check(f"{suffix}: titles of the chapters", [title for title, _ in chapters], [title for title, _ in wanted])
     off = max((abs(one[1] - two[1]) for one, two in zip(chapters, wanted, strict=False)), default=0.0)
@@ -87,9 +90,8 @@ def _read_captions(folder: Path, record: Json, report: Report) -> None:
     cues = pysubs2.load(str(path), keep_html_tags=True)
     report.figures["cues"] = len(cues)
     report.check("captions: cues without a speaker's name", [cue.text for cue in cues if "<v " not in cue.text], [])
-    report.check(
-        "captions: cues that overlap", sum(one.end > two.start for one, two in zip(cues, cues[1:], strict=False)), 0
-    )
+    overlapping = [one.text for one, two in pairwise(cues) if one.end > two.start]
+    report.check("captions: cues that overlap", overlapping, [])
     shown = [row for cue in cues for row in re.sub(r"<[^>]*>", "", cue.text).replace("\\N", "\n").split("\n")]
     report.check("captions: lines that are too long", [row for row in shown if len(row) > LINE_CHARS], [])
     heard = reported(list(listen(folder / record["files"][0]["file"], path)))
