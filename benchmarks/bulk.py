@@ -70,7 +70,7 @@ def exponent(seconds: Mapping[int, float]) -> float:
 def write_project(folder: Path, lines: int, *, revised: bool) -> None:
     """Write a project of so many lines; in a revised one every hundredth says something else."""
     cast = "".join(f"  C{number}: {{voice: {{system: v{number}}}}}\n" for number in range(CHARACTERS))
-    head = f"production: bulk{lines}\nmodel: {MODEL}\n"
+    head = f"production: bulk{lines}\nmodel: {MODEL}\nquality: {{check: false}}\n"
     (folder / "cast.yaml").write_text(f"{head}characters:\n{cast}lines: lines.csv\n")
     with (folder / "lines.csv").open("w") as sheet:
         sheet.write("id,character,text,direction,scene\n")

@@ -20,9 +20,10 @@ from pipeline.intake.models import Run, RunState
 from pipeline.ledger.models import Budget, ProviderAccount, Transfer, TransferKind
 from pipeline.ledger.provider_account import Block
 from pipeline.ledger.service import provider_owner
+from pipeline.quality import Outcome
 from pipeline.references.models import Reference, ReferenceState
 from pipeline.speech.models import Take
-from pipeline.speech.rules import TakeState
+from pipeline.speech.rules import HearingState, TakeState
 from pipeline.voices.models import Attempt, Orphan, Voice
 from pipeline.voices.rules import AttemptState, OrphanState, VoiceState
 
@@ -100,7 +101,8 @@ def _rows_due(session: Session) -> Iterator[Sample]:
         due.append(Take.run_id.not_in(paused))
     yield ("speech",), _count(session, *due) + _count(session, Take.state == TakeState.DISPATCHED)
     yield ("voices",), _count(session, Attempt.state == AttemptState.RESERVED, Attempt.not_before <= now_ms())
-    yield ("references",), _count(session, Reference.state == ReferenceState.RECEIVED)
+    unheard = _count(session, Take.hearing.in_((HearingState.DUE, HearingState.SENT)))
+    yield ("references",), _count(session, Reference.state == ReferenceState.RECEIVED) + unheard
 
 
 def _oldest_due(session: Session) -> Iterator[Sample]:
@@ -110,6 +112,27 @@ def _oldest_due(session: Session) -> Iterator[Sample]:
     first = [session.execute(_first_due(run, now)).first() for run in going]
     since = min((max(row.created_at, row.not_before) for row in first if row), default=now)
     yield (), max(now - since, 0) / 1000
+
+
+def _heard(session: Session) -> Iterator[Sample]:
+    """Count what the quality gate has found; each run keeps count of its own."""
+    sums = (func.coalesce(func.sum(column), 0) for column in (Run.heard_good, Run.heard_bad, Run.heard_unchecked))
+    found = session.execute(select(*sums)).one()
+    for outcome, takes in zip((Outcome.GOOD, Outcome.BAD, Outcome.UNCHECKED), found, strict=True):
+        yield (outcome.value,), int(takes)
+
+
+def _oldest_unheard(session: Session) -> Iterator[Sample]:
+    """Tell since when the first take of a run that nobody has listened to is spoken."""
+    now = session.scalar(select(now_ms())) or 0
+    going = session.scalars(select(Run.id).where(_is_running(), Run.retakes.is_not(None))).all()
+    since = [session.scalar(_first_unheard(run)) for run in going]
+    yield (), max(now - min((millis for millis in since if millis), default=now), 0) / 1000
+
+
+def _first_unheard(run_id: str) -> Select[int | None]:
+    waiting = (Take.hearing == HearingState.DUE, Take.run_id == run_id)
+    return select(Take.done_at).where(*waiting).order_by(Take.id).limit(1)
 
 
 def _first_due(run_id: str, now: int) -> Select[int, int]:
@@ -222,6 +245,15 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family("callsheet_rows_due", "Rows that wait for nothing but a worker, by its queue.", ("queue",), _rows_due),
     Family("callsheet_oldest_due_seconds", "For how long the longest waiting take has been due.", (), _oldest_due),
+    Family(
+        "callsheet_heard_total", "Takes that were listened to, by what was found.", ("outcome",), _heard, counts_up=True
+    ),
+    Family(
+        "callsheet_oldest_unheard_seconds",
+        "For how long the first take that nobody has listened to has been spoken.",
+        (),
+        _oldest_unheard,
+    ),
     Family("callsheet_references", "Recordings by state.", ("state",), _by_state(Reference.state, ReferenceState)),
     Family("callsheet_voices", "Voices by state.", ("state",), _by_state(Voice.state, VoiceState)),
     Family(

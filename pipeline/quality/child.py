@@ -19,7 +19,7 @@ from pipeline.audio.confine import confine
 from pipeline.quality.limits import SECONDS_A_TAKE
 
 _LAZY: Final = ("av", "numpy")
-_NICENESS: Final = 10
+_NICENESS: Final = 5
 """Listening can wait; the calls that are made beside it are paced by a provider's clock."""
 
 

@@ -65,6 +65,8 @@ CLONES: Mapping[str, CloneEnd] = {
     "response_read": ANSWERED,
     "in_result_tx": ANSWERED,
     "result_committed": ANSWERED,
+    # Its first line is being listened to.
+    "hearing": ANSWERED,
     # These two are about an attempt in doubt: the provider has cut its connection, before or after its work.
     "in_reconcile": CloneEnd(("released by not_made", "succeeded by answer"), posts=2),
     "reconcile_tx": LOST_VOICE,
@@ -102,6 +104,8 @@ SPEECHES: Mapping[str, SpeechEnd] = {
     # From here on the audio is in the bucket, and whoever takes over finds it there.
     "in_result_tx": SPOKEN_ONCE,
     "result_committed": SPOKEN_ONCE,
+    # Somebody else listens to it: the run waits for the verdict, and nothing is spoken again.
+    "hearing": SPOKEN_ONCE,
     "in_reconcile": SPOKEN_ONCE,
     "reconcile_tx": SPOKEN_ONCE,
     # Another worker has spoken the line when the first one wakes and does so again.

@@ -25,6 +25,8 @@ COLUMNS = (
         "gain_db",
         "level_rule",
         "voice",
+        "heard",
+        "heard_why",
         "production",
         "source_sha256",
         "settings",
