@@ -14,7 +14,7 @@ def write_production(folder: Path, name: str, *, lines: int, clones: int) -> Pat
     """Write a project of `lines` lines, spoken in turn by `clones` cloned voices and by system voices."""
     talents = [f"{name}_{number}" for number in range(clones)]
     sound = mp3_bytes(speech_like(11, 44_100, seed=5))
-    cast = [f"production: {name}\nlanguage: en\nlines: lines.csv\nquality: {check: false}\ntalents:\n"]
+    cast = [f"production: {name}\nlanguage: en\nlines: lines.csv\nquality: {{check: false}}\ntalents:\n"]
     cast += [
         f"  {talent}:\n    name: {talent}\n    reference: references/{talent}.mp3\n"
         "    consent: {synthetic: true, statement: A made-up voice.}\n"

@@ -16,7 +16,7 @@ def text(name: str, number: int) -> str:
 def write_lines(folder: Path, name: str, count: int) -> Path:
     """Write a project of so many lines and return its project file."""
     speakers = [f"S_{number}" for number in range(len(VOICES))]
-    cast = [f"production: {name}\nlanguage: en\nlines: lines.csv\nquality: {check: false}\ncharacters:\n"]
+    cast = [f"production: {name}\nlanguage: en\nlines: lines.csv\nquality: {{check: false}}\ncharacters:\n"]
     cast += [f"  {speaker}: {{voice: {{system: {voice}}}}}\n" for speaker, voice in zip(speakers, VOICES, strict=True)]
     rows = [
         (f"{name}_{number:06}", speaker, text(name, number))
