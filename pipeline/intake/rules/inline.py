@@ -9,7 +9,7 @@ from markdown_it.token import Token
 from pipeline.intake.rules import values
 from pipeline.intake.rules.asides import Aside, Asides
 from pipeline.intake.rules.episode_section import LONGEST_PAUSE, amount
-from pipeline.intake.rules.marked import EMPHASIS, pause, said_as
+from pipeline.intake.rules.marked import COLON, EMPHASIS, pause, said_as
 from pipeline.intake.rules.problems import Refusal
 
 PAUSE_SECONDS = 1.0
@@ -102,7 +102,9 @@ def marked_lines(token: Token, first: int, asides: Asides) -> list[str]:
 
 def _marked(part: Token) -> str:
     match part.type:
-        case "text" | "text_special" | "code_inline":
+        case "text_special":
+            return part.content.replace(":", COLON)
+        case "text" | "code_inline":
             return part.content
         case "em_open" | "strong_open":
             return EMPHASIS

@@ -13,11 +13,13 @@ from pipeline.intake.rules.speech_text import spoken_text
 
 EMPHASIS = "\ufdd5"
 """Stands where emphasis begins."""
+COLON = "\ufdd6"
+"""Stands for a colon that makes no speaker of what is in front of it."""
 _WORD, _AS, _END = "\ufdd0", "\ufdd1", "\ufdd2"
 _PAUSE, _PAUSED = "\ufdd3", "\ufdd4"
 _SAID = re.compile(f"{_WORD}([^{_WORD}{_AS}]*){_AS}([^{_END}]*){_END}")
 _PAUSES = re.compile(f"{_PAUSE}([^{_PAUSED}]*){_PAUSED}")
-_ANY = re.compile(f"[{_WORD}-{EMPHASIS}]")
+_ANY = re.compile(f"[{_WORD}-{COLON}]")
 _INNER = re.compile(f"[{_WORD}{_PAUSE}]")
 
 
@@ -53,7 +55,7 @@ def pieces(text: str) -> Iterator[tuple[str, float | None]]:
 
 def written(text: str) -> str:
     """Return a text as it is written, without its marks."""
-    return _ANY.sub("", _PAUSES.sub("", _SAID.sub(r"\1", text)))
+    return _ANY.sub("", _PAUSES.sub("", _SAID.sub(r"\1", text.replace(COLON, ":"))))
 
 
 def resolved(text: str) -> tuple[str, tuple[Spelling, ...]]:
@@ -63,7 +65,7 @@ def resolved(text: str) -> tuple[str, tuple[Spelling, ...]]:
     """
     if not _SAID.search(text):
         return written(text), ()
-    spaced = spoken_text(text.replace(EMPHASIS, ""))
+    spaced = spoken_text(text.replace(EMPHASIS, "").replace(COLON, ":"))
     parts, spellings, at, length = [], [], 0, 0
     for found in _SAID.finditer(spaced):
         before, word = spaced[at : found.start()], found[1]

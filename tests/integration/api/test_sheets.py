@@ -21,13 +21,13 @@ def files() -> dict[str, bytes]:
 def test_a_plan_reads_sheets_of_every_format(studio: Caller, files: dict[str, bytes]) -> None:
     answer = studio.plan(files)
     assert answer.status_code == 200, answer.text
-    assert answer.json()["totals"]["lines"] == 18
+    assert answer.json()["totals"]["lines"] == 21
 
 
 def test_own_columns_of_every_format_come_back_with_the_lines(studio: Caller, files: dict[str, bytes]) -> None:
     studio.started(files)
     lines = {line["id"]: line for line in studio.get("/v1/productions/lantern/lines", limit=100).json()["data"]}
-    assert len(lines) == 18
+    assert len(lines) == 21
     assert lines["csv_010"]["extras"] == {"room": "stairs"}
     assert lines["xlsx_010"]["extras"] == {"Room": "stairs", "Take": "3"}
     assert lines["json_010"]["extras"] == {"priority": "1", "room": ""}

@@ -165,8 +165,13 @@ def test_the_line_of_a_wrong_mark_is_counted_within_its_paragraph() -> None:
     assert problem["line"] == BODY_LINE + 2
 
 
-def test_an_escaped_bracket_is_text() -> None:
-    assert read("HOST: A \\[pause] b.\n").lines[0].text == "A [pause] b."
+def test_an_escaped_bracket_or_colon_is_text() -> None:
+    project = read("HOST: A \\[pause] b.\n\nNote\\: the [Ayr](say:air) is\\: cold.\n")
+    assert [(line.character, line.text) for line in project.lines] == [
+        ("HOST", "A [pause] b."),
+        ("HOST", "Note: the Ayr is: cold."),
+    ]
+    assert project.said(project.lines[1]) == "Note: the air is: cold."
 
 
 def test_a_word_is_said_as_the_script_says_in_this_place_alone() -> None:
