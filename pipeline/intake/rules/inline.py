@@ -38,12 +38,22 @@ class BadMark(Refusal):
 
 
 def add_speech_marks(parser: MarkdownIt, *, footnotes: bool) -> MarkdownIt:
-    """Let a parser know `[pause 1.5s]` and `[word](say:how)`, and what only refers to a footnote."""
+    r"""Let a parser know `[pause 1.5s]`, `[word](say:how)` and `\:`, and what only refers to a footnote."""
+    parser.inline.ruler.before("escape", "colon", _colon_rule)
     parser.inline.ruler.before("link", "pause", _pause_rule)
     parser.inline.ruler.before("link", "say", _say_rule)
     if footnotes:
         parser.inline.ruler.before("link", "footnote", _footnote_rule)
     return parser
+
+
+def _colon_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as the parser calls it
+    if not state.src.startswith("\\:", state.pos):
+        return False
+    if not silent:
+        state.push("colon", "", 0)
+    state.pos += 2
+    return True
 
 
 def _pause_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as the parser calls it
@@ -102,10 +112,10 @@ def marked_lines(token: Token, first: int, asides: Asides) -> list[str]:
 
 def _marked(part: Token) -> str:
     match part.type:
-        case "text_special":
-            return part.content.replace(":", COLON)
-        case "text" | "code_inline":
+        case "text" | "text_special" | "code_inline":
             return part.content
+        case "colon":
+            return COLON
         case "em_open" | "strong_open":
             return EMPHASIS
         case "pause":
