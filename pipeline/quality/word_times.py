@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final
 
-from pipeline.quality.examiner import Examiner
+from pipeline.quality.ears import Judging
 from pipeline.quality.expectation import Expectation
 from pipeline.quality.script import Script, primary
 from pipeline.quality.verdict import SpokenWord
@@ -45,7 +45,7 @@ class WordTime:
 
 
 def word_times(
-    gate: Examiner,
+    gate: Judging,
     take: bytes,
     format: str,  # noqa: A002 - the field's name in every speech API
     text: str,

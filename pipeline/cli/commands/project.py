@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from pipeline.cli import listening, outcome, plan_notes, render, saved_plan
-from pipeline.cli.client import Client
+from pipeline.cli import applying, listening, outcome, plan_notes, render, saved_plan
 from pipeline.cli.console import data, say, show_json, stream_json, talk
 from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
@@ -176,11 +175,8 @@ def apply(  # noqa: PLR0913 - an option each
     drawn = client.post("/plans", body, takes_long=True)
     if saved is not None:
         saved.require(drawn, client.rows("/plans/lines", body))
-    talk.print(render.plan_view(drawn, every_line=False))
-    outcome.heed(drawn["over_budget"], budget_mode)
-    if not yes and drawn["totals"]["total_micros"]:
-        outcome.ask(drawn["totals"]["total_micros"])
-    run = _start(client, local, drawn, {"budget_micros": cap, "budget_mode": budget_mode, "only": wanted})
+    applying.agree(drawn, budget_mode, yes=yes)
+    run = applying.start(client, local, drawn, {"budget_micros": cap, "budget_mode": budget_mode, "only": wanted})
     if not detach:
         run = outcome.watch(client, run)
     if as_json:
@@ -194,12 +190,6 @@ def _saved(plan_file: Path | None, only: list[str] | None) -> SavedPlan | None:
     if only:
         raise UsageError("--plan says already what is wanted.", hint="Leave --only out, or save a plan with it.")
     return SavedPlan.read(plan_file)
-
-
-def _start(client: Client, local: LocalProject, drawn: Json, bounds: Json) -> Json:
-    local.upload(client, lambda name, size: say(f"uploaded {escape(name)} ({size / 1e6:.1f} MB)"))
-    body = {"project": local.name, "files": local.hashes, "agreed": drawn["digest"], **bounds}
-    return client.post("/runs", body, takes_long=True)
 
 
 def _stream_plan(rows: Iterator[Json]) -> None:

@@ -2,16 +2,17 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.cli.disk import write_whole
 from pipeline.cli.episode.takes import StoredTake
-from pipeline.cli.examiners import Examiners
 from pipeline.intake.rules import Line, Project, spoken_text
 from pipeline.packs.rules.episode.words import WordTimes
-from pipeline.quality.examiner import Examiner
+from pipeline.quality.ears import Ears, Judging
 from pipeline.quality.word_times import Respelled, WordTime, word_times
 
 Words = tuple[WordTime, ...] | None
@@ -27,15 +28,15 @@ def listen(
     """
     spoken = [line for line in lines if line.id in takes]
     times: dict[str, Words] = {}
-    with Examiners() as examiners:
-        found = examiners.map(lambda examiner, line: _times(examiner, project, line, takes[line.id]), spoken)
+    with Ears() as ears, ThreadPoolExecutor(os.cpu_count()) as threads:
+        found = threads.map(lambda line: _times(ears, project, line, takes[line.id]), spoken)
         for line, words in zip(spoken, found, strict=True):
             times[line.id] = words
             told(len(times), len(spoken))
     return times
 
 
-def _times(examiner: Examiner, project: Project, line: Line, take: StoredTake) -> Words:
+def _times(ears: Judging, project: Project, line: Line, take: StoredTake) -> Words:
     text, row = spoken_text(line.text), take.row
     respelled = [
         Respelled(one.start, one.end, one.say) for one in project.sayings(line, reads_numbers=project.normalise)
@@ -44,7 +45,7 @@ def _times(examiner: Examiner, project: Project, line: Line, take: StoredTake) -
     if path.is_file():
         return tuple(WordTime(**word) for word in json.loads(path.read_bytes()))
     words = word_times(
-        examiner,
+        ears,
         take.path.read_bytes(),
         row["format"],
         text,
