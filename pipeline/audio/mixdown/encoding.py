@@ -29,6 +29,8 @@ FRAME = 1152
 _STRETCH_FRAMES = 625
 """15 s: what is heard twice costs 2 %, and what waits takes 6 MB."""
 _BEFORE_FRAMES, _AFTER_FRAMES = 8, 4
+_MOST_ENCODERS = 8
+"""More of them would wait for the mix, and keep memory for it."""
 Packets: TypeAlias = "list[Packet[AudioStream]]"
 LAYOUTS = {1: "mono", 2: "stereo"}
 BIT_EXACT = "+bitexact"
@@ -63,7 +65,7 @@ class ParallelMp3:
     """Encodes a stream as it comes; the same sound gives the same packets on any number of cores."""
 
     def __init__(self, coding: Coding, channels: int) -> None:
-        cores = os.cpu_count() or 1
+        cores = min(os.cpu_count() or 1, _MOST_ENCODERS)
         self._coding, self._channels = coding, channels
         self._pool = ThreadPoolExecutor(cores)
         self._most_waiting = cores + 1
