@@ -1,6 +1,11 @@
-import pytest
+import re
 
-from pipeline.intake.rules import Project
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import InvalidSheet
+from pipeline.intake.rules import Project, inline
 from pipeline.intake.rules.episode import Episode
 from tests.unit.intake.rules.submissions import Submission, only_sheet
 
@@ -266,3 +271,73 @@ def test_an_exported_line_keeps_its_pronunciation_and_an_edited_one_loses_it() -
     for text, said in ((line.text, "Go to air, ö Ayr."), ("Ayr it is, Ayr.", "Ayr it is, Ayr.")):
         project = Submission(lines__csv=f'id,character,text,say_here\na1,MARA,"{text}","{cell}"\n').project()
         assert project.said(project.lines[0]) == said
+
+
+def test_a_reader_that_does_not_know_pauses_would_send_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inline, "_PAUSE", re.compile(r"(?!)"))
+    assert read("GUEST: One. [pause 1s] Two.\n").lines[0].text == "One. [pause 1s] Two."
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        "HOST:_",
+        "GUEST_(low):_",
+        "A_lamp._",
+        "(beat)_",
+        "[pause_1s]",
+        "[pause]",
+        "[pause_x]",
+        "[Ayr](say:air)",
+        "[a](say:)",
+        "[^1]",
+        "/[^1]:_note",
+        "//",
+        "/",
+        "__",
+        "#_",
+        "##_",
+        "/###_",
+        "*",
+        "**",
+        "`",
+        "```",
+        "-_",
+        "1._",
+        ">_",
+        "|",
+        "|---|",
+        "\\",
+        ":",
+        "{#id}",
+        "<b>",
+        "<!--",
+        "-->",
+        "![i](x.png)",
+        "[l](http:a.b)",
+        "&amp;",
+        "🎉",
+        "é",
+        "é",
+        "שלום",
+        "---/",
+        "(",
+        ")",
+        "[",
+        "]",
+    ]
+).map(lambda fragment: fragment.replace("_", " ").replace("/", "\n"))
+
+
+@given(st.lists(FRAGMENTS, max_size=30).map("".join))
+def test_no_script_is_read_halfway_or_breaks_the_reader(body: str) -> None:
+    files = episode(body)
+    try:
+        project = files.project("lamp.md")
+    except InvalidSheet as wrong:
+        problems = wrong.data["problems"]
+    else:
+        problems = []
+        said = [text for line in project.lines for text in (line.text, project.said(line))]
+        assert not [text for text in said if re.search("[\ufdd0-\ufdef]", text)]
+        assert all(line.extras["paragraph"] != "0" for line in project.lines)
+    assert all(problem["message"] and problem["file"] == "lamp.md" for problem in problems)
