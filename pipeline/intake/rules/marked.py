@@ -31,6 +31,11 @@ def refuse_marks(lines: Sequence[str]) -> None:
             raise Refusal(message, hint="delete it; it often comes with text pasted from another program")
 
 
+def has_marks(text: str) -> bool:
+    """Tell whether a text holds what the marks are made of."""
+    return _ANY.search(text) is not None
+
+
 def said_as(word: str, say: str) -> str:
     """Return a word with a mark of how it is said."""
     return f"{_WORD}{word}{_AS}{say}{_END}"

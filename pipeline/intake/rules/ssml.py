@@ -11,7 +11,7 @@ from pipeline import wording
 from pipeline.intake.rules.asides import Asides
 from pipeline.intake.rules.course import Course
 from pipeline.intake.rules.inline import pause_seconds, say_text
-from pipeline.intake.rules.marked import EMPHASIS, pause, refuse_marks, said_as, written
+from pipeline.intake.rules.marked import EMPHASIS, has_marks, pause, refuse_marks, said_as, written
 from pipeline.intake.rules.problems import Refusal, did_you_mean, listed, shorten
 from pipeline.intake.rules.script import read_script, sheet_of
 from pipeline.intake.rules.sheets import Sheet, Wanted
@@ -38,6 +38,7 @@ _INSTEAD = {
     "mark": "delete it",
 }
 _NAMELESS = Refusal("no voice says who speaks here", hint='write <voice name="MARA">, or name a narrator under episode')
+_NO_CHARACTER = Refusal("a reference stands for no character", hint="delete it")
 
 
 def read_ssml(file: BinaryIO, wanted: Wanted) -> Sheet:
@@ -85,6 +86,9 @@ class _Document:
         self.turns.refuse(self._parser.CurrentLineNumber, wrong)
 
     def _start(self, name: str, given: dict[str, str]) -> None:
+        if has_marks("".join(given.values())):
+            self._refuse(_NO_CHARACTER)
+            given = {}
         if problem := self._problem(name, given):
             self._refuse(problem)
         if name in {"p", "voice", "speak"}:
@@ -163,6 +167,9 @@ class _Document:
                 self._said.append(pause(seconds))
 
     def _text(self, text: str) -> None:
+        if has_marks(text):  # by a reference such as &#xFDD0;
+            self._refuse(_NO_CHARACTER)
+            return
         if self._inner is not None:
             self._inner.append(text)
             return

@@ -57,6 +57,8 @@ def test_without_a_voice_the_narrator_speaks() -> None:
         ("<say-as interpret-as='cardnal'>1</say-as>", "interpret-as=cardnal", "did you mean cardinal?"),
         ("<say-as interpret-as='date'>2026-02-30</say-as>", "2026-02-30 cannot be said as date", ""),
         ("<speak>a</speak>", "a document is one <speak>", ""),
+        ("<sub alias='a&#xFDD2;'>b</sub>", "a reference stands for no character", "delete it"),
+        ("&#xFDD3;", "a reference stands for no character", "delete it"),
     ],
 )
 def test_everything_else_is_refused_by_name_and_line(inner: str, message: str, hint: str) -> None:
