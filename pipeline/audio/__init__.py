@@ -21,7 +21,7 @@ from pipeline.audio.formats import Coding, SpeechFormat, parse_format
 from pipeline.audio.levels import Levels
 from pipeline.audio.prepare import PreparedReference, prepare_reference
 from pipeline.audio.rejection import AudioRejected, AudioToolFailed, Problem
-from pipeline.audio.rules import ReferenceRules, SourceFacts
+from pipeline.audio.rules import Part, ReferenceRules, SourceFacts
 from pipeline.audio.sniff import SNIFF_BYTES, Container, sniff
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ __all__ = [
     "Heard",
     "LevelRule",
     "Levels",
+    "Part",
     "PreparedReference",
     "Problem",
     "ReferenceRules",

@@ -26,7 +26,7 @@ def main() -> None:
 
     source, workdir = Path(request["source"]), Path.cwd()
     confine([source, MEMORY_STATUS, *_libraries()], workdir)
-    answer: dict[str, Any] = report(source, request["container"], request["rules"], workdir)
+    answer: dict[str, Any] = report(source, request["container"], request["rules"], workdir, request["part"])
     json.dump(answer, sys.stdout)
 
 

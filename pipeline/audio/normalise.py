@@ -18,8 +18,8 @@ from pipeline.audio.encode import Encoding, Pcm, choose_encoding, resample, to_p
 from pipeline.audio.levels import Levels
 from pipeline.audio.loudness import Samples
 from pipeline.audio.meter import Gauge, Meter
-from pipeline.audio.rejection import AudioRejected, AudioToolFailed
-from pipeline.audio.rules import ReferenceRules, SourceFacts, check_source, check_trimmed
+from pipeline.audio.rejection import AudioRejected, AudioToolFailed, rejected
+from pipeline.audio.rules import Part, ReferenceRules, SourceFacts, check_source, check_trimmed
 from pipeline.audio.sniff import Container
 
 MAX_RATE = 48_000
@@ -69,36 +69,64 @@ class Normalised:
 
 
 def normalise(
-    source: Path, kind: Container, rules: ReferenceRules, workdir: Path
+    source: Path, kind: Container, rules: ReferenceRules, workdir: Path, part: Part | None = None
 ) -> tuple[SourceFacts, Levels, Mono, Normalised]:
-    """Make the normalised file in `workdir`. Raises `AudioRejected` with every problem at once."""
-    facts, before, mono = _measure(source, kind, rules, workdir)
+    """Make the normalised file in `workdir`, of a part where one is meant.
+
+    Raises `AudioRejected` with every problem at once.
+    """
+    facts, before, mono = _measure(source, kind, rules, workdir, part)
     problems = check_source(facts, before, rules) or check_trimmed(mono.seconds, facts, rules)
     if problems:
         raise AudioRejected(problems)
     return facts, before, mono, _write(mono, rules, workdir)
 
 
-def _measure(source: Path, kind: Container, rules: ReferenceRules, workdir: Path) -> tuple[SourceFacts, Levels, Mono]:
-    limit = rules.max_seconds + _PAST_THE_END_SECONDS
+def _measure(
+    source: Path, kind: Container, rules: ReferenceRules, workdir: Path, part: Part | None
+) -> tuple[SourceFacts, Levels, Mono]:
+    limit = part.end if part else rules.max_seconds + _PAST_THE_END_SECONDS
     with open_audio(source, kind) as audio:
         meter = Meter(audio.facts.sample_rate, audio.facts.channels, floating=audio.facts.floating)
         rate = min(audio.facts.sample_rate, MAX_RATE)
         gauge = Gauge(rate)
-        mixed = resample(_mixed(audio, meter, limit), audio.facts.sample_rate, rate)
+        meant = _from(audio.blocks(limit), int(part.start * audio.facts.sample_rate) if part else 0)
+        mixed = resample(_mixed(meant, meter, len(audio.facts.channels)), audio.facts.sample_rate, rate)
         with (workdir / _SPOOL).open("wb") as spool:
             for block in mixed:
                 gauge.feed(block)
                 block.tofile(spool)
+        if part and not meter.samples:
+            raise _ends_before(part)
         facts = _source_facts(source, audio, meter, gauge, limit)
+    if part:
+        facts = replace(facts, declared_seconds=None, reached_limit=False)
     return facts, meter.levels(), _trimmed(workdir / _SPOOL, gauge, rules)
 
 
-def _mixed(audio: AudioInput, meter: Meter, limit: float) -> Iterator[Samples]:
-    """Measure each block as it was delivered and yield it mixed to one channel."""
-    count = len(audio.facts.channels)
+def _from(blocks: Iterator[Samples], start: int) -> Iterator[Samples]:
+    """Yield what follows the first samples."""
+    for block in blocks:
+        skipped = min(start, block.shape[1])
+        start -= skipped
+        if skipped < block.shape[1]:
+            yield block[:, skipped:]
+
+
+def _ends_before(part: Part) -> AudioRejected:
+    return rejected(
+        "part_beyond_end",
+        f"the recording ends before the part that is asked for begins, at {part.start:g} s",
+        measured=f"less than {part.start:g} s",
+        allowed="a part of the recording",
+        hint="correct `trim` of the talent in the project file",
+    )
+
+
+def _mixed(blocks: Iterator[Samples], meter: Meter, count: int) -> Iterator[Samples]:
+    """Measure each block as it was delivered, in so many channels, and yield it mixed to one."""
     average = np.full(count, 1 / count, dtype=np.float32)
-    for block in audio.blocks(limit):
+    for block in blocks:
         meter.feed(block)
         yield (average @ block)[None, :]
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from pipeline.audio.bounded import ChildLimits, run_bounded
 from pipeline.audio.levels import Levels
 from pipeline.audio.rejection import AudioRejected, AudioToolFailed, Problem, rejected
-from pipeline.audio.rules import ReferenceRules, SourceFacts
+from pipeline.audio.rules import Part, ReferenceRules, SourceFacts
 from pipeline.audio.sniff import SNIFF_BYTES, Container, looks_like, sniff
 
 _CHILD = "pipeline.audio.child"
@@ -42,6 +43,8 @@ class PreparedReference:
     trimmed_end_seconds: float
     cpu_seconds: float
     peak_rss_bytes: int
+    warnings: Sequence[Problem] = ()
+    """What a person should hear before it is cloned; no reason to refuse it."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return every figure as JSON values, without the path."""
@@ -55,8 +58,10 @@ def prepare_reference(
     workdir: Path,
     rules: ReferenceRules | None = None,
     limits: ChildLimits | None = None,
+    *,
+    part: Part | None = None,
 ) -> PreparedReference:
-    """Validate a recording and write its normalised form to `workdir/normalised.<ext>`.
+    """Validate a recording, or a part of it, and write its normalised form to `workdir/normalised.<ext>`.
 
     Raises `AudioRejected` with every problem found, and `AudioToolFailed` where the recording could not be
     judged. Either way nothing is left in `workdir`.
@@ -69,6 +74,7 @@ def prepare_reference(
             "container": container,
             "rules": asdict(rules),
             "limits": asdict(limits),
+            "part": part,
         }
         answer = _answer(run_bounded(_CHILD, [json.dumps(request)], Path(scratch), limits))
         return _moved(_prepared(Path(scratch), answer), workdir)
@@ -161,4 +167,5 @@ def _described(path: Path, container: Container, answer: dict[str, Any]) -> Prep
         trimmed_end_seconds=answer["trimmed_end_seconds"],
         cpu_seconds=answer["cpu_seconds"],
         peak_rss_bytes=answer["peak_rss_bytes"],
+        warnings=[Problem(**warning) for warning in answer["warnings"]],
     )

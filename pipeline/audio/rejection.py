@@ -12,7 +12,7 @@ from pipeline.errors import EnvironmentFault, UsageError
 
 @dataclass(frozen=True)
 class Problem:
-    """One reason why a recording cannot be used: what was measured, what is allowed, what to do."""
+    """One reason why a recording cannot be used, or should be heard: what was measured, what is allowed, what to do."""
 
     code: str
     message: str

@@ -1,6 +1,7 @@
 """What a reference must be, and what is said when it is not. Pure: figures in, problems out."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.audio.levels import Levels
 from pipeline.audio.rejection import Problem
@@ -33,9 +34,19 @@ class ReferenceRules:
     """Room for what a lossy codec adds between the samples."""
 
 
+class Part(NamedTuple):
+    """Which part of a longer recording is meant, in seconds from its beginning."""
+
+    start: float
+    end: float
+
+
 @dataclass(frozen=True)
 class SourceFacts:
-    """The recording as delivered. `seconds` is counted in decoded samples; `declared_seconds` is its header's claim."""
+    """The recording as delivered. `seconds` is counted in decoded samples; `declared_seconds` is its header's claim.
+
+    Of one of which a part is meant, `seconds` are those of the part, and what its header claims is not compared.
+    """
 
     container: str
     codec: str
@@ -108,7 +119,8 @@ def _length(source: SourceFacts, rules: ReferenceRules) -> Problem | None:
             f"{figure} of sound; {allowed} are allowed",
             measured=figure,
             allowed=allowed,
-            hint="keep the cleanest minutes and cut the rest",
+            hint="keep the cleanest minutes and cut the rest; or let it be cut by `trim: [0:10, 3:00]` on the talent in"
+            " the project file, or `trim: true` for its first five minutes",
         )
     return None
 

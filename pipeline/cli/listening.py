@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.markup import escape
 from rich.text import Text
 
-from pipeline.audio import AudioRejected, AudioToolFailed, PreparedReference, Problem, prepare_reference
+from pipeline.audio import AudioRejected, AudioToolFailed, Part, PreparedReference, Problem, prepare_reference
 from pipeline.cli.console import table
 from pipeline.cli.submission import LocalProject
 
@@ -28,20 +28,31 @@ class Judged:
     prepared: PreparedReference | None
     problems: Sequence[Problem] = ()
 
+    @property
+    def warnings(self) -> Sequence[Problem]:
+        """What a person should hear before it is cloned."""
+        return self.prepared.warnings if self.prepared else ()
+
     def as_dict(self) -> Json:
         """Return it as `check --json` shows it."""
         told = {"file": self.file, "talents": list(self.talents), "ok": self.prepared is not None}
         figures = _measured(self.prepared) if self.prepared else {}
-        return told | figures | {"problems": [asdict(problem) for problem in self.problems]}
+        found = {"problems": self.problems, "warnings": self.warnings}
+        return told | figures | {kind: [asdict(problem) for problem in problems] for kind, problems in found.items()}
 
 
 def judge(local: LocalProject) -> Iterator[Judged]:
     """Yield each recording of a project once it is judged, in the order of the project; as many at once as cores."""
-    talents: dict[str, list[str]] = {}
+    talents: dict[tuple[str, tuple[float, float] | None], list[str]] = {}
     for talent in local.project.talents.values():
-        talents.setdefault(talent.reference, []).append(talent.key)
+        talents.setdefault((talent.reference, talent.trim), []).append(talent.key)
+
+    def judged(sound: tuple[str, tuple[float, float] | None]) -> Judged:
+        file, trim = sound
+        return _judged(local.folder / file, file, talents[sound], Part(*trim) if trim else None)
+
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        yield from threads.map(lambda file: _judged(local.folder / file, file, talents[file]), talents)
+        yield from threads.map(judged, talents)
 
 
 def view(judged: Sequence[Judged]) -> Group:
@@ -49,14 +60,14 @@ def view(judged: Sequence[Judged]) -> Group:
     made = table("Recordings", "file", "talents", "length", "loudness", "", right=frozenset({"length", "loudness"}))
     for one in judged:
         made.add_row(escape(one.file), escape(", ".join(one.talents)), *_figures(one))
-    bad = [one for one in judged if one.problems]
-    return Group(made, *[_problems(one) for one in bad])
+    told = [(one, [*one.problems, *one.warnings]) for one in judged]
+    return Group(made, *[_problems(one.file, problems) for one, problems in told if problems])
 
 
-def _judged(path: Path, file: str, talents: Sequence[str]) -> Judged:
+def _judged(path: Path, file: str, talents: Sequence[str], part: Part | None) -> Judged:
     with tempfile.TemporaryDirectory(prefix="callsheet-") as scratch:
         try:
-            return Judged(file, talents, prepare_reference(path, Path(scratch)))
+            return Judged(file, talents, prepare_reference(path, Path(scratch), part=part))
         except AudioRejected as rejected:
             return Judged(file, talents, None, rejected.problems)
         except AudioToolFailed as failed:
@@ -78,12 +89,12 @@ def _figures(one: Judged) -> tuple[str, str, str]:
     if audio is None:
         return "", "", "[red]cannot be cloned[/]"
     before = "" if audio.before.lufs is None else f"{audio.before.lufs:.1f} LUFS"
-    return f"{audio.after.seconds:.1f} s", before, "[green]ok[/]"
+    return f"{audio.after.seconds:.1f} s", before, "[yellow]listen first[/]" if one.warnings else "[green]ok[/]"
 
 
-def _problems(one: Judged) -> Text:
-    lines = [f"[bold]{escape(one.file)}[/]"]
-    for problem in one.problems:
+def _problems(file: str, problems: Sequence[Problem]) -> Text:
+    lines = [f"[bold]{escape(file)}[/]"]
+    for problem in problems:
         allowed = f" [dim]allowed: {escape(problem.allowed)}[/]" if problem.allowed else ""
         lines.append(f"  {escape(problem.message)}{allowed} [cyan]{escape(problem.hint)}[/]")
     return Text.from_markup("\n".join(lines))

@@ -284,6 +284,7 @@ def _voice_facts(voice: Json) -> list[tuple[str, str]]:
         ("lapses", voice["lapses_at"] or ""),
         ("first words", f"{audition['text']} ({audition['state']})" if audition else ""),
         ("problem", voice["message"] or voice["problem"] or ""),
+        ("listen", "; ".join(one["message"] for one in (reference.get("measured") or {}).get("warnings", ()))),
     ]
 
 

@@ -48,6 +48,7 @@ def _voice_wish(
                 sha256=sha256,
                 filename=talent.reference,
                 object_key=upload_key(account_id, sha256),
+                trim=talent.trim,
             )
             return voices.WantedVoice(
                 key=key,

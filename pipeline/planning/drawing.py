@@ -42,6 +42,7 @@ from pipeline.planning.rules import (
 )
 from pipeline.planning.selecting import EVERYTHING, Selection
 from pipeline.planning.standing import Standing, judged, standings, with_choices
+from pipeline.references.rules import reference_identity
 from pipeline.speech.models import Take
 from pipeline.speech.rules import OPEN, Manner, Sound, TakeState
 from pipeline.voices.models import Voice
@@ -267,7 +268,8 @@ def voice_key(submission: Submission, voice: VoiceSource) -> str:
     """Return the key of a voice: what it is made of."""
     match voice:
         case ClonedFrom(talent=key):
-            return cloned_key(submission.reference_sha256(submission.project.talents[key]))
+            talent = submission.project.talents[key]
+            return cloned_key(reference_identity(submission.reference_sha256(talent), talent.trim))
         case Designed(description=description, gender=gender, age_group=age_group):
             return designed_key(description, gender, age_group)
         case SystemVoice(id=voice_id):

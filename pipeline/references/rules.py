@@ -12,6 +12,14 @@ PASSING = frozenset({"reference_altered", "reference_missing", "reference_unprep
 """Refusals that are not about the recording itself: declared again, it gets another try."""
 
 
+def reference_identity(sha256: str, trim: tuple[float, float] | None) -> str:
+    """Return what a voice is cloned from as one SHA-256: the recording, or the recording and which part of it."""
+    if trim is None:
+        return sha256
+    start, end = trim
+    return hashlib.sha256(f"{sha256} from {start:.3f} to {end:.3f} s".encode()).hexdigest()
+
+
 def upload_key(account_id: str, sha256: str) -> str:
     """Return where a submitted file lies: the same bytes are uploaded once."""
     return f"submissions/{account_id}/{sha256[:2]}/{sha256}"

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
-from pipeline.audio import AudioRejected, AudioToolFailed, PreparedReference, ReferenceRules, prepare_reference
+from pipeline.audio import AudioRejected, AudioToolFailed, Part, PreparedReference, ReferenceRules, prepare_reference
 from pipeline.db import leases
 from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
@@ -27,6 +27,7 @@ from pipeline.references.rules import (
     missing,
     normalised_key,
     oversized,
+    reference_identity,
     unpreparable,
 )
 from pipeline.storage.port import ObjectExists, ObjectMissing, ObjectStore, ObjectTooLarge, StorageError
@@ -34,6 +35,8 @@ from pipeline.storage.port import ObjectExists, ObjectMissing, ObjectStore, Obje
 LEASE_SECONDS = 120
 """Longer than the child's wall limit and both transfers together."""
 MAX_ATTEMPTS = 3
+PART = "part"
+"""What of the measurements says which part of a recording is meant; it is there before anything is measured."""
 HINT_MS = 5_000
 """A recording not taken up for this long is announced again: its message is lost."""
 
@@ -48,6 +51,9 @@ class Job:
     account_id: str
     sha256: str
     object_key: str
+    part: Part | None = None
+    original_sha256: str = ""
+    """Of the recording of which a part is meant."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,24 @@ class Prepared:
 Outcome = Prepared | AudioRejected | AudioToolFailed | StorageError
 
 
-def declare(session: Session, *, account_id: str, sha256: str, filename: str, object_key: str) -> Reference:
-    """Take in a recording that lies in the bucket; the same bytes are one reference."""
-    reference = find(session, account_id, sha256)
+def declare(
+    session: Session,
+    *,
+    account_id: str,
+    sha256: str,
+    filename: str,
+    object_key: str,
+    trim: tuple[float, float] | None = None,
+) -> Reference:
+    """Take in a recording that lies in the bucket, or a part of it in seconds; the same sound is one reference."""
+    identity = reference_identity(sha256, trim)
+    reference = find(session, account_id, identity)
     if reference is None:
         reference = Reference(
             id=new_id("ref"),
             account_id=account_id,
-            sha256=sha256,
+            sha256=identity,
+            measured={PART: {"seconds": list(trim), "of_sha256": sha256}} if trim else {},
             filename=filename[-FILENAME_LIMIT:],
             object_key=object_key,
         )
@@ -83,7 +99,7 @@ def declare(session: Session, *, account_id: str, sha256: str, filename: str, ob
 
 
 def find(session: Session, account_id: str, sha256: str) -> Reference | None:
-    """Return the recording with these bytes, where the account has it."""
+    """Return the recording with these bytes, or the part of one with this identity, where the account has it."""
     return session.scalar(select(Reference).where(Reference.account_id == account_id, Reference.sha256 == sha256))
 
 
@@ -128,7 +144,9 @@ def begin(session: Session, reference_id: str, holder: str) -> Job | None:
     if row is None:
         return None
     row.attempt += 1
-    return Job(row.id, row.fence, row.attempt, row.account_id, row.sha256, row.object_key)
+    part = row.measured.get(PART)
+    meant = {"part": Part(*part["seconds"]), "original_sha256": part["of_sha256"]} if part else {}
+    return Job(row.id, row.fence, row.attempt, row.account_id, row.sha256, row.object_key, **meant)
 
 
 def prepare(store: ObjectStore, rules: ReferenceRules, job: Job) -> Outcome:
@@ -138,7 +156,7 @@ def prepare(store: ObjectStore, rules: ReferenceRules, job: Job) -> Outcome:
         try:
             store.download(job.object_key, source, max_bytes=rules.max_bytes)
             _require_same_bytes(store, job, source)
-            audio = prepare_reference(source, Path(folder), rules)
+            audio = prepare_reference(source, Path(folder), rules, part=job.part)
             key = normalised_key(job.account_id, job.sha256, audio.path.suffix)
             _keep(store, key, audio)
         except ObjectMissing:
@@ -196,13 +214,14 @@ def _may_be_fit(reference: Reference) -> bool:
 
 def _settle_ready(session: Session, job: Job, prepared: Prepared) -> None:
     audio = prepared.audio
+    part = {PART: {"seconds": list(job.part), "of_sha256": job.original_sha256}} if job.part else {}
     _settle(
         session,
         job,
         "reference.ready",
         state=ReferenceState.READY,
         seconds=audio.before.seconds,
-        measured=audio.as_dict(),
+        measured=audio.as_dict() | part,
         normalised_key=prepared.key,
         normalised_mime=audio.mime,
     )
@@ -220,9 +239,10 @@ def _settle(session: Session, job: Job, event: str, **values: object) -> None:
 def _require_same_bytes(store: ObjectStore, job: Job, source: Path) -> None:
     with source.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != job.sha256:
+    declared = job.original_sha256 or job.sha256
+    if found != declared:
         store.delete(job.object_key)  # else the right bytes could never be uploaded: their place would be taken
-        raise AudioRejected([altered(found, job.sha256)])
+        raise AudioRejected([altered(found, declared)])
 
 
 def _keep(store: ObjectStore, key: str, audio: PreparedReference) -> None:

@@ -51,16 +51,35 @@ from pipeline.intake.rules.values import spoken
 _ONE_VOICE = "exactly one of talent, system and design"
 
 
+REFERENCE_SECONDS = (10.0, 300.0)
+"""What providers take of a recording."""
+_TRIM_ALLOWED = "true for its first five minutes, or [FROM, TO] such as [0:10, 3:00], 10 seconds to 5 minutes apart"
+
+
+def as_part(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    """Read which part of a recording is meant: `true`, or two times."""
+    shortest, longest = REFERENCE_SECONDS
+    if given is None or isinstance(given, bool):
+        return (0.0, longest) if given else None
+    if not isinstance(given, list) or len(given) != 2 or not all(isinstance(time, str) for time in given):  # noqa: PLR2004 - from and to
+        raise Refusal("this is no part of a recording", allowed=_TRIM_ALLOWED)
+    start, end = map(values.clock, given)
+    if not shortest <= end - start <= longest:
+        raise Refusal(f"the part is {end - start:g} seconds long", allowed=_TRIM_ALLOWED)
+    return start, end
+
+
 class TalentSection(Section):
     """`talents.KEY`."""
 
     name: Label | None = None
     reference: ProjectPath
     consent: Consent | None = None
+    trim: Annotated[tuple[float, float] | None, BeforeValidator(as_part)] = None
 
     def talent(self, key: str) -> Talent:
         """Return the talent that the section declares."""
-        return Talent(key=key, name=self.name or key, reference=self.reference, consent=self.consent)
+        return Talent(key=key, name=self.name or key, reference=self.reference, consent=self.consent, trim=self.trim)
 
 
 class VoiceSection(Section):

@@ -73,12 +73,16 @@ def covers(granted: Sequence[str], language: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Talent:
-    """The person whose voice it is; `reference` is the path of the recording inside the project's folder."""
+    """The person whose voice it is; `reference` is the path of the recording inside the project's folder.
+
+    `trim` is the part of it that is used, in seconds; None where it is used whole.
+    """
 
     key: str
     name: str
     reference: str
     consent: Consent | None = None
+    trim: tuple[float, float] | None = None
 
 
 def missing_consent(

@@ -27,6 +27,10 @@ _LETTER = re.compile(r"[^\W_]")
 """Or a digit."""
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,99}")
 _AMOUNT = re.compile(r"\$?\s?([0-9]{1,9}(\.[0-9]{1,6})?)")
+_CLOCK = re.compile(
+    r"((?P<hours>\d{1,2}):(?=[0-5]\d:))?((?P<minutes>[0-5]?\d):(?=[0-5]\d(?!\d)))?(?P<seconds>\d{1,5}(\.\d{1,3})?)"
+)
+_CLOCK_ALLOWED = "minutes and seconds such as 0:10 or 3:00, or seconds such as 10"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ENCODINGS_ALLOWED = "utf-8, cp1252, cp1250, cp932, ..."
 _NO_FILE_ENCODINGS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"})
@@ -77,6 +81,14 @@ def language(text: str) -> str:
         raise Refusal("this is not a language tag", allowed=_LANGUAGE_ALLOWED, hint=hint)
     parts = [match["language"].lower(), (match["script"] or "").title(), (match["region"] or "").upper()]
     return "-".join(part for part in parts if part) + match["variants"].lower()
+
+
+def clock(text: str) -> float:
+    """Accept a time in a recording, such as 0:10, 1:02:03.5 or 75; returns seconds."""
+    match = _CLOCK.fullmatch(text.strip())
+    if not match:
+        raise Refusal("this is not a time", allowed=_CLOCK_ALLOWED)
+    return int(match["hours"] or 0) * 3600 + int(match["minutes"] or 0) * 60 + float(match["seconds"])
 
 
 def budget_micros(text: str) -> int:

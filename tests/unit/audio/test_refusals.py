@@ -15,6 +15,7 @@ from pipeline.audio import (
     AudioToolFailed,
     ChildLimits,
     Container,
+    Part,
     ReferenceRules,
     bounded,
     prepare_reference,
@@ -235,3 +236,24 @@ def test_a_child_that_cannot_write_its_scratch_file_is_our_failure(tmp_path: Pat
 def test_the_child_inherits_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KYMA_API_KEY", "canary")
     assert "canary" not in bounded.child_environment(tmp_path).values()
+
+
+def test_a_part_of_a_recording_that_is_too_long_can_be_used(tmp_path: Path) -> None:
+    source = tmp_path / "long.wav"
+    source.write_bytes(wav_bytes(speech_like(320, 8_000), 8_000))
+    with pytest.raises(AudioRejected) as refused:
+        prepare_reference(source, tmp_path)
+    assert "`trim:" in refused.value.problems[0].hint
+    prepared = prepare_reference(source, tmp_path, part=Part(10.0, 30.0))
+    assert prepared.source.seconds == pytest.approx(20, abs=0.01)
+    first = prepare_reference(source, tmp_path, part=Part(0.0, 300.0))
+    assert first.source.seconds == pytest.approx(300, abs=0.01)
+
+
+def test_a_part_that_begins_after_the_end_is_refused_with_what_to_correct(tmp_path: Path) -> None:
+    source = tmp_path / "short.wav"
+    source.write_bytes(wav_bytes(speech_like(12, 8_000), 8_000))
+    with pytest.raises(AudioRejected) as refused:
+        prepare_reference(source, tmp_path, part=Part(20.0, 40.0))
+    [problem] = refused.value.problems
+    assert (problem.code, problem.measured) == ("part_beyond_end", "less than 20 s")

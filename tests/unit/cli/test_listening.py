@@ -1,11 +1,16 @@
 """A cast's recordings are judged on the user's machine: all of them, each with every problem, and nothing is sent."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
+from pipeline.audio import PreparedReference, prepare_reference
+from pipeline.audio.second_voice import Passage, suspicion
+from pipeline.cli import listening
 from pipeline.cli.commands.project import check
 from pipeline.errors import ExitCode
 from tests.support.recordings import mp3_bytes, speech_like
@@ -52,6 +57,24 @@ def test_people_read_a_table_and_below_it_what_to_do(tmp_path: Path, capsys: pyt
     told = capsys.readouterr().out
     assert "cannot be cloned" in told
     assert "record more speech of the same person" in told
+
+
+def test_a_second_voice_is_told_and_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warning = suspicion([Passage(10.0, 18.0)])
+
+    def prepared(*arguments: Any, **options: Any) -> PreparedReference:
+        return replace(prepare_reference(*arguments, **options), warnings=warning)
+
+    monkeypatch.setattr(listening, "prepare_reference", prepared)
+    check(cast(tmp_path, "good"), recordings=True)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "listen first" in told
+    assert "somebody else seems to speak at 0:10 to 0:18" in told
+    check(tmp_path, recordings=True, as_json=True)
+    [good] = json.loads(capsys.readouterr().out)["recordings"]
+    assert (good["ok"], [one["code"] for one in good["warnings"]]) == (True, ["second_voice"])
 
 
 def test_good_recordings_end_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,6 +92,28 @@ def test_the_same_bytes_are_one_reference_and_prepared_once(stage: Stage, record
     assert list(stage.messages.waiting) == []
 
 
+def test_a_part_of_a_recording_is_a_reference_of_its_own(stage: Stage, recording: bytes) -> None:
+    whole = look(stage, submit(stage, recording))
+
+    def declare(sha256: str, trim: tuple[float, float] | None = None) -> str:
+        with stage.edge.write() as session:
+            facts = {"account_id": whole.account_id, "filename": "mara.wav", "object_key": whole.object_key}
+            return references.declare(session, sha256=sha256, trim=trim, **facts).id
+
+    part = declare(whole.sha256, (1.0, 11.5))
+    assert declare(whole.sha256, (1.0, 11.5)) == part != whole.id
+    stage.work()
+    found = look(stage, part)
+    assert found.state is ReferenceState.READY
+    assert found.seconds == pytest.approx(10.5, abs=0.1)
+    assert found.measured["part"] == {"seconds": [1.0, 11.5], "of_sha256": whole.sha256}
+    with stage.edge.write() as session:
+        references.lose(session, part)
+    declare(found.sha256)
+    stage.work()
+    assert look(stage, part).seconds == found.seconds, "prepared anew, it is the same part"
+
+
 def test_a_recording_that_cannot_be_used_is_refused_with_what_was_measured(stage: Stage) -> None:
     refused = submit(stage, b"#EXTM3U\nhttp://example.org/a.mp3\n")
     with pytest.raises(Exception, match="no MP3, WAV or M4A"):

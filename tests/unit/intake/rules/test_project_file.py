@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from pipeline.intake.rules import Designed
-from tests.unit.intake.rules.submissions import Submission, cast
+from tests.unit.intake.rules.submissions import CAST, Submission, cast
 
 
 @pytest.mark.parametrize(
@@ -218,3 +218,30 @@ def test_what_stands_in_the_file_is_shown_short_and_visible() -> None:
     long, strange = cast(f"production: {'x' * 500}").problem(), cast('production: "a\\u202eb"').problem()
     assert len(long["value"]) == 61
     assert strange["value"] == "a\\u202eb"
+
+
+def trimmed(written: str) -> Submission:
+    return Submission(cast__yaml=CAST.replace("references/mara.mp3}", f"references/mara.mp3, trim: {written}}}"))
+
+
+@pytest.mark.parametrize(
+    ("written", "part"),
+    [
+        ("true", (0.0, 300.0)),
+        ("false", None),
+        ("[0:10, 3:00]", (10.0, 180.0)),
+        ("[10, 75.5]", (10.0, 75.5)),
+        ("[1:00:10, 1:02:00]", (3610.0, 3720.0)),
+    ],
+)
+def test_a_part_of_a_recording_is_named_by_its_times(written: str, part: tuple[float, float] | None) -> None:
+    assert trimmed(written).project().talents["mara"].trim == part
+
+
+@pytest.mark.parametrize(
+    "written", ["[0:10, 0:15]", "[0:00, 5:01]", "[3:00, 0:10]", "[0:10]", "soon", "[0:61, 3:00]", "{a: b}"]
+)
+def test_what_is_no_part_of_a_recording_is_refused(written: str) -> None:
+    problem = trimmed(written).problem()
+    assert problem["place"] == "talents.mara.trim"
+    assert "0:10" in problem["allowed"]
