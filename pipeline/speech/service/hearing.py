@@ -134,7 +134,8 @@ def _send(session: Session, run_id: str, most: int) -> Iterator[str]:
     due = (Take.hearing == HearingState.DUE, Take.run_id == run_id, Take.not_before <= now_ms())
     # Locked apart from the change, and not waited for: two that send at once would lock them in different orders.
     free = select(Take.id).where(*due).order_by(Take.id).limit(most).with_for_update(skip_locked=True).cte("free")
-    sending = update(Take).where(Take.id.in_(select(free.c.id)), Take.hearing == HearingState.DUE)
+    # That they are due is not said again: SQLite would read all that is due to find these.
+    sending = update(Take).where(Take.id.in_(select(free.c.id)))
     lease = {"lease_until": now_ms() + leases.HINT_SECONDS * 1000, "holder": None}
     returning = sending.values(hearing=HearingState.SENT, **lease).returning(Take.id)
     yield from sorted(session.scalars(returning.execution_options(synchronize_session=False)))

@@ -121,7 +121,7 @@ def test_without_the_count_a_line_that_stays_bad_would_be_made_without_end(
     )
     made: list[str] = []
     monkeypatch.setattr(stage.edge.ears, "judge", lambda *_: made.append("") or bad())
-    monkeypatch.setattr("tests.support.stage.MOST_MESSAGES", 60)
+    monkeypatch.setattr("tests.support.stage.MOST_MESSAGES", 40)
     begin(stage, owner)
     with pytest.raises(AssertionError, match="do not come to an end"):
         stage.work()
