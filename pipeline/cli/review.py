@@ -87,6 +87,6 @@ def _next(lines: Sequence[Json], production: str) -> str:
     commands = (
         f"callsheet takes {production} {ids} --fetch FOLDER   brings the audio",
         f"callsheet approve {production} {ids}   keeps the takes as they are",
-        f"callsheet retake {production} {ids}   makes others",
+        f"callsheet retake {production} --review   makes others, for all of them",
     )
     return "[bold]Next[/]  " + "\n      ".join(escape(command) for command in commands)

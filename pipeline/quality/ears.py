@@ -14,7 +14,7 @@ from pipeline.quality.verdict import Outcome, Verdict
 Embedding: TypeAlias = tuple[float, ...]
 
 IDLE_SECONDS: Final = 60.0
-"""How long a child that nobody needs is kept: it holds its models in some 200 MB, and starts within a second."""
+"""How long a child that nobody needs is kept: it holds its models in some 100 MB, and starts within a second."""
 KNOWN_TAKES: Final = 20
 """Of a voice, that others are held to: the middle of so many moves no more."""
 KNOWN_VOICES: Final = 256

@@ -30,8 +30,9 @@ def register(app: typer.Typer) -> None:
 
 def retake(  # noqa: PLR0913 - an option each
     production: Production,
-    line: LineIds,
+    line: SomeLineIds = None,
     *,
+    in_review: Annotated[bool, typer.Option("--review", help="Of all lines in review, where none is named.")] = False,
     count: Annotated[int, typer.Option(min=1, max=20, help="How many more takes of each line.")] = 1,
     direction: Annotated[
         str, typer.Option(help="What you want of them; it is noted beside the takes and never spoken.")
@@ -49,7 +50,10 @@ def retake(  # noqa: PLR0913 - an option each
     """
     client = context.client()
     path = f"/productions/{segment(production)}/retakes"
-    wish = {"lines": line, "count": count, "direction": direction, "budget_micros": outcome.cap(budget)}
+    lines = _meant_by_review(client, production) if in_review and not line else line
+    if not lines:
+        raise UsageError("Which lines?", hint="Name their ids, or take all that are in review with --review.")
+    wish = {"lines": lines, "count": count, "direction": direction, "budget_micros": outcome.cap(budget)}
     drawn = client.post(f"{path}/plan", wish)
     talk.print(line_takes.retake_view(drawn))
     outcome.heed(drawn["over_budget"], budget_mode)
@@ -157,6 +161,14 @@ def _judge(
     _show(answer, as_json=as_json)
     judged: list[Json] = answer["data"]
     return judged
+
+
+def _meant_by_review(client: Client, production: str) -> list[str]:
+    """Return the ids of the lines in review; raises `UsageError` where there is none."""
+    ids = [row["line"] for row in review.load(client, production)["data"]]
+    if not ids:
+        raise UsageError(f"No line of {production} is in review.", hint="Name the lines that you want once more.")
+    return ids
 
 
 def _show_review(

@@ -10,11 +10,14 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 
 from pipeline.cli.client import Client
 from pipeline.cli.context import context
 from pipeline.errors import ExitCode
+from pipeline.quality import Outcome
 from pipeline.settings import Settings
+from pipeline.speech.models import Take
 from tests.integration.api.callers import FILES, HOST, LINES, Caller, error
 from tests.support.ears import bad, unchecked
 from tests.support.stage import Stage
@@ -206,3 +209,17 @@ def test_lines_that_were_found_bad_are_in_review_until_a_person_has_decided(stud
     studio.post(f"{GAME}/verdicts", {"lines": ["open_1"], "verdict": "approved", "note": "", "by": "ines"})
     assert studio.get(f"{GAME}/review").json()["data"] == []
     assert studio.get("/v1/runs/latest").json()["in_review"]["count"] == 0
+
+
+def test_all_lines_in_review_are_retaken_by_one_command(run: Run, spoken: Caller, stage: Stage) -> None:
+    with stage.database.write() as session:
+        session.execute(update(Take).where(Take.text == "Who goes there?").values(outcome=Outcome.BAD, verdict={}))
+    code, out, _ = run("takes", "game", "--review", "--json")
+    assert (code, [row["line"] for row in json.loads(out)["data"]]) == (ExitCode.OK, ["open_1"])
+    code, _, err = run("retake", "game", "--review", "--yes", "--detach")
+    assert code == ExitCode.OK, err
+    stage.settle_down(3)
+    assert [take["chosen"] for take in takes(spoken)] == [False, True]
+    code, _, err = run("retake", "game", "--review", "--yes")
+    assert (code, "No line of game is in review" in err) == (ExitCode.USAGE, True)
+    assert run("takes", "game", "open_1", "--review")[0] == run("retake", "game")[0] == ExitCode.USAGE
