@@ -11,6 +11,8 @@ from pipeline.quality import GATE_LIMITS, CheckName, Examiner, Expectation, Outc
 from pipeline.quality.examining import Examination
 from pipeline.quality.limits import Limits
 from pipeline.sandbox.faults import Point
+from pipeline.sandbox.host import SPEAKING_LABEL, TONE_LABEL
+from pipeline.sandbox.media import mp3_tag
 from pipeline.sandbox.spoiling import speak
 from pipeline.sandbox.voice import SAMPLE_RATE, VoiceEngine, load_engine
 
@@ -98,3 +100,11 @@ def test_a_child_that_runs_out_of_memory_leaves_a_verdict_and_no_process() -> No
         assert verdict.outcome is not Outcome.GOOD
         assert verdict.check(CheckName.DECODES).reason
         assert examiner._child is None
+
+
+def test_audio_that_calls_itself_no_speech_is_unchecked_and_never_bad(gate: Examiner) -> None:
+    verdict = gate.judge(mp3_tag(TONE_LABEL) + take("Another line."), "mp3", Expectation(LINE))
+    assert verdict.outcome is Outcome.UNCHECKED
+    assert "it says of itself that it is no speech" in verdict.sentence
+    other = gate.judge(mp3_tag(SPEAKING_LABEL) + take("Another line."), "mp3", Expectation(LINE))
+    assert other.outcome is Outcome.BAD
