@@ -1,10 +1,11 @@
 """Which column of a sheet holds what."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.intake.rules.languages import MARK, ONE_LANGUAGE, Languages, headers
+from pipeline.intake.rules.languages import MARK, ONE_LANGUAGE, Languages, headers, unlisted
 from pipeline.intake.rules.problems import closest, did_you_mean, listed
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -24,6 +25,7 @@ LANGUAGE, LANGUAGE_HEADERS = "language", ("language", "lang", "locale")
 REQUIRED = ("id", "character", "text")
 OF_A_TRANSLATION = ("id", "text")
 """What a sheet of translations needs: who speaks stands with the line itself."""
+_TEXT_OF = re.compile(r"(?P<name>.+?)\s*[(\[:]\s*(?P<language>[A-Za-z]{2}([-_][A-Za-z0-9]{2,8})*)\s*[)\]]?")
 _TEXT_IN = f"text{MARK}"
 _STRING_TABLE = frozenset({"id", "text", "file", "node", "lock"})
 """What a table of Yarn Spinner has, and none of whose columns names a character."""
@@ -72,6 +74,11 @@ def find_columns(
             known[role] = position
         elif role in names or role in (OF_A_TRANSLATION if languages.is_translation else REQUIRED):
             faults.append(_missing(role, names.get(role), titles))
+    if languages.may_vary:
+        taken = set(known.values())
+        faults += [
+            _unlisted(title, languages) for n, title in enumerate(titles) if n not in taken and _language_in(title)
+        ]
     own = set(known.values())
     extras = [(n, t) for n, t in enumerate(titles) if t and n not in own and t not in ignored]
     nameless = [n for n, t in enumerate(titles) if not t]
@@ -101,6 +108,19 @@ def _position(titles: Sequence[str], wanted: Iterable[str], taken: Iterable[int]
 def _key(title: str) -> str:
     # Brackets and colons stand around the language of a text: `text (de)`, `text:de`.
     return "".join(c for c in title.casefold() if c not in " _-:()[]")
+
+
+def _language_in(title: str) -> str:
+    """Return the language that a header such as `text (fr)` names; nothing where it may mean anything else."""
+    found = _TEXT_OF.fullmatch(title)
+    names = map(_key, SYNONYMS["text"])
+    return found["language"] if found and _key(found["name"]) in names else ""
+
+
+def _unlisted(title: str, languages: Languages) -> HeaderFault:
+    refusal = unlisted(languages.every)
+    hint = f"add {_language_in(title)} to `languages` in the project file, or rename the column"
+    return HeaderFault(title, refusal.message, refusal.allowed, hint)
 
 
 def _repeated(title: str) -> HeaderFault:

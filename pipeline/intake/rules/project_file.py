@@ -66,15 +66,18 @@ class ProjectFile:
 
     @property
     def language(self) -> str:
-        """The source language, or the usual one where it cannot be read."""
-        return next(_tags([self._top.get("language")]), DEFAULT_LANGUAGE)
+        """The source language: the declared one, else the first that is listed, else the usual one."""
+        return next(_tags([self._top.get("language"), *self._listed_languages()]), DEFAULT_LANGUAGE)
 
     @property
     def languages(self) -> Languages:
         """The source language and the others, those that can be read."""
-        given = self._top.get("languages")
-        tags = dict.fromkeys(_tags(given if isinstance(given, list) else [given]))
+        tags = dict.fromkeys(_tags(self._listed_languages()))
         return Languages(self.language, tuple(tag for tag in tags if tag != self.language))
+
+    def _listed_languages(self) -> list[Any]:
+        given = self._top.get("languages")
+        return given if isinstance(given, list) else [given]
 
     @property
     def is_episode(self) -> bool:

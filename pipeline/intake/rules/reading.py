@@ -181,7 +181,7 @@ def _project(
     return Project(
         production=section.production,
         title=title or section.production,
-        language=section.language,
+        language=file.language,
         settings=section.settings(),
         budget_micros=section.budget,
         talents={key: talent.talent(key) for key, talent in section.talents.items()},

@@ -34,7 +34,6 @@ from pipeline.intake.rules.lexicon import Lexicon, Pronunciation
 from pipeline.intake.rules.problems import Refusal
 from pipeline.intake.rules.project import (
     DEFAULT_FORMAT,
-    DEFAULT_LANGUAGE,
     DEFAULT_MODEL,
     Character,
     ClonedFrom,
@@ -264,7 +263,7 @@ class ProjectSection(Section):
 
     production: Slug
     title: Label | None = None
-    language: LanguageTag = DEFAULT_LANGUAGE
+    language: LanguageTag | None = None
     languages: Annotated[tuple[LanguageTag, ...], OneOrMore] = ()
     model: ProviderId = DEFAULT_MODEL
     format: AudioFormat = DEFAULT_FORMAT

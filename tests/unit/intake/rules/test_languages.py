@@ -34,6 +34,25 @@ def test_a_column_a_language_is_understood_unasked(header: str) -> None:
     assert {line.extras["scene"] for line in project.lines} == {"one"}
 
 
+@pytest.mark.parametrize("header", ["text (fr)", "text:fr", "Dialogue [fr-CA]"])
+def test_a_column_in_a_language_that_is_not_listed_is_a_problem(header: str) -> None:
+    problem = several(lines__csv=f"id,character,text,{header}\na1,MARA,Hello.,Salut.\n").problem()
+    assert (problem["place"], problem["allowed"]) == (f"row 1, column {header}", "en, de, pt-BR")
+
+
+@pytest.mark.parametrize("header", ["text (old)", "text (v2)", "notes (fr)", "fr", "textile"])
+def test_a_column_that_may_mean_anything_is_the_sheets_own(header: str) -> None:
+    assert several(lines__csv=f"id,character,text,{header}\na1,MARA,Hello.,x\n").project().columns == (header,)
+
+
+def test_the_first_language_listed_is_the_source_where_none_is_declared() -> None:
+    files = cast("languages: [de, en]")
+    files.files["lines.csv"] = "id,character,text,en\na1,MARA,Hallo.,Hello.\n"
+    project = files.project()
+    assert (project.language, project.languages) == ("de", ("de", "en"))
+    assert texts(project) == {"a1": ("MARA", "Hallo."), "a1@en": ("MARA", "Hello.")}
+
+
 def test_columns_are_mapped_by_language_in_the_project_file() -> None:
     entry = "{file: lines.csv, columns: {text: {en: English, de: Deutsch}}}"
     project = several(entry, lines__csv="id,character,English,Deutsch\na1,MARA,Hello.,Hallo.\n").project()
