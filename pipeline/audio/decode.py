@@ -37,7 +37,7 @@ _OPTIONS = {
     # WAV is searched for other codecs in disguise up to this many bytes: the default costs 12 ms a file.
     "probesize": "65536",
     # PCM comes in packets of this many bytes at most: the default of 20 ms each costs more than the decoding.
-    "max_size": "262144",
+    "max_size": "32768",
 }
 
 SAMPLE_RATES = range(8_000, 192_001)

@@ -28,7 +28,7 @@ _READING = {
     # WAV is searched for other codecs in disguise up to this many bytes, and read in packets of at most as many of the
     # other figure: both defaults cost more than the decoding.
     "probesize": "65536",
-    "max_size": "262144",
+    "max_size": "32768",
 }
 _CODECS = {16: "pcm_s16le", 24: "pcm_s24le"}
 
