@@ -145,6 +145,21 @@ class Settings(BaseSettings):
     )
     clone_timeout_seconds: float = Field(180.0, ge=180, description="Longest wait for one clone.")
 
+    signing_certificate: Path | None = Field(
+        None,
+        description="PEM file of the certificate that `--sign` signs delivered files with, followed by those that have "
+        "issued it.",
+    )
+    signing_key: Path | None = Field(
+        None, description="PEM file of that certificate's private key, without a passphrase; it is never shown."
+    )
+    signing_tsa: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="URL of a time-stamp authority (RFC 3161) that is asked for each signature; without one, signing "
+        "needs no network.",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -11,6 +11,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 GROUPS = {"run.lock": (), "dev.lock": ("dev",), "bench.lock": ("dev", "bench")}
 LOCKS = tuple(GROUPS)
+APART = ("qa", "provenance")
+"""Extras that neither the demo nor a deployment needs."""
 PIN = re.compile(r"^([a-z0-9-]+)==([^ ;]+)(?: ; ([^\\]+?))? \\$", re.MULTILINE)
 
 project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -29,7 +31,7 @@ def pins(lock: str) -> dict[str, str]:
 def asked(lock: str) -> Iterator[Requirement]:
     """What pyproject.toml asks of a lock."""
     names = [*project["project"]["dependencies"], *groups["build"]]
-    names += [need for extra in extras if extra != "qa" or lock != "run.lock" for need in extras[extra]]
+    names += [need for extra in extras if extra not in APART or lock != "run.lock" for need in extras[extra]]
     names += [need for group in GROUPS[lock] for need in groups[group]]
     return map(Requirement, names)
 
