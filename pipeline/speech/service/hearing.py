@@ -33,6 +33,7 @@ AWAY_MS = 5_000
 """How soon a take is heard whose audio could not be fetched."""
 EARLIER_TAKES = 3
 """Of a voice that this process has not met: they are heard again, to know what it sounds like."""
+_COUNTED = {Outcome.GOOD: Run.heard_good, Outcome.BAD: Run.heard_bad, Outcome.UNCHECKED: Run.heard_unchecked}
 _UNDER_WAY = (HearingState.SENT, HearingState.HEARING)
 
 
@@ -107,14 +108,14 @@ def _settle(session: Session, take_id: str, fence: int, tries: int, verdict: Ver
 
 def _conclude(session: Session, take: Take) -> None:
     """Do what follows from a verdict: a good take is chosen, a bad one is made once more where that is allowed."""
-    counted = {Outcome.GOOD: Run.heard_good, Outcome.BAD: Run.heard_bad, Outcome.UNCHECKED: Run.heard_unchecked}
-    column = counted[take.outcome or Outcome.UNCHECKED]
-    session.execute(update(Run).where(Run.id == take.run_id).values({column: column + 1}))
     if take.alternative_of is not None:
         choose_heard(session, take)
     if take.outcome is Outcome.BAD:
         take.verdict = {**(take.verdict or {}), "sequel": redo(session, take)}
         session.flush()
+    # After the account, whose lock a retake needs: whoever plans has that one before a run's.
+    column = _COUNTED[take.outcome or Outcome.UNCHECKED]
+    session.execute(update(Run).where(Run.id == take.run_id).values({column: column + 1}))
     still = exists().where(Take.hearing.in_(UNHEARD), Take.run_id == take.run_id)
     if not session.scalar(select(still)):
         close_runs(session)
