@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from pipeline.cli.bar import STEP_SECONDS, Bar
 from pipeline.cli.console import say, talk
 from pipeline.packs.rules.episode.timeline import Chapter
 
-STEP_SECONDS = 5.0
 STEPS = {
     "survey": "measuring takes",
     "words": "listening for words",
@@ -21,28 +19,14 @@ STEPS = {
 }
 
 
-class BuildProgress:
+class BuildProgress(Bar):
     """Tells of the steps as they go on. `chapters` are shown once they are known."""
 
     def __init__(self) -> None:
+        told = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+        super().__init__(*told, TimeRemainingColumn())
         self.chapters: Sequence[Chapter] = ()
         self._step, self._told = "", 0.0
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-        self._bar = Progress(
-            *columns, TimeRemainingColumn(), console=talk, transient=True, disable=not talk.is_terminal
-        )
-        self._task = self._bar.add_task("")
-
-    def __enter__(self) -> Self:
-        """Show it."""
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take it away."""
-        self._bar.stop()
 
     def __call__(self, step: str, done: float, total: float) -> None:
         """Tell how much of a step is done, of how much: seconds of the episode, or takes."""

@@ -1,36 +1,21 @@
 """How far a pull is: a bar on a terminal, one line every few seconds off it."""
 
 import time
-from types import TracebackType
-from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from pipeline.cli.bar import STEP_SECONDS, Bar
 from pipeline.cli.console import say, talk
 
-STEP_SECONDS = 5.0
 
-
-class PullProgress:
+class PullProgress(Bar):
     """Counts files as they are done."""
 
     def __init__(self, total: int) -> None:
+        columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("files"), TimeRemainingColumn())
+        super().__init__(*columns, total=total)
         self._done, self._total = 0, total
         self._began = self._told = time.monotonic()
-        columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("files"), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal)
-        self._task = self._bar.add_task("files", total=total)
-
-    def __enter__(self) -> Self:
-        """Show it."""
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take it away."""
-        self._bar.stop()
 
     def advance(self) -> None:
         """Count a file."""
