@@ -2,7 +2,20 @@
 
 from fastapi import FastAPI
 
-from pipeline.api import accounts, control, events, lines, metrics, money, plans, reconcile, runs, takes, uploads
+from pipeline.api import (
+    accounts,
+    control,
+    events,
+    lines,
+    metrics,
+    money,
+    plans,
+    reconcile,
+    runs,
+    saying,
+    takes,
+    uploads,
+)
 from pipeline.api.bodies import BodyLimit
 from pipeline.api.deps import TheEdge
 from pipeline.api.faults import add_handlers
@@ -22,7 +35,7 @@ def create_app(edge: Edge, *, metrics_token: str | None = None) -> FastAPI:
     app.state.lookout = events.Lookout()
     app.state.metrics = metrics.rows_registry(edge)
     app.state.metrics_token = metrics_token
-    for routes in (uploads, plans, runs, control, events, lines, takes, accounts, money, reconcile):
+    for routes in (uploads, plans, runs, saying, control, events, lines, takes, accounts, money, reconcile):
         app.include_router(routes.router, prefix="/v1")
     app.include_router(metrics.router)
     app.add_api_route("/v1/health", health, tags=["health"], summary="Whether the API answers, and for which provider")

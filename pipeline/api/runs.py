@@ -9,12 +9,9 @@ from pipeline.api.deps import AccountId, TheEdge, TheMarket
 from pipeline.api.faults import SCOPED, refusals
 from pipeline.api.paging import AfterId, Limit, Text, page
 from pipeline.api.schemas import RunRequest
-from pipeline.api.submissions import read_submitted
-from pipeline.edge import Edge
+from pipeline.api.submissions import read_submitted, uploaded_recordings
 from pipeline.errors import BudgetExceeded, Conflict, ConsentRequired, InvalidSheet, NotFound, UsageError
-from pipeline.intake.rules import Project
 from pipeline.planning import service as planning
-from pipeline.references.rules import upload_key
 
 router = APIRouter(tags=["runs"], responses=SCOPED)
 
@@ -28,7 +25,8 @@ router = APIRouter(tags=["runs"], responses=SCOPED)
 def start_run(body: RunRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> dict[str, Any]:
     """Start a run. Refused with 409 where the plan is no longer the one agreed to, with 402 where a cap is too low."""
     project = read_submitted(edge, account_id, body.project, inline={}, files=body.files)
-    recordings = _uploaded_recordings(edge, account_id, body, project)
+    cast = [talent.reference for talent in project.talents.values()]
+    recordings = uploaded_recordings(edge, account_id, body.files, cast)
     run_id = planning.start(
         edge,
         account_id,
@@ -55,14 +53,3 @@ def run_status(run_id: Text, edge: TheEdge, account_id: AccountId) -> dict[str, 
     with edge.read() as session:
         run = views.find_run(session, account_id, run_id)
         return views.run_status(session, run)
-
-
-def _uploaded_recordings(edge: Edge, account_id: str, body: RunRequest, project: Project) -> dict[str, str]:
-    """Return the SHA-256 of each recording by path; raises `UsageError` naming those that are not there."""
-    named = {talent.reference: body.files.get(talent.reference) for talent in project.talents.values()}
-    there = {path: sha for path, sha in named.items() if sha and edge.store.head(upload_key(account_id, sha))}
-    missing = [path for path in named if path not in there]
-    if missing:
-        hint = "List them under `files` and use the forms of POST /v1/uploads first."
-        raise UsageError(f"Not uploaded: {', '.join(missing)}.", hint=hint)
-    return there

@@ -94,6 +94,49 @@ class ExplainRequest(PlanRequest):
     )
 
 
+SayText = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+SayLanguage = Annotated[str | None, Field(description="A language of the project; without it, the source.")]
+
+
+class SayPlanRequest(Body):
+    """A text that a character of a project would say; documents and recordings as in a plan."""
+
+    project: str = Field(description="Path of the project file among the documents or files.")
+    documents: dict[str, str] = Field(default_factory=dict, description="Each document's bytes in base64, by path.")
+    files: dict[str, Sha256] = Field(default_factory=dict, description="SHA-256 of each uploaded document, by path.")
+    references: dict[str, Sha256] = Field(default_factory=dict, description="SHA-256 of each recording, by path.")
+    text: SayText
+    character: str = Field(min_length=1, max_length=200)
+    language: SayLanguage = None
+    budget_micros: Cap = Field(None, description="Cap of a run that says it, in micro-dollars.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"project": "cast.yaml", "text": "Xalthar", "character": "MARA"}]},
+    )
+
+
+class SayRequest(Body):
+    """A text that is to be said once; the project's files have been uploaded."""
+
+    project: str = Field(description="Path of the project file among the files.")
+    files: dict[str, Sha256] = Field(description="SHA-256 of every file of the submission, by path.")
+    text: SayText
+    character: str = Field(min_length=1, max_length=200)
+    language: SayLanguage = None
+    agreed: Sha256 | None = Field(None, description="Digest of the plan that was agreed to.")
+    budget_micros: Cap = Field(None, description="Cap of this run, in micro-dollars; without it, the project's own.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"project": "cast.yaml", "files": {"cast.yaml": _HASH}, "text": "Xalthar", "character": "MARA"}
+            ]
+        },
+    )
+
+
 class RunRequest(Body):
     """A run of a submission whose files have been uploaded."""
 

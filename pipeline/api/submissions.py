@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,19 @@ def read_submitted(
     """Read a project whose documents came with the request or lie in the bucket."""
     with submitted(edge, account_id, inline=inline, files=files) as read:
         return read_project(project, read)
+
+
+def uploaded_recordings(
+    edge: Edge, account_id: str, files: Mapping[str, str], recordings: Iterable[str]
+) -> dict[str, str]:
+    """Return the SHA-256 of each recording by path; raises `UsageError` naming those that are not there."""
+    named = {path: files.get(path) for path in recordings}
+    there = {path: sha for path, sha in named.items() if sha and edge.store.head(upload_key(account_id, sha))}
+    missing = [path for path in named if path not in there]
+    if missing:
+        hint = "List them under `files` and use the forms of POST /v1/uploads first."
+        raise UsageError(f"Not uploaded: {', '.join(missing)}.", hint=hint)
+    return there
 
 
 def _decoded(path: str, body: str) -> bytes:

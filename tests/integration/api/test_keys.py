@@ -11,6 +11,8 @@ SCOPED = (
     ("POST", "/v1/plans"),
     ("POST", "/v1/plans/lines"),
     ("POST", "/v1/plans/explain"),
+    ("POST", "/v1/says/plan"),
+    ("POST", "/v1/says"),
     ("POST", "/v1/runs"),
     ("GET", "/v1/runs"),
     ("GET", "/v1/runs/latest"),
