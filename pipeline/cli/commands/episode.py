@@ -18,6 +18,7 @@ from pipeline.cli.episode.pieces import chapter_named
 from pipeline.cli.episode.progress import BuildProgress
 from pipeline.cli.episode.script import Script
 from pipeline.cli.options import PANEL, AsJson, Mode, ProjectPath, Yes
+from pipeline.cli.signing import Sign, signer
 from pipeline.cli.submission import LocalProject
 from pipeline.errors import ExitCode, PartialError, UsageError
 from pipeline.intake.rules.episode import Episode
@@ -51,6 +52,7 @@ def episode(  # noqa: PLR0913 - an option each
         str | None, typer.Option(help="Most that speaking may cost, in dollars; without it, the project's budget.")
     ] = None,
     budget_mode: Mode = BudgetMode.HARD,
+    sign: Sign = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -60,13 +62,14 @@ def episode(  # noqa: PLR0913 - an option each
     """
     local = LocalProject.read(project)
     formats = _formats(form or (local.project.episode or Episode()).formats)
+    signing = signer() if sign else None
     client = context.client()
     if not partial:
         _speak(client, local, outcome.cap(budget), budget_mode, yes=yes)
     script = Script.of(client, local, language)
     _require_spoken(script, partial=partial)
     with BuildProgress() as progress:
-        told = build_episode(client, script, out or Path(local.project.production), formats, progress)
+        told = build_episode(client, script, out or Path(local.project.production), formats, progress, signing)
     _show(told, as_json=as_json)
 
 

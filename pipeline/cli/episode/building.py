@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipeline.cli.disk import writing_to
 from pipeline.cli.episode.progress import BuildProgress
 from pipeline.cli.episode.record import made_of, remember, standing
 from pipeline.cli.episode.script import Script
+from pipeline.cli.episode.sealing import Seals, claim_of, forget_sidecars, hidden, sealed
 from pipeline.cli.episode.takes import Shelf, StoredTake
 from pipeline.cli.episode.views import Built
 from pipeline.cli.episode.words import listen
@@ -23,6 +25,7 @@ from pipeline.packs.rules.episode.publication import CastMember, Publication, Sp
 from pipeline.packs.rules.episode.timeline import Piece, Timeline
 from pipeline.packs.service.mastering import Sounds, build, rough, survey, tags_of
 from pipeline.packs.service.writing import write_words
+from pipeline.provenance import Claim, Signing
 
 Json = dict[str, Any]
 TAKES = ".takes"
@@ -32,20 +35,28 @@ BARE = ("pcm", "ulaw")
 
 
 def build_episode(
-    client: Client, script: Script, folder: Path, formats: Sequence[str], progress: BuildProgress
+    client: Client,
+    script: Script,
+    folder: Path,
+    formats: Sequence[str],
+    progress: BuildProgress,
+    signing: Signing | None = None,
 ) -> Json:
     """Write all files of an episode into a folder, and tell of them; one that stands there already is left as it is.
 
-    Raises `UsageError` where nothing of it is spoken, `AudioRejected`, `AudioToolFailed` and `EnvironmentFault`.
+    Where `signing` is given its sound is signed. Raises `UsageError` where nothing of it is spoken, `AudioRejected`,
+    `AudioToolFailed`, `SigningFailed` and `EnvironmentFault`.
     """
     with writing_to(folder):
         shelf, takes = _fetched(client, script, folder, script.pieces)
         publication = publication_of(script, takes)
-        made = made_of(script.pieces, takes, script.episode, script.local.folder, formats, asdict(publication))
+        facts = [formats, asdict(publication), *([signing.identity] if signing else [])]
+        made = made_of(script.pieces, takes, script.episode, script.local.folder, *facts)
         record = folder / f"{script.name}.episode.json"
         told = standing(record, made)
         if told is None:
-            built = _built(script, takes, publication, folder, formats, progress)
+            paths = {name: folder / f"{script.name}.{coding_of(name).suffix}" for name in formats}
+            built = _built(script, takes, publication, paths, progress, signing)
             told = built.told(script)
             remember(record, made, told, built.files())
         shelf.clear(takes.values())
@@ -68,20 +79,38 @@ def _built(
     script: Script,
     takes: Mapping[str, StoredTake],
     publication: Publication,
-    folder: Path,
-    formats: Sequence[str],
+    paths: Mapping[str, Path],
     progress: BuildProgress,
+    signing: Signing | None,
 ) -> Built:
     project, episode = script.local.project, script.episode
     sounds = survey(_sounds(takes), episode, script.local.folder, progress)
     timeline = place(script.pieces, sounds.extents, episode, sounds.music_seconds)
     progress.chapters = timeline.chapters
-    paths = {name: folder / f"{script.name}.{coding_of(name).suffix}" for name in formats}
-    mastered = _mixed(script, timeline, sounds, episode, paths, progress)
+    mastered = partial(_mixed, script, timeline, sounds, episode, progress=progress)
+    delivered, seals = _delivered(mastered, paths, claim_of(script, publication, timeline), signing)
     heard = [line for line in project.lines if line.id in takes]
     times = listen(project, heard, takes, lambda done, total: progress("words", done, total))
-    words = write_words(timeline, times, publication, [one.path for one in mastered.files.values()], folder)
-    return Built(timeline, mastered, words)
+    files = [one.path for one in delivered.files.values()]
+    words = write_words(timeline, times, publication, files, files[0].parent)
+    return Built(timeline, delivered, words, seals)
+
+
+def _delivered(
+    mastered: Callable[[Mapping[str, Path]], Mastered],
+    paths: Mapping[str, Path],
+    claimed: Claim,
+    signing: Signing | None,
+) -> tuple[Mastered, Seals]:
+    """Master the sound, and sign it where it is to be signed."""
+    if signing is None:
+        delivered = mastered(paths)
+        forget_sidecars(delivered)
+        return delivered, Seals()
+    folder = next(iter(paths.values())).parent
+    with hidden(folder) as apart:
+        unsigned = {name: apart / path.name for name, path in paths.items()}
+        return sealed(mastered(unsigned), folder, claimed, signing)
 
 
 def publication_of(script: Script, takes: Mapping[str, StoredTake]) -> Publication:

@@ -12,6 +12,7 @@ from rich.table import Table
 from pipeline.audio.mixdown.mastering import Mastered, Written
 from pipeline.cli.console import table
 from pipeline.cli.episode.script import Script
+from pipeline.cli.episode.sealing import Seals
 from pipeline.packs.rules.episode.placing import OPENING
 from pipeline.packs.rules.episode.publication import clock
 from pipeline.packs.rules.episode.timeline import Timeline
@@ -21,19 +22,22 @@ Json = dict[str, Any]
 SHOWN = 5
 """Of long lists of lines; `--json` has all."""
 NO_WORDS = WrittenWords((), ())
+UNSIGNED = Seals()
 
 
 @dataclass(frozen=True)
 class Built:
-    """What was made: where everything is heard, the files of sound, and those of words."""
+    """What was made: where everything is heard, the files of sound, those of words, and who has signed."""
 
     timeline: Timeline
     mastered: Mastered
     words: WrittenWords = NO_WORDS
+    seals: Seals = UNSIGNED
 
     def files(self) -> list[Path]:
         """Return all files."""
-        return [*(written.path for written in self.mastered.files.values()), *self.words.files]
+        sound = [written.path for written in self.mastered.files.values()]
+        return [*sound, *self.seals.sidecars, *self.words.files]
 
     def told(self, script: Script) -> Json:
         """Return all of it as data; paths are names inside the folder."""
@@ -56,6 +60,7 @@ class Built:
                 "gain_db": mastered.gain_db,
                 "limited_db": mastered.limited_db,
             },
+            "signed": self.seals.told(),
             "words": [path.name for path in self.words.files],
             "estimated_captions": list(self.words.estimated),
             "notes": list(self._notes()),
@@ -73,6 +78,10 @@ class Built:
                 " letters, since their words were not found in the sound"
             )
         yield from self.mastered.notes
+        yield from self.seals.notes
+        if self.seals.sidecars:
+            beside = ", ".join(one.name for one in self.seals.sidecars)
+            yield f"the manifest of a file that can hold none lies beside it: {beside}"
 
 
 def chapters_view(script: Script) -> Table:
@@ -95,8 +104,11 @@ def built_view(told: Json) -> Group:
         loudness = "" if file["lufs"] is None else f"{file['lufs']:.1f} LUFS"
         size, peak = f"{file['bytes'] / 1e6:.2f} MB", f"{file['true_peak_dbtp']:.1f} dBTP"
         files.add_row(escape(file["file"]), clock(file["seconds"]), size, loudness, peak)
-    for name in told["words"]:
+    signed = told.get("signed")  # what an earlier version has built says nothing of it
+    for name in [*(signed["sidecars"] if signed else ()), *told["words"]]:
         files.add_row(escape(name), "", "", "", "")
+    if signed:
+        files.caption = f"signed by {escape(signed['by'])}{', time-stamped' if signed['time_stamped'] else ''}"
     return Group(marks, files) if told["chapters"] else Group(files)
 
 
