@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.intake.rules import values
 from pipeline.intake.rules.languages import MARK, ONE_LANGUAGE, Languages, headers, unlisted
 from pipeline.intake.rules.problems import closest, did_you_mean, listed
 
@@ -67,6 +68,7 @@ def find_columns(
     """
     titles = [title.strip() for title in header]
     faults = [_repeated(title) for title, count in Counter(titles).items() if title and count > 1]
+    faults += [_not_plain(title) for title in titles if not values.is_plain(title)]
     known: dict[str, int] = {}
     for role, wanted in _headers(names, languages).items():
         position = _position(titles, wanted, taken=known.values())
@@ -125,6 +127,10 @@ def _unlisted(title: str, languages: Languages) -> HeaderFault:
 
 def _repeated(title: str) -> HeaderFault:
     return HeaderFault(title, "two columns have this header", "", "rename one of them")
+
+
+def _not_plain(title: str) -> HeaderFault:
+    return HeaderFault(title, "the header holds a character that cannot be shown", "", "type the header again")
 
 
 def _missing(role: str, mapped: str | None, titles: Sequence[str]) -> HeaderFault:

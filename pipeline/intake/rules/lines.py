@@ -214,7 +214,7 @@ class _RowReader:
         if text is not None and not cells[text].strip():
             return
         line = self._line(record, cells, language)
-        if len(self._into.problems) == before:
+        if line.id and len(self._into.problems) == before:
             self._into.translations.add(
                 Translation(
                     line,

@@ -35,7 +35,8 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ENCODINGS_ALLOWED = "utf-8, cp1252, cp1250, cp932, ..."
 _NO_FILE_ENCODINGS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"})
 """Notations for single names and literals. Reading a whole sheet as one takes time that grows with its square."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+"""With what Unicode has reserved for the inside of programs: ours mark pauses with some, and XML forbids the rest."""
 
 
 def speed(text: str) -> float:

@@ -8,7 +8,7 @@ import pytest
 from pipeline.intake.rules import lines as line_rules
 from pipeline.intake.rules import problems, reading, yaml_tree
 from pipeline.intake.rules.problems import Suggestions
-from tests.unit.intake.rules.submissions import CAST, HEADER, Submission, cast, sheet
+from tests.unit.intake.rules.submissions import CAST, HEADER, Submission, cast, only_sheet, sheet
 
 
 def count(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[None]:
@@ -102,6 +102,25 @@ def test_a_sheet_of_thousands_of_columns_is_one_problem() -> None:
     problem = sheet(",".join(f"c{n}" for n in range(20_000)) + "\na1,MARA,Hi.\n").problem()
     assert problem["message"] == "the sheet has 20000 columns"
     assert problem["allowed"] == "at most 500"
+
+
+@pytest.mark.parametrize("header", ["l\bneNumber", "comment\vNext", "scene\0", "no\ufffdte"])
+def test_a_column_is_not_called_what_nobody_can_type(header: str) -> None:
+    problem = sheet(f"id,character,text,{header}\na1,MARA,Hi.,x\n").problem()
+    assert problem["message"] == "the header holds a character that cannot be shown"
+    assert problem["place"].startswith("row 1, column ")
+
+
+@pytest.mark.parametrize("mark", ["\ufdd0", "\ufdd5", "\ufdef", "\ufffe", "\uffff"])
+def test_what_programs_mark_texts_with_is_in_no_text(mark: str) -> None:
+    for files in (sheet(f"{HEADER}a1,MARA,Hi {mark}there.\n"), only_sheet("a.fountain", f"MARA\nHi {mark}there.\n")):
+        assert f"U+{ord(mark):04X}" in files.problem()["message"]
+
+
+def test_translations_without_ids_are_one_problem() -> None:
+    files = cast("languages: [en, de]\nlines: [lines.csv, {file: de.csv, language: de}]")
+    files.files["de.csv"] = "ID?,text\na1,Hallo.\n"
+    assert files.problem()["message"].startswith("there is no column for the id")
 
 
 def test_rows_of_junk_are_read_until_nobody_would_correct_more() -> None:
