@@ -108,7 +108,7 @@ class Worklist:
     def remember(self, entries: Iterable[Json]) -> None:
         """Take what an earlier pull wrote down of its files."""
         for entry in entries:
-            if isinstance(entry.get("file"), str) and isinstance(entry.get("sha256"), str):
+            if _is_inside(entry.get("file")) and isinstance(entry.get("sha256"), str):
                 self._rows.execute("INSERT OR REPLACE INTO known VALUES (?, ?)", (entry["file"], json.dumps(entry)))
 
     def spoken(self) -> Iterator[Row]:
@@ -225,6 +225,14 @@ def _values(line: Json, plan: PackPlan) -> dict[str, str]:
         "production": line["production"],
         "ext": extension,
     }
+
+
+def _is_inside(file: object) -> bool:
+    """Tell whether what a manifest calls a file is one of the pack's folder: others may not even be looked at."""
+    if not isinstance(file, str) or not file.isprintable():
+        return False
+    path = PurePosixPath(file)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def _place(line: Json) -> str:

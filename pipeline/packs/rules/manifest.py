@@ -124,5 +124,5 @@ def _dumped(value: object) -> str:
 def _loaded(line: str) -> object:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
