@@ -76,7 +76,7 @@ class Report:
         try:
             told = json.loads(row)
             self._known[told["take"], told["sha256"]] = Verdict.from_dict(told)
-        except (ValueError, TypeError, LookupError):
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
             raise UsageError(f"{self.path} is no report of what was heard.", hint="Name another file.") from None
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pydantic import BaseModel, ConfigDict
+
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.errors import Conflict, UsageError
 from pipeline.ledger.money import dollars
@@ -15,6 +17,30 @@ VERSION = 1
 SHOWN = 10
 """Of what has changed since a plan was saved; `callsheet plan` shows the rest."""
 NOT_MADE = frozenset(("reused", "shared", "left out"))
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Row(_Part):
+    line_id: str
+    reason: str
+    price: int
+
+
+class _Totals(_Part):
+    total_micros: int
+
+
+class _Document(_Part):
+    """What is read of the file; it holds more, for people and other programs."""
+
+    production: str
+    digest: str
+    only: list[str]
+    totals: _Totals
+    lines: list[_Row]
 
 
 @dataclass(frozen=True)
@@ -36,16 +62,16 @@ class SavedPlan:
             told = json.loads(path.read_bytes())
             if told["callsheet_plan"] != VERSION:
                 raise UsageError(f"{path} is of another version of Callsheet.", hint="Plan again with --save.")
-            lines = {row["line_id"]: (row["reason"], row["price"]) for row in told["lines"]}
-            total = told["totals"]["total_micros"]
-            return cls(path, told["production"], told["digest"], list(told["only"]), total, lines)
+            plan = _Document.model_validate(told)
         except FileNotFoundError:
             raise UsageError(f"There is no file {path}.", hint=f"callsheet plan --save {path} writes it.") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UsageError(
                 f"{path} is not a saved plan ({type(error).__name__}).",
                 hint=f"callsheet plan --save {path} writes one.",
             ) from error
+        lines = {row.line_id: (row.reason, row.price) for row in plan.lines}
+        return cls(path, plan.production, plan.digest, plan.only, plan.totals.total_micros, lines)
 
     def require(self, drawn: Json, rows: Iterable[Json]) -> None:
         """Raise `Conflict` where a run would now do something else; `rows` are the lines of the plan as it is now."""

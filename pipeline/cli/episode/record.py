@@ -15,6 +15,8 @@ from pipeline.intake.rules.episode import Episode
 from pipeline.packs.rules.episode.timeline import Piece
 
 Json = dict[str, Any]
+_OWN_HASH = "sha256"
+"""Of all else in the record: one that was edited, or not written whole, is no record."""
 
 
 def made_of(
@@ -32,13 +34,15 @@ def made_of(
 
 
 def standing(path: Path, made: str) -> Json | None:
-    """Return what was remembered, where all of it stands as it was written."""
+    """Return what was remembered, where all of it stands as it was written, the record itself included."""
     try:
         record: Json = json.loads(path.read_bytes())
-        stands = record["made_of"] == made and all(
-            sha256_of(path.parent / name) == digest for name, digest in record["hashes"].items()
+        stands = (
+            record.pop(_OWN_HASH) == _hash(record)
+            and record["made_of"] == made
+            and all(sha256_of(path.parent / name) == digest for name, digest in record["hashes"].items())
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return record if stands else None
 
@@ -47,7 +51,12 @@ def remember(path: Path, made: str, told: Json, files: Sequence[Path]) -> None:
     """Write down what was built."""
     hashes = {file.name: sha256_of(file) for file in files}
     record = {**told, "made_of": made, "hashes": hashes}
-    write_whole(path, json.dumps(record, ensure_ascii=False, indent=1).encode() + b"\n")
+    whole = {**record, _OWN_HASH: _hash(record)}
+    write_whole(path, json.dumps(whole, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+def _hash(record: Json) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _take(take: StoredTake | None) -> list[object] | None:

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from pipeline.cli.disk import write_whole
 from pipeline.cli.episode.takes import StoredTake
 from pipeline.intake.rules import Line, Project, spoken_text
@@ -17,6 +19,7 @@ from pipeline.quality.word_times import Respelled, WordTime, word_times
 
 Words = tuple[WordTime, ...] | None
 KEY_CHARS = 16
+_WORDS = TypeAdapter(tuple[WordTime, ...])
 
 
 def listen(
@@ -42,8 +45,9 @@ def _times(ears: Judging, project: Project, line: Line, take: StoredTake) -> Wor
         Respelled(one.start, one.end, one.say) for one in project.sayings(line, reads_numbers=project.normalise)
     ]
     path = take.path.with_suffix(f".{_key(text, respelled)}.json")
-    if path.is_file():
-        return tuple(WordTime(**word) for word in json.loads(path.read_bytes()))
+    known = _kept(path)
+    if known is not None:
+        return known
     words = word_times(
         ears,
         take.path.read_bytes(),
@@ -56,6 +60,14 @@ def _times(ears: Judging, project: Project, line: Line, take: StoredTake) -> Wor
     if words is not None:
         _keep(path, words)
     return words
+
+
+def _kept(path: Path) -> Words:
+    """Return what was kept; nothing where that is nothing, or was damaged."""
+    try:
+        return _WORDS.validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
 
 
 def _keep(path: Path, words: Sequence[WordTime]) -> None:

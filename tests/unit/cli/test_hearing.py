@@ -145,7 +145,22 @@ def test_what_stands_in_the_report_is_not_listened_to_again(monkeypatch: pytest.
     assert retaken.downloads == ["good 2"]
 
 
-@pytest.mark.parametrize("text", ["the takes are fine", "Dear Bram,\nthe takes are fine.\n", '{"id": 1}\n'])
+def _row_with(value: str) -> str:
+    row = json.dumps(Heard(line(1), BAD).as_dict()) + "\n"
+    assert row.count('"value": 1.0') == 1
+    return row.replace('"value": 1.0', f'"value": {value}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the takes are fine",
+        "Dear Bram,\nthe takes are fine.\n",
+        '{"id": 1}\n',
+        _row_with("1" + "0" * 400),
+        _row_with("[" * 100_000),
+    ],
+)
 def test_a_file_that_is_no_report_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text(text)

@@ -1,5 +1,6 @@
 """A plan in a file: the same or nothing."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,34 @@ def saved(tmp_path: Path) -> SavedPlan:
     path = tmp_path / "plan.json"
     save(path, rows(line("a"), line("b"), line("c", "reused", 0)), ["character:MARA"])
     return SavedPlan.read(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("totals", {"total_micros": "8400"}),
+        ("totals", {"total_micros": 1.5}),
+        ("only", "MARA"),
+        ("lines", [{"line_id": "a", "reason": ["text"], "price": 1}]),
+        ("lines", [{"line_id": "a", "reason": "text", "price": None}]),
+        ("production", {}),
+    ],
+)
+def test_a_plan_with_a_value_of_another_kind_is_refused_before_it_is_compared(
+    tmp_path: Path, field: str, value: object
+) -> None:
+    path = tmp_path / "plan.json"
+    save(path, rows(line("a")), [])
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    with pytest.raises(UsageError, match="not a saved plan"):
+        SavedPlan.read(path)
+
+
+def test_a_file_nested_without_end_is_no_saved_plan(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(UsageError, match="not a saved plan"):
+        SavedPlan.read(path)
 
 
 def test_what_is_saved_is_what_would_be_made_and_what_it_is_for(saved: SavedPlan) -> None:

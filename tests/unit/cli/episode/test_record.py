@@ -64,7 +64,20 @@ def test_it_stands_until_a_file_is_touched_or_gone(folder: Path) -> None:
     assert standing(record, "m") is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", "null", '{"made_of": "m"}', '{"made_of": "m", "hashes": []}'])
+def test_a_record_that_was_edited_is_no_record(folder: Path) -> None:
+    record, sound = folder / "x.episode.json", folder / "x.mp3"
+    sound.write_bytes(b"sound")
+    remember(record, "m", {"seconds": 1.0, "title": "Ice"}, [sound])
+    whole = record.read_text()
+    for edited in (whole.replace("1.0", '"long"'), whole.replace('"title": "Ice",', ""), whole.replace("x.mp3", "..")):
+        assert edited != whole
+        record.write_text(edited)
+        assert standing(record, "m") is None
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[" * 100_000, "[]", "null", '{"made_of": "m"}', '{"made_of": "m", "hashes": []}']
+)
 def test_a_record_that_is_none_is_no_record(folder: Path, content: str) -> None:
     record = folder / "x.episode.json"
     record.write_text(content)
