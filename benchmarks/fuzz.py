@@ -1,4 +1,4 @@
-"""Hostile input by the thousand: `python -m benchmarks.fuzz --audio 20000 --sheets 20000 --from 2000`.
+"""Hostile input by the thousand: `python -m benchmarks.fuzz --audio 20000 --formats 20000 --from 2000`.
 
 Each recording and each project is one number, so that a finding can be played again: `--replay audio:1234` does it and
 `--keep FOLDER` writes the bytes as well. The tests take the first 2,000 of each.
@@ -10,11 +10,13 @@ import tempfile
 from pathlib import Path
 
 from tests.support.hostile.cage import Tally
+from tests.support.hostile.handed_in import handed_in
 from tests.support.hostile.mutants import mutant
-from tests.support.hostile.run import fuzz_audio, fuzz_sheets
+from tests.support.hostile.run import fuzz_audio, fuzz_formats, fuzz_sheets
 from tests.support.hostile.submissions import submission
 
-RUNS = {"audio": fuzz_audio, "sheets": fuzz_sheets}
+RUNS = {"audio": fuzz_audio, "sheets": fuzz_sheets, "formats": fuzz_formats}
+FILES = {"sheets": submission, "formats": handed_in}
 
 
 def main() -> int:
@@ -22,9 +24,7 @@ def main() -> int:
     if options.replay:
         return _replay(options.replay, options.keep)
     tallies = [
-        _run(kind, range(options.start, options.start + count))
-        for kind, count in (("audio", options.audio), ("sheets", options.sheets))
-        if count
+        _run(kind, range(options.start, options.start + count)) for kind in RUNS if (count := getattr(options, kind))
     ]
     for tally in tallies:
         for failure in tally.failures:
@@ -37,7 +37,8 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--audio", type=int, default=0, help="how many recordings")
-    parser.add_argument("--sheets", type=int, default=0, help="how many projects with their sheets")
+    parser.add_argument("--sheets", type=int, default=0, help="how many projects with CSV sheets")
+    parser.add_argument("--formats", type=int, default=0, help="how many projects with files of every other kind")
     parser.add_argument("--from", type=int, default=2000, dest="start", help="the first number")
     parser.add_argument("--replay", metavar="KIND:NUMBER", help="one recording or project, with what became of it")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="with --replay: the folder to write the bytes to")
@@ -67,7 +68,7 @@ def _bytes_of(kind: str, number: int) -> tuple[str, dict[str, bytes]]:
     if kind == "audio":
         made, data = mutant(number)
         return made, {"recording.mp3": data}
-    return submission(number)
+    return FILES[kind](number)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import select
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -92,8 +93,9 @@ class Cage:
         child = self._child or self._start()
         assert child.stdin is not None
         self._taken += 1
-        child.stdin.write(json.dumps(job).encode() + b"\n")
-        child.stdin.flush()
+        with suppress(BrokenPipeError):  # it has died; its end is told below
+            child.stdin.write(json.dumps(job).encode() + b"\n")
+            child.stdin.flush()
         answer = self._answer(child)
         if answer is None:
             return Verdict("crashed", detail=self._obituary(child))
@@ -138,5 +140,6 @@ class Cage:
         assert child.stdout is not None
         child.kill()
         child.wait()
-        child.stdin.close()
+        with suppress(BrokenPipeError):
+            child.stdin.close()
         child.stdout.close()

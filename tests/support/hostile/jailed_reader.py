@@ -15,10 +15,11 @@ from typing import Any
 
 from pipeline.audio.bounded import ChildLimits, apply_limits
 from pipeline.audio.report import peak_rss_bytes
-from pipeline.errors import CallsheetError, InvalidSheet
+from pipeline.errors import CallsheetError, ConsentRequired, InvalidSheet, UsageError
 from pipeline.intake.rules import Project, read_project
-from pipeline.intake.rules import names as fit
+from tests.support.hostile import invariants
 from tests.support.hostile.jailed_decoder import forget_peak
+from tests.support.hostile.seeds import SCRIPT, seeds
 from tests.support.hostile.submissions import PROJECT, SHEET
 
 _MEMORY_BYTES = 512 << 20
@@ -46,6 +47,7 @@ class Guard:
 
 def main() -> None:
     apply_limits(ChildLimits(cpu_seconds=3600, data_bytes=_MEMORY_BYTES, open_files=64))
+    _warm_up()
     guard, careless = Guard(), "--careless" in sys.argv
     for line in sys.stdin:
         started = time.process_time()
@@ -56,6 +58,12 @@ def main() -> None:
         answer["cpu_seconds"] = time.process_time() - started
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+
+
+def _warm_up() -> None:
+    """Read a right project of every kind, so that what readers load when they are needed is there."""
+    for seed in seeds():
+        invariants.planned(read_project(seed.project, seed.read))
 
 
 def _judged(files: dict[str, bytes], guard: Guard, *, careless: bool) -> tuple[str, list[str], str]:
@@ -70,18 +78,20 @@ def _judged(files: dict[str, bytes], guard: Guard, *, careless: bool) -> tuple[s
     guard.opened.clear()
     guard.on = True
     try:
-        verdict = _careless(files) if careless else _read(read, asked)
+        name = SCRIPT if SCRIPT in files else PROJECT
+        verdict = _careless(files) if careless else _read(name, read, asked)
     except Exception:  # noqa: BLE001 - this is what is looked for
-        verdict = "crashed", [], traceback.format_exc()[-600:]
+        guard.on = False  # what is told of it is read from the program's own files
+        return "crashed", [], traceback.format_exc()[-600:]
     guard.on = False
     if beyond := [path for path in asked if _leaves(path)] or guard.outside():
         return "crashed", [], f"asked for {beyond[:3]!r}"
     return verdict
 
 
-def _read(read: Any, asked: list[str]) -> tuple[str, list[str], str]:
+def _read(name: str, read: Any, asked: list[str]) -> tuple[str, list[str], str]:
     try:
-        project = read_project(PROJECT, read, exists=lambda path: bool(asked.append(path)) or True)
+        project = read_project(name, read, exists=lambda path: bool(asked.append(path)) or True)
     except InvalidSheet as error:
         return _refused(error)
     except CallsheetError as error:
@@ -102,16 +112,15 @@ def _refused(error: InvalidSheet) -> tuple[str, list[str], str]:
 
 
 def _accepted(project: Project) -> tuple[str, list[str], str]:
-    ids = [line.id for line in project.lines]
-    wrong = [name for name in ids if "/" in name or "\0" in name or name.startswith(".") or len(name.encode()) > 240]
-    if wrong or len({fit.folded(name) for name in ids}) != len(ids):
-        return "crashed", [], f"line ids that are no file names: {wrong[:3]!r}"
     if beyond := [path for path in project.files if _leaves(path)]:
         return "crashed", [], f"a path that leaves the folder: {beyond[:3]!r}"
-    for line in project.lines:
-        json.dumps([line.text, line.direction, dict(line.extras)], ensure_ascii=False).encode()
-        if line.character not in project.characters or "\0" in line.text:
-            return "crashed", [], f"a line that cannot be spoken: {line.id!r}"
+    if broken := next(invariants.broken(project), ""):
+        return "crashed", [], broken
+    try:
+        invariants.planned(project)
+    except (UsageError, ConsentRequired) as error:
+        error.message.encode()
+        return "accepted", [error.code], ""
     return "accepted", [], ""
 
 

@@ -1,17 +1,20 @@
 """Runs numbered mutants through a cage and counts: what the tests and `benchmarks/fuzz.py` share."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.support.hostile.bait import WATCHABLE, Watch, watched
 from tests.support.hostile.cage import Cage, Tally, Verdict
 from tests.support.hostile.corpus import Hostile
+from tests.support.hostile.handed_in import handed_in
 from tests.support.hostile.mutants import BAIT_M4A, BAIT_SOUND, BAIT_TEXT, mutant
 from tests.support.hostile.submissions import as_job, submission
 from tests.support.recordings import m4a_bytes, speech_like, wav_bytes
 
 DECODER, READER = "tests.support.hostile.jailed_decoder", "tests.support.hostile.jailed_reader"
+Make = Callable[[int], tuple[str, dict[str, bytes]]]
+"""Gives the files of a number, and says what was done to them."""
 REPLAY = "python -m benchmarks.fuzz --replay"
 
 
@@ -64,11 +67,19 @@ def fuzz_audio(folder: Path, numbers: Iterable[int], *options: str) -> Tally:
 
 
 def fuzz_sheets(folder: Path, numbers: Iterable[int], *options: str) -> Tally:
-    tally = Tally("sheets")
-    with Cage(READER, folder, options=options) as cage:
+    return _fuzz_files("sheets", submission, READER, folder, numbers, *options)
+
+
+def fuzz_formats(folder: Path, numbers: Iterable[int], *options: str) -> Tally:
+    return _fuzz_files("formats", handed_in, READER, folder, numbers, *options)
+
+
+def _fuzz_files(kind: str, make: Make, jail: str, folder: Path, numbers: Iterable[int], *options: str) -> Tally:
+    tally = Tally(kind)
+    with Cage(jail, folder, options=options) as cage:
         for number in numbers:
-            made, files = submission(number)
-            tally.add(f"{REPLAY} sheets:{number} ({made})", cage.ask(as_job(files)))
+            made, files = make(number)
+            tally.add(f"{REPLAY} {kind}:{number} ({made})", cage.ask(as_job(files)))
     return tally
 
 

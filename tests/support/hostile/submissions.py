@@ -44,7 +44,7 @@ g_001,GHOST,- Who is there?,slowly,"0,9",cellar
 """
 _SECOND = "id;character;Zeile\nx_1;MARA;Grüße\nx_2;BRAM;Où es-tu?\n"
 
-_NASTY = (
+NASTY = (
     *(
         "",
         " ",
@@ -151,7 +151,7 @@ def submission(number: int) -> tuple[str, dict[str, bytes]]:
     encoded = {name: _encode(chance, text) for name, text in files.items()}
     if chance.random() < 0.15:
         name = chance.choice(_NAMES)
-        encoded[name] = _spoil(chance, encoded[name])
+        encoded[name] = spoil(chance, encoded[name])
         made.append(f"bytes of {name}")
     return ", ".join(made), encoded
 
@@ -170,7 +170,7 @@ def _encode(chance: random.Random, text: str) -> bytes:
     )
 
 
-def _spoil(chance: random.Random, data: bytes) -> bytes:
+def spoil(chance: random.Random, data: bytes) -> bytes:
     changed = bytearray(data or b"x")
     for _ in range(chance.choice((1, 3, 40))):
         changed[chance.randrange(len(changed))] = chance.randrange(256)
@@ -184,14 +184,14 @@ def _lines(text: str) -> list[str]:
 def _nasty_line(chance: random.Random, name: str, text: str) -> str:
     lines = _lines(text)
     indent = " " * chance.choice((0, 2, 4, 6))
-    new = f"{indent}{chance.choice(_NASTY)}: {chance.choice(_NASTY)}" if name == PROJECT else _row(chance)
+    new = f"{indent}{chance.choice(NASTY)}: {chance.choice(NASTY)}" if name == PROJECT else _row(chance)
     lines.insert(chance.randrange(len(lines) + 1), new)
     return "\n".join(lines)
 
 
 def _row(chance: random.Random) -> str:
     return chance.choice(",;\t").join(
-        chance.choice((*_NASTY, "MARA", "Hello.")) for _ in range(chance.choice((1, 3, 6, 40)))
+        chance.choice((*NASTY, "MARA", "Hello.")) for _ in range(chance.choice((1, 3, 6, 40)))
     )
 
 
@@ -202,7 +202,7 @@ def _nasty_value(chance: random.Random, name: str, text: str) -> str:
     at = chance.randrange(len(parts))
     head, newline, tail = parts[at].partition("\n")
     quote = chance.choice(("", "", '"'))
-    parts[at] = f"{quote}{chance.choice(_NASTY)}{quote}{newline}{tail}" if at else head + newline + tail
+    parts[at] = f"{quote}{chance.choice(NASTY)}{quote}{newline}{tail}" if at else head + newline + tail
     return mark.join(parts)
 
 
