@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -115,6 +116,10 @@ class Signing(Protocol):
     @property
     def subject(self) -> str:
         """Whom the certificate names."""
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the first certificate of the chain expires."""
 
     @property
     def identity(self) -> str:

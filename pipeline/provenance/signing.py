@@ -5,6 +5,7 @@ import io
 import threading
 import wave
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Self
 
@@ -64,6 +65,11 @@ class FileSigner:
     def subject(self) -> str:
         """Whom the certificate names."""
         return self._credentials.chain.subject
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the first certificate of the chain expires."""
+        return self._credentials.chain.expires_at
 
     @property
     def notes(self) -> Sequence[str]:

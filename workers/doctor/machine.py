@@ -1,16 +1,18 @@
-"""This machine: its Python, its disk, what paid calls have left on it, its clock."""
+"""This machine: its Python, its disk, its certificate, what paid calls have left on it, its clock."""
 
 import importlib.util
 import shutil
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
 
 from pipeline.db.clock import now_ms
 from pipeline.ledger.models import ProviderAccount
+from pipeline.provenance import open_signer
 from pipeline.settings import Settings
 from pipeline.storage.spool import Spool
 from workers.doctor.finding import CheckFailed, rows
@@ -18,6 +20,7 @@ from workers.doctor.finding import CheckFailed, rows
 MIN_FREE_BYTES = 2_000_000_000
 OLDEST_ANSWER_SECONDS = 300.0
 """What is kept longer than this is not being stored: the sweeper and the workers look every two seconds."""
+SOON_EXPIRED = timedelta(days=14)
 LARGEST_SKEW_SECONDS = 5.0
 """S3 refuses signatures at 15 min; ages on disk and in rows are compared long before."""
 
@@ -32,6 +35,22 @@ def gate(_settings: Settings) -> str:
     if importlib.util.find_spec("pocketsphinx") is None:
         return "words are not checked: pip install 'callsheet[gate]' (no wheel for Python 3.12 on Linux)"
     return "words are checked in English; takes in other languages are told to be unchecked"
+
+
+def signing(settings: Settings) -> str:
+    """Tell who signs delivered files, and until when. That nobody does is no fault: it is done on request alone."""
+    certificate, key = settings.signing_certificate, settings.signing_key
+    if certificate is None and key is None:
+        return "no certificate is set: --sign would be refused"
+    signer = open_signer(certificate, key)
+    stamped = f"time stamps by {settings.signing_tsa}" if settings.signing_tsa else "no time-stamp authority is set"
+    left = signer.expires_at - datetime.now(UTC)
+    if left < SOON_EXPIRED:
+        raise CheckFailed(
+            f"the certificate of {signer.subject} expires on {signer.expires_at:%Y-%m-%d}, in {left.days} days",
+            "Have it renewed, and set CALLSHEET_SIGNING_CERTIFICATE to the new one.",
+        )
+    return f"signs as {signer.subject} until {signer.expires_at:%Y-%m-%d}; {stamped}"
 
 
 def disk(settings: Settings) -> str:

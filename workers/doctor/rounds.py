@@ -34,6 +34,7 @@ class Doctor:
         simple = {
             "python": machine.python,
             "gate": machine.gate,
+            "signing": machine.signing,
             "disk": machine.disk,
             "spool": machine.spool,
             "database": services.database,
@@ -55,7 +56,7 @@ class Doctor:
 
 
 ORDER = (
-    *("python", "gate", "disk", "spool", "database", "clock", "broker", "bucket", "provider", "breaker"),
+    *("python", "gate", "signing", "disk", "spool", "database", "clock", "broker", "bucket", "provider", "breaker"),
     *("api", "flower", "metrics", "worker", "queues", "sweeper", "doubts"),
 )
 """From the ground up: what is wrong further up often follows from what is wrong below."""

@@ -29,10 +29,10 @@ from workers.stack.processes import Identity
 from workers.stack.record import PartState, Record
 
 PARTS = [
-    *("python", "gate", "disk", "spool", "database", "clock", "broker", "bucket", "provider", "breaker"),
+    *("python", "gate", "signing", "disk", "spool", "database", "clock", "broker", "bucket", "provider", "breaker"),
     *("api", "flower", "metrics", "worker", "queues", "sweeper", "doubts"),
 ]
-WELL = {"python", "gate", "disk", "spool", "flower", "metrics"}
+WELL = {"python", "gate", "signing", "disk", "spool", "flower", "metrics"}
 """What a bare machine has to offer, or need not have."""
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - what shutil returns
 
