@@ -239,15 +239,15 @@ def test_the_child_inherits_no_secrets(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_part_of_a_recording_that_is_too_long_can_be_used(tmp_path: Path) -> None:
-    source = tmp_path / "long.wav"
-    source.write_bytes(wav_bytes(speech_like(320, 8_000), 8_000))
+    source, rules = tmp_path / "long.wav", ReferenceRules(max_seconds=20)
+    source.write_bytes(wav_bytes(speech_like(30, 8_000), 8_000))
     with pytest.raises(AudioRejected) as refused:
-        prepare_reference(source, tmp_path)
+        prepare_reference(source, tmp_path, rules)
     assert "`trim:" in refused.value.problems[0].hint
-    prepared = prepare_reference(source, tmp_path, part=Part(10.0, 30.0))
-    assert prepared.source.seconds == pytest.approx(20, abs=0.01)
-    first = prepare_reference(source, tmp_path, part=Part(0.0, 300.0))
-    assert first.source.seconds == pytest.approx(300, abs=0.01)
+    prepared = prepare_reference(source, tmp_path, rules, part=Part(4.0, 16.0))
+    assert prepared.source.seconds == pytest.approx(12, abs=0.01)
+    longest = prepare_reference(source, tmp_path, rules, part=Part(0.0, 20.0))
+    assert longest.source.seconds == pytest.approx(20, abs=0.01)
 
 
 def test_a_part_that_begins_after_the_end_is_refused_with_what_to_correct(tmp_path: Path) -> None:

@@ -38,11 +38,13 @@ def beside(talents: dict[str, Floats]) -> Floats:
 
 
 def test_one_speaker_is_never_taken_for_two(talents: dict[str, Floats]) -> None:
-    assert {name: heard(sound) for name, sound in talents.items()} == {name: [] for name in talents}
+    assert {name: heard(sound[: 12 * RATE]) for name, sound in talents.items()} == {name: [] for name in talents}
 
 
 def test_the_two_speakers_that_are_most_alike_are_told_apart(talents: dict[str, Floats]) -> None:
-    missed = [(a, b) for a, b in MOST_ALIKE if not heard(np.concatenate([talents[a], talents[b]]))]
+    missed = [
+        (a, b) for a, b in MOST_ALIKE if not heard(np.concatenate([talents[a][: 10 * RATE], talents[b][: 10 * RATE]]))
+    ]
     assert missed == []
 
 
@@ -60,7 +62,7 @@ def test_the_times_lead_to_the_other_speaker(talents: dict[str, Floats]) -> None
 
 
 def test_a_long_recording_is_listened_to_in_so_many_places_and_no_more(talents: dict[str, Floats]) -> None:
-    long = np.tile(talents["corin"], 8)
+    long = np.tile(talents["corin"], 6)
     trace = speaker_encoder().trace(long)
     assert MOST_TRACED * 0.9 <= len(trace.embeddings) <= MOST_TRACED + 1
     assert trace.ends[-1] > len(long) / RATE - 4
