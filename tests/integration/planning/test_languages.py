@@ -139,3 +139,16 @@ def test_a_retake_is_in_the_language_of_its_line(stage: Stage, owner: str) -> No
     with stage.database.read() as session:
         again = select(Take.language, Take.text).where(Take.alternative_of.is_not(None))
         assert session.execute(again).all() == [("de", "Hallo zusammen.")]
+
+
+@on_sqlite
+def test_another_part_of_a_recording_is_another_voice(stage: Stage, owner: str) -> None:
+    whole = Sheet().cloned("mara").says("mara", "Halt!").submission()
+    mara = whole.project.talents["mara"]
+
+    def key(trim: tuple[float, float] | None) -> str:
+        talents = {"mara": replace(mara, trim=trim)}
+        return plan(stage, owner, replace(whole, project=replace(whole.project, talents=talents))).voices[0].key
+
+    assert key(None) == f"clone:{factories.sha256('mara')}"
+    assert len({key(None), key((0.0, 60.0)), key((0.0, 60.5)), key((0.0, 60.0))}) == 3
