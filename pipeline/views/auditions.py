@@ -54,7 +54,8 @@ def _find(session: Session, account_id: str, name: str) -> Voice:
 
 
 def _consent(consent: Consent) -> dict[str, Any]:
-    return {"talent": consent.talent, "revoked_at": iso(consent.revoked_at), **consent.record}
+    known = {"talent": consent.talent, "sha256": consent.digest, "revoked_at": iso(consent.revoked_at)}
+    return {**known, **consent.record}
 
 
 def _reference(reference: Reference) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from pipeline.cli.console import data, say, show_json
 from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson
-from pipeline.cli.pack import Puller
+from pipeline.cli.pack import Puller, Sealer, SignMode
+from pipeline.cli.signing import signer
 from pipeline.errors import PartialError, UsageError
 from pipeline.packs.rules import Asked, Layout, PackFormat
 
@@ -68,6 +69,10 @@ def pull(  # noqa: PLR0913 - each is an option that people type
     rate: Annotated[int | None, typer.Option(help="Sample rate in Hz; 48000 without it.")] = None,
     bits: Annotated[int | None, typer.Option(help="16 or 24 bits a sample, of WAV and FLAC.")] = None,
     channels: Annotated[int | None, typer.Option(help="1 or 2; 1 without it.")] = None,
+    sign: Annotated[
+        SignMode | None,
+        typer.Option(help="Sign each file (C2PA): the manifest in it, or beside it so that its bytes stay the same."),
+    ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete files of earlier pulls that no line has now.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -75,14 +80,16 @@ def pull(  # noqa: PLR0913 - each is an option that people type
 
     Files that are there already and unchanged stay as they are.
     """
+    signing = signer() if sign else None
     client = context.client()
     folder = out or Path(production)
     asked = Asked(layout, form, name, loudness, rate, bits, channels)
-    pulled = Puller(client, folder, asked, prune=prune).pull(production)
+    seal = Sealer(client, signing, sign) if signing and sign else None
+    pulled = Puller(client, folder, asked, prune=prune, seal=seal).pull(production)
     show_json(pulled) if as_json else _show_pull(pulled)
     if pulled["failed"]:
         raise PartialError(
-            f"{len(pulled['failed'])} takes could not be converted; all others were.",
+            f"{len(pulled['failed'])} takes could not be converted or signed; all others were.",
             hint="Speak those lines anew, or pull them with --format as-is.",
             problems=[{"place": one["id"], "message": one["message"]} for one in pulled["failed"]],
         )
@@ -101,10 +108,13 @@ def _show_pull(pulled: dict[str, Any]) -> None:
         "outdated": "files are of an older text, whose line is not spoken anew yet",
         "unwanted": "files of earlier pulls are no line's now (--prune deletes what nobody has changed)",
         "pruned": "files of earlier pulls were deleted",
+        "beside": "files cannot hold a manifest: it lies beside them",
     }
     for kind, meaning in told.items():
         if pulled[kind]:
             say(f"{len(pulled[kind])} {meaning}: {_some(pulled[kind])}.")
+    for note in pulled["notes"]:
+        say(f"[yellow]note[/]  {escape(note)}")
 
 
 def _some(names: list[str]) -> str:

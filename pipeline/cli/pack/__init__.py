@@ -1,5 +1,6 @@
 """Fetching a cast pack: whole files only, nothing rewritten that has not changed, a manifest beside them."""
 
 from pipeline.cli.pack.pulling import Puller
+from pipeline.cli.pack.sealing import Sealer, SignMode
 
-__all__ = ["Puller"]
+__all__ = ["Puller", "Sealer", "SignMode"]

@@ -14,9 +14,11 @@ from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.pack.converting import Converter, cores
 from pipeline.cli.pack.keeping import Journal, manifest_entries, remove, sha256_of, write_text
 from pipeline.cli.pack.progress import PullProgress
+from pipeline.cli.pack.sealing import Seal, Unsealed, forget_sidecar, require_own_sidecars, stands_beside
 from pipeline.cli.pack.worklist import Row, Worklist
 from pipeline.errors import EnvironmentFault
 from pipeline.packs.rules import Asked, DeliveryClass, Layout, PackPlan, delivery_class, lists, manifest, planned
+from pipeline.provenance import SigningFailed
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -43,11 +45,20 @@ class Brought(NamedTuple):
 class Puller:
     """Brings a production's files into a folder."""
 
-    def __init__(self, client: Client, folder: Path, asked: Asked | None = None, *, prune: bool = False) -> None:
+    def __init__(
+        self,
+        client: Client,
+        folder: Path,
+        asked: Asked | None = None,
+        *,
+        prune: bool = False,
+        seal: Seal | None = None,
+    ) -> None:
         self._client = client
         self._folder = folder
         self._asked = asked or Asked()
         self._prune = prune
+        self._seal = seal or Unsealed()
 
     def pull(self, production: str) -> Json:
         """Fetch what is missing or has changed, and write the lists, manifest.csv and manifest.json.
@@ -58,9 +69,11 @@ class Puller:
             work.list_lines(self._lines(production), production)
             plan = planned(self._asked, work.languages())
             work.name_files(plan)
+            if self._seal.signs:
+                require_own_sidecars(work.spoken())
             with writing_to(self._folder), Journal(self._folder) as journal:
                 work.remember(chain(manifest_entries(self._folder), journal.entries()))
-                job = _Job(self._client, self._folder, plan, work, journal)
+                job = _Job(self._client, self._folder, plan, self._seal, work, journal)
                 told = job.bring(lambda: self._lines(production))
                 told |= job.settle(production, prune=self._prune)
                 journal.finish()
@@ -73,9 +86,11 @@ class Puller:
 class _Job:
     """The part of a pull that writes."""
 
-    def __init__(self, client: Client, folder: Path, plan: PackPlan, work: Worklist, journal: Journal) -> None:
+    def __init__(
+        self, client: Client, folder: Path, plan: PackPlan, seal: Seal, work: Worklist, journal: Journal
+    ) -> None:
         self._client, self._folder, self._plan = client, folder, plan
-        self._work, self._journal = work, journal
+        self._seal, self._work, self._journal = seal, work, journal
 
     def bring(self, lines: Callable[[], Iterable[Json]]) -> Json:
         """Deliver every spoken line; returns how many files were fetched and kept, and which failed."""
@@ -123,6 +138,7 @@ class _Job:
             "outdated": [one["file"] for one in outdated],
             "unwanted": [one["file"] for one in unwanted],
             "pruned": pruned,
+            **self._seal.told(work.delivered()),
         }
 
     def _standing(self, row: Row) -> tuple[Row, Json | None]:
@@ -132,9 +148,10 @@ class _Job:
             known is None
             or any(known.get(name) != base[name] for name in ("source_sha256", "settings"))
             or known["sha256"] != sha256_of(self._folder / row.file)
+            or not stands_beside(self._folder / row.file, known)
         ):
             return row, None
-        measured = {name: known.get(name) for name in (*manifest.LEVELS, *manifest.MEASURED)}
+        measured = {name: known.get(name) for name in (*manifest.LEVELS, *manifest.MEASURED, *manifest.SIGNED)}
         return row, {**base, "file": row.file, **measured}
 
     def _base(self, line: Json) -> Json:
@@ -145,7 +162,7 @@ class _Job:
             "delivery_class": spoken,
             "target_lufs": wanted.target_lufs if wanted else None,
             "source_sha256": line["sha256"],
-            "settings": self._plan.settings(wanted),
+            "settings": self._plan.settings(wanted) + self._seal.settings,
         }
 
     def _wanted(self, line: Json) -> tuple[DeliveryClass | None, Delivery | None]:
@@ -168,21 +185,26 @@ class _Job:
         wanted = self._wanted(row.line)[1]
         try:
             return self._converted(row, url, wanted) if wanted else self._as_is(row, url)
-        except (AudioRejected, AudioToolFailed) as error:
+        except (AudioRejected, AudioToolFailed, SigningFailed) as error:
             return Brought(row, problem={"id": row.line["key"], "file": row.file, "message": error.message})
 
     def _converted(self, row: Row, url: str, wanted: Delivery) -> Brought:
         line = row.line
-        delivered = self._converter.deliver(self._download(line, url), line["format"], self._folder / row.file, wanted)
-        return Brought(row, {**self._base(line), "file": row.file, **manifest.of_file(delivered)}, written=True)
+        take = self._download(line, url)
+        delivered, signed = self._seal.put(
+            row, self._folder / row.file, lambda path: self._converter.deliver(take, line["format"], path, wanted)
+        )
+        entry = {**self._base(line), "file": row.file, **manifest.of_file(delivered), **signed}
+        return Brought(row, entry, written=True)
 
     def _as_is(self, row: Row, url: str) -> Brought:
         target, line = self._folder / row.file, row.line
         there = sha256_of(target) == line["sha256"]
         take = target.read_bytes() if there else self._download(line, url)
-        if not there:
-            write_whole(target, take)
-        return Brought(row, {**self._base(line), "file": row.file, **self._levels(take, line["format"])}, not there)
+        stays = there and not self._seal.signs
+        _, signed = self._seal.put(row, target, lambda path: None if stays else write_whole(path, take))
+        entry = {**self._base(line), "file": row.file, **self._levels(take, line["format"]), **signed}
+        return Brought(row, entry, written=not stays)
 
     def _levels(self, take: bytes, coding: str) -> Json:
         try:
@@ -226,6 +248,7 @@ class _Job:
             if is_of_a_line:
                 outdated.append(entry)
             elif prune and there == entry["sha256"]:
+                forget_sidecar(self._folder / entry["file"], entry)
                 remove(self._folder, entry["file"])
                 pruned.append(entry["file"])
             else:

@@ -15,6 +15,8 @@ MANIFEST, MANIFEST_TABLE = "manifest.json", "manifest.csv"
 
 MEASURED = ("seconds", "sha256", "gain_db", "level_rule")
 """What is remembered of a file beside its levels."""
+SIGNED = ("signed", "sidecar_sha256")
+"""What is remembered of its signature: whether the manifest is embedded or in a sidecar, and that one's hash."""
 LEVELS = ("lufs_before", "lufs_after", "rms_before_dbfs", "rms_after_dbfs", "true_peak_before_dbtp", "true_peak_dbtp")
 COLUMNS = (
     *("id", "character", "language", "text", "direction", "file", "seconds", "sha256", "cost_micros", "state", "take"),
@@ -30,6 +32,7 @@ COLUMNS = (
         "production",
         "source_sha256",
         "settings",
+        "signed",
     ),
 )
 """What the table shows of a line, before the sheet's own columns."""
