@@ -37,23 +37,23 @@ class Signer:
 def signer(folder: Path, *, kind: str = "p256", ends_in_days: float = 30, usable: bool = True) -> Signer:
     """Write a chain and its key; `usable` gives the leaf the extended key usage that C2PA asks for."""
     folder.mkdir(parents=True, exist_ok=True)
-    key, ends = _key(kind), datetime.now(UTC) + timedelta(days=ends_in_days)
+    private, ends = key(kind), datetime.now(UTC) + timedelta(days=ends_in_days)
     root = _root()
-    leaf = _certificate(SUBJECT, key, ends, is_root=False, usable=usable)
+    leaf = _certificate(SUBJECT, private, ends, is_root=False, usable=usable)
     made = Signer(folder / "chain.pem", folder / "key.pem", folder / "root.pem")
     made.certificate.write_bytes(leaf.public_bytes(Encoding.PEM) + root.public_bytes(Encoding.PEM))
     made.root.write_bytes(root.public_bytes(Encoding.PEM))
-    made.key.write_bytes(pem(key))
+    made.key.write_bytes(pem(private))
     return made
 
 
-def pem(key: Key, passphrase: bytes | None = None) -> bytes:
+def pem(private: Key, passphrase: bytes | None = None) -> bytes:
     locked: KeySerializationEncryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked)
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked)
 
 
 @cache
-def _key(kind: str) -> Key:
+def key(kind: str) -> Key:
     match kind:
         case "ed25519":
             return ed25519.Ed25519PrivateKey.generate()
@@ -77,20 +77,20 @@ def _root_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _certificate(name: str, key: Key, ends: datetime, *, is_root: bool, usable: bool = True) -> x509.Certificate:
+def _certificate(name: str, owner: Key, ends: datetime, *, is_root: bool, usable: bool = True) -> x509.Certificate:
     issuer = _root_key()
     usages = {"key_cert_sign", "crl_sign"} if is_root else {"digital_signature"}
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(name))
         .issuer_name(_name("Root"))
-        .public_key(key.public_key())
+        .public_key(owner.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(datetime.now(UTC) - timedelta(days=400))
         .not_valid_after(ends)
         .add_extension(x509.BasicConstraints(ca=is_root, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(**{usage: usage in usages for usage in KEY_USAGES}), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(owner.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)
     )
     if usable and not is_root:
