@@ -44,7 +44,7 @@ SAMPLE_RATES = range(8_000, 192_001)
 MAX_CHANNELS = 8
 _BLOCK_VALUES = 200_000
 """Samples of all channels together that are handed on at once: a second of stereo, or less of more."""
-_HIGHEST_SAMPLE = 2.0**31
+HIGHEST_SAMPLE = 2.0**31
 """Some programs write whole numbers as floating point. Nothing rightly goes beyond 32 bits, and squares still fit."""
 _PLAIN_SPEAKERS = {1: ("FC",), 2: ("FL", "FR")}
 
@@ -219,7 +219,7 @@ def _as_float(frame: AudioFrame) -> Samples:
 
 def _finite(raw: npt.NDArray[Any]) -> Samples:
     highest = float(np.abs(raw).max())  # NaN where one of them is
-    if not highest <= _HIGHEST_SAMPLE:
+    if not highest <= HIGHEST_SAMPLE:
         raise _no_sound(highest)
     return raw.astype(np.float32)
 

@@ -9,6 +9,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
+from pipeline.audio.decode import HIGHEST_SAMPLE
 from pipeline.audio.loudness import Samples
 from pipeline.audio.mixdown.score import RATE, Sound
 from pipeline.audio.rejection import AudioRejected, rejected
@@ -83,7 +84,14 @@ def _resampled(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[
         frame.pts = None
     for piece in resampler.resample(frame):
         if piece.samples:
-            yield piece.to_ndarray().astype(np.float32, copy=False)
+            yield _sound(piece.to_ndarray().astype(np.float32, copy=False))
+
+
+def _sound(block: Samples) -> Samples:
+    """Return samples that are sound: one that is no number would silence all that is mixed with it."""
+    if not np.maximum(block.max(), -block.min()) <= HIGHEST_SAMPLE:
+        raise ValueError("it holds samples that are no numbers, or more than 187 dB above full scale")
+    return block
 
 
 def _muxer(sound: Sound) -> str:

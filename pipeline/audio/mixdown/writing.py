@@ -5,7 +5,6 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -13,21 +12,20 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.stream import Disposition, Stream
 
 from pipeline.audio.loudness import Samples
 from pipeline.audio.mixdown.coding import Coding, Tags
 from pipeline.audio.mixdown.encoding import BIT_EXACT, LAYOUTS, Packets, ParallelMp3, codec_options, set_up
+from pipeline.audio.mixdown.picture import MEDIA_TYPES, opened_picture, picture_format
 from pipeline.audio.mixdown.score import RATE
-from pipeline.audio.rejection import AudioToolFailed, rejected
+from pipeline.audio.rejection import AudioToolFailed
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
 _MILLISECOND = Fraction(1, 1000)
-_MAGIC = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PN": "png_pipe"}
-_PICTURES = {"jpeg_pipe": b"image/jpeg", "png_pipe": b"image/png"}
 _FRONT_COVER = 3
 _AUDIOBOOK = "2"
 _CHAPTERS_ARE_COMMENTS = frozenset({"flac", "ogg"})
@@ -52,7 +50,7 @@ class EpisodeFile:
         if tags.cover is None or coding.muxer not in _HOLDS_A_COVER:
             self._output.start_encoding()
             return
-        with _picture(tags.cover) as picture:
+        with opened_picture(tags.cover) as picture:
             stream = self._output.add_stream_from_template(picture.streams.video[0], opaque=True)
             _as_front_cover(stream)
             self._output.start_encoding()
@@ -181,7 +179,7 @@ def _vorbis_chapters(tags: Tags) -> dict[str, str]:
 
 def _picture_comment(cover: bytes) -> str:
     """Return a cover as Ogg files hold it: FLAC's picture block in base64; sizes of 0 are unknown ones."""
-    mime = _PICTURES[_picture_format(cover)]
+    mime = MEDIA_TYPES[picture_format(cover)]
     block = struct.pack(">II", _FRONT_COVER, len(mime)) + mime + struct.pack(">6I", 0, 0, 0, 0, 0, len(cover)) + cover
     return b64encode(block).decode()
 
@@ -200,23 +198,3 @@ def _chapter(number: int, tags: Tags) -> "Chapter":
 def _as_front_cover(stream: Stream) -> None:
     stream.disposition = Disposition.attached_pic
     stream.metadata["comment"] = "Cover (front)"
-
-
-@contextmanager
-def _picture(cover: bytes) -> Iterator[InputContainer]:
-    form = _picture_format(cover)
-    with av.open(BytesIO(cover), "r", format=form, options={"format_whitelist": form}) as container:
-        yield container
-
-
-def _picture_format(cover: bytes) -> str:
-    form = _MAGIC.get(cover[:3])
-    if form is None:
-        raise rejected(
-            "cover",
-            "the cover is no picture that players show",
-            measured=f"a file that begins with {cover[:8]!r}",
-            allowed="JPEG or PNG",
-            hint="export it as JPEG, 1400 to 3000 pixels wide and high",
-        )
-    return form

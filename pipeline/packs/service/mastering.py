@@ -10,6 +10,7 @@ from pipeline.audio.mixdown.coding import Coding, Mark, Tags, coding_of
 from pipeline.audio.mixdown.hearing import Progress
 from pipeline.audio.mixdown.mastering import Mastered, Target, master
 from pipeline.audio.mixdown.measuring import measure_music, measure_take
+from pipeline.audio.mixdown.picture import read_cover
 from pipeline.audio.mixdown.score import Extent, Music, Part, Score, Sound
 from pipeline.errors import UsageError
 from pipeline.intake.rules.episode import Episode
@@ -88,7 +89,7 @@ def score_of(timeline: Timeline, sounds: Sounds, episode: Episode) -> Score:
 
 
 def tags_of(episode: Episode, title: str, timeline: Timeline, folder: Path) -> Tags:
-    """Return what the files tell of the episode; its cover lies inside `folder`. Raises `OSError`."""
+    """Return what an episode's files tell of it; its cover lies in `folder`. Raises `AudioRejected`, and `OSError`."""
     return Tags(
         title=title,
         show=episode.show,
@@ -97,7 +98,7 @@ def tags_of(episode: Episode, title: str, timeline: Timeline, folder: Path) -> T
         date=episode.date.isoformat() if episode.date else "",
         description=episode.description,
         marks=[Mark(chapter.title, chapter.start, chapter.end) for chapter in timeline.chapters],
-        cover=(folder / episode.cover).read_bytes() if episode.cover else None,
+        cover=read_cover(folder / episode.cover) if episode.cover else None,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from pipeline.audio import AudioRejected
-from pipeline.audio.mixdown import mixing
+from pipeline.audio.mixdown import mixing, reading
 from pipeline.audio.mixdown.mixing import mix
 from pipeline.audio.mixdown.reading import read_sound
 from pipeline.audio.mixdown.score import RATE, Part, Score, Sound
@@ -56,6 +56,28 @@ def test_bare_samples_are_read_by_the_format_they_are_said_to_have(tmp_path: Pat
     path.write_bytes((tone(1.0, 24_000, dbfs=-12) * 32767).astype("<i2").tobytes())
     out = mixed(Score([Part(Sound(path, "pcm_24000"), 0, 1.0)], 1.0, channels=1))
     assert 10 * np.log10((out**2).mean()) == pytest.approx(-15.0, abs=0.1)
+
+
+def _with_a_sample(folder: Path, value: float) -> Sound:
+    sound = tone(1.0, dbfs=-20).reshape(1, -1).astype(np.float32)
+    sound[0, 24_000] = value
+    return stored(folder / "broken.wav", sound, subtype="FLOAT")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_music_with_a_sample_that_is_no_number_is_refused_by_name(tmp_path: Path, value: float) -> None:
+    with pytest.raises(
+        AudioRejected, match=r"broken\.wav cannot be read as sound: it holds samples that are no numbers"
+    ):
+        list(read_sound(_with_a_sample(tmp_path, value), 1))
+
+
+def test_control_unlooked_at_one_such_sample_is_all_that_is_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_sound", lambda block: block)
+    sound = _with_a_sample(tmp_path, np.nan)
+    assert np.isnan(mixed(Score([Part(sound, 0.0, 1.0)], 1.0, channels=1))).any()
 
 
 def test_a_stretch_begins_where_it_is_told_to_the_sample(tmp_path: Path) -> None:
