@@ -15,6 +15,8 @@ from pipeline.packs.rules import Layout, PackPlan, collision_key, delivery_class
 Json = dict[str, Any]
 _MOST_PROBLEMS = 100
 _PAGE = 500
+_PATH_CHARS, _PART_BYTES = 1_000, 255
+"""Longer ones are no file's on any system."""
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -108,7 +110,7 @@ class Worklist:
     def remember(self, entries: Iterable[Json]) -> None:
         """Take what an earlier pull wrote down of its files."""
         for entry in entries:
-            if _is_inside(entry.get("file")) and isinstance(entry.get("sha256"), str):
+            if _is_entry(entry):
                 self._rows.execute("INSERT OR REPLACE INTO known VALUES (?, ?)", (entry["file"], json.dumps(entry)))
 
     def spoken(self) -> Iterator[Row]:
@@ -227,12 +229,18 @@ def _values(line: Json, plan: PackPlan) -> dict[str, str]:
     }
 
 
+def _is_entry(entry: Json) -> bool:
+    names = isinstance(entry.get("id"), str | None) and isinstance(entry.get("language"), str | None)
+    return names and isinstance(entry.get("sha256"), str) and _is_inside(entry.get("file"))
+
+
 def _is_inside(file: object) -> bool:
     """Tell whether what a manifest calls a file is one of the pack's folder: others may not even be looked at."""
     if not isinstance(file, str) or not file.isprintable():
         return False
     path = PurePosixPath(file)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+    fits = len(file) <= _PATH_CHARS and all(len(part.encode()) <= _PART_BYTES for part in path.parts)
+    return fits and bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def _place(line: Json) -> str:

@@ -10,12 +10,12 @@ from pipeline.cli.pack.worklist import Worklist
 from pipeline.packs.rules import Layout
 from tests.unit.cli.pack.productions import Api, Asked, pull, spoken
 
-OUTSIDE = ["../outside.wav", "/etc/passwd", "en/../../outside.wav", "", ".", "a\0b", "a\ud800"]
+OUTSIDE = ["../outside.wav", "/etc/passwd", "en/../../outside.wav", "", ".", "a\0b", "a\ud800", "x" * 300, "x/" * 600]
 
 
-def remembered(file: object) -> list[str]:
+def remembered(file: object, **change: object) -> list[str]:
     with Worklist() as work:
-        work.remember([{"file": file, "sha256": "0" * 64}])
+        work.remember([{"file": file, "sha256": "0" * 64, **change}])
         return [entry["file"] for entry, _ in work.left_over([])]
 
 
@@ -23,6 +23,12 @@ def remembered(file: object) -> list[str]:
 def test_a_manifest_that_names_what_is_not_of_the_pack_is_not_believed(file: str) -> None:
     assert remembered(file) == []
     assert remembered("en/MARA/a_1.wav") == ["en/MARA/a_1.wav"]
+
+
+@pytest.mark.parametrize("change", [{"id": ["a_1"]}, {"language": {}}, {"sha256": None}, {"sha256": 1}])
+def test_an_entry_with_a_value_of_another_kind_is_passed_over(change: dict[str, object]) -> None:
+    assert remembered("a.wav", **change) == []
+    assert remembered("a.wav", id="a_1", language="en") == ["a.wav"]
 
 
 def _pruned(folder: Path) -> Path:
