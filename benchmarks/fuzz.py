@@ -9,14 +9,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support.hostile.cage import Tally
+from tests.support.hostile.cage import Tally, summary
 from tests.support.hostile.handed_in import handed_in
+from tests.support.hostile.kept import kept, media
 from tests.support.hostile.mutants import mutant
-from tests.support.hostile.run import fuzz_audio, fuzz_formats, fuzz_sheets
+from tests.support.hostile.run import fuzz_audio, fuzz_formats, fuzz_kept, fuzz_media, fuzz_sheets
 from tests.support.hostile.submissions import submission
 
-RUNS = {"audio": fuzz_audio, "sheets": fuzz_sheets, "formats": fuzz_formats}
-FILES = {"sheets": submission, "formats": handed_in}
+RUNS = {"audio": fuzz_audio, "sheets": fuzz_sheets, "formats": fuzz_formats, "kept": fuzz_kept, "media": fuzz_media}
+FILES = {"sheets": submission, "formats": handed_in, "kept": kept, "media": media}
 
 
 def main() -> int:
@@ -27,10 +28,9 @@ def main() -> int:
         _run(kind, range(options.start, options.start + count)) for kind in RUNS if (count := getattr(options, kind))
     ]
     for tally in tallies:
-        for failure in tally.failures:
-            print(failure)
-    for tally in tallies:
-        print(tally.line())
+        for told in (*tally.failures, f"slowest: {tally.slowest}", f"largest: {tally.largest}"):
+            print(told)
+    print(summary(tallies))
     return int(any(tally.failures for tally in tallies))
 
 
@@ -39,6 +39,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--audio", type=int, default=0, help="how many recordings")
     parser.add_argument("--sheets", type=int, default=0, help="how many projects with CSV sheets")
     parser.add_argument("--formats", type=int, default=0, help="how many projects with files of every other kind")
+    parser.add_argument("--kept", type=int, default=0, help="how many files that Callsheet has written")
+    parser.add_argument("--media", type=int, default=0, help="how many pieces of music and covers")
     parser.add_argument("--from", type=int, default=2000, dest="start", help="the first number")
     parser.add_argument("--replay", metavar="KIND:NUMBER", help="one recording or project, with what became of it")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="with --replay: the folder to write the bytes to")

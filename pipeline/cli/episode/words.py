@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +46,7 @@ def _times(ears: Judging, project: Project, line: Line, take: StoredTake) -> Wor
         Respelled(one.start, one.end, one.say) for one in project.sayings(line, reads_numbers=project.normalise)
     ]
     path = take.path.with_suffix(f".{_key(text, respelled)}.json")
-    known = _kept(path)
+    known = kept_words(path)
     if known is not None:
         return known
     words = word_times(
@@ -62,12 +63,14 @@ def _times(ears: Judging, project: Project, line: Line, take: StoredTake) -> Wor
     return words
 
 
-def _kept(path: Path) -> Words:
-    """Return what was kept; nothing where that is nothing, or was damaged."""
+def kept_words(path: Path) -> Words:
+    """Return what was kept of a take; nothing where that is nothing, or damaged."""
     try:
-        return _WORDS.validate_json(path.read_bytes())
+        words = _WORDS.validate_json(path.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
+    in_order = all(0 <= word.start <= word.end < math.inf for word in words)
+    return words if in_order else None
 
 
 def _keep(path: Path, words: Sequence[WordTime]) -> None:

@@ -10,6 +10,7 @@ import select
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,13 +43,17 @@ class Tally:
     failures: list[str] = field(default_factory=list)
     peak_bytes: int = 0
     slowest_seconds: float = 0.0
+    slowest: str = ""
+    largest: str = ""
 
     def add(self, name: str, verdict: Verdict) -> None:
         self.verdicts[verdict.outcome] = self.verdicts.get(verdict.outcome, 0) + 1
         for code in set(verdict.codes):
             self.codes[code] = self.codes.get(code, 0) + 1
-        self.peak_bytes = max(self.peak_bytes, verdict.peak_bytes)
-        self.slowest_seconds = max(self.slowest_seconds, verdict.cpu_seconds)
+        if verdict.peak_bytes > self.peak_bytes:
+            self.peak_bytes, self.largest = verdict.peak_bytes, name
+        if verdict.cpu_seconds > self.slowest_seconds:
+            self.slowest_seconds, self.slowest = verdict.cpu_seconds, name
         if verdict.outcome == "crashed":
             self.failures.append(f"{name}: {verdict.detail}")
 
@@ -57,12 +62,16 @@ class Tally:
         return sum(self.verdicts.values())
 
     def line(self) -> str:
-        files, sheets = (self.count, 0) if self.kind == "audio" else (0, self.count)
-        return (
-            f"files={files} sheets={sheets} crashes={self.verdicts.get('crashed', 0)} "
-            f"refused={self.verdicts.get('refused', 0)} accepted={self.verdicts.get('accepted', 0)} "
-            f"peak_child_mb={self.peak_bytes / 1e6:.0f} slowest_seconds={self.slowest_seconds:.2f}"
-        )
+        return summary([self])
+
+
+def summary(tallies: Sequence[Tally]) -> str:
+    """The figures of several runs in one line."""
+    counts = {tally.kind: tally.count for tally in tallies}
+    ends = {name: sum(tally.verdicts.get(name, 0) for tally in tallies) for name in ("crashed", "refused", "accepted")}
+    peak, slowest = max(tally.peak_bytes for tally in tallies), max(tally.slowest_seconds for tally in tallies)
+    told = counts | ends | {"peak_child_mb": f"{peak / 1e6:.0f}", "slowest_seconds": f"{slowest:.2f}"}
+    return " ".join(f"{name}={value}" for name, value in told.items())
 
 
 class Cage:

@@ -63,10 +63,10 @@ def recordings() -> tuple[tuple[str, bytes], ...]:
         "wav 24 stereo": wav_bytes(np.stack([sound, sound]), 44_100, 24),
         "wav float": wav_bytes(low, 16_000, 32, floating=True),
         "wav of 6 channels": extensible_wav(pcm_bytes(np.stack([low] * 6)), 16_000, 16, 6, 0x3F),
-        "wav mu-law": _encoded(low, 16_000, "wav", "pcm_mulaw"),
-        "wav ima adpcm": _encoded(low, 16_000, "wav", "adpcm_ima_wav"),
-        "wav ms adpcm": _encoded(low, 16_000, "wav", "adpcm_ms"),
-        "mp3 in wav": _encoded(low, 16_000, "wav", "libmp3lame"),
+        "wav mu-law": encoded(low, 16_000, "wav", "pcm_mulaw"),
+        "wav ima adpcm": encoded(low, 16_000, "wav", "adpcm_ima_wav"),
+        "wav ms adpcm": encoded(low, 16_000, "wav", "adpcm_ms"),
+        "mp3 in wav": encoded(low, 16_000, "wav", "libmp3lame"),
         "mp3": mp3_bytes(sound),
         "mp3 8 kHz": mp3_bytes(speech_like(1, 8000), 8000, 8000),
         "mp3 with cover": with_cover(mp3_bytes(low, 16_000, 24_000)),
@@ -104,7 +104,13 @@ def mutant(number: int) -> tuple[str, bytes]:
     if chance.random() < _PLAYLIST_SHARE:
         return _smuggled(chance)
     name, data = chance.choice(recordings())
-    made = [name]
+    made, data = damaged(chance, data)
+    return f"{name}, {made}", data
+
+
+def damaged(chance: random.Random, data: bytes) -> tuple[str, bytes]:
+    """What was done to a file of sound or a picture, and what is left of it."""
+    made = []
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 5))):
         change = chance.choice(_CHANGES)
         data = change(chance, data)
@@ -112,7 +118,7 @@ def mutant(number: int) -> tuple[str, bytes]:
     return ", ".join(made), data
 
 
-def _encoded(sound: Sound, rate: int, muxer: str, codec: str) -> bytes:
+def encoded(sound: Sound, rate: int, muxer: str, codec: str) -> bytes:
     target = BytesIO()
     with av.open(target, "w", format=muxer) as output:
         stream = output.add_stream(codec, rate=rate)

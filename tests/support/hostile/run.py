@@ -8,11 +8,13 @@ from tests.support.hostile.bait import WATCHABLE, Watch, watched
 from tests.support.hostile.cage import Cage, Tally, Verdict
 from tests.support.hostile.corpus import Hostile
 from tests.support.hostile.handed_in import handed_in
+from tests.support.hostile.kept import kept, media
 from tests.support.hostile.mutants import BAIT_M4A, BAIT_SOUND, BAIT_TEXT, mutant
 from tests.support.hostile.submissions import as_job, submission
 from tests.support.recordings import m4a_bytes, speech_like, wav_bytes
 
 DECODER, READER = "tests.support.hostile.jailed_decoder", "tests.support.hostile.jailed_reader"
+MAKER = "tests.support.hostile.jailed_maker"
 Make = Callable[[int], tuple[str, dict[str, bytes]]]
 """Gives the files of a number, and says what was done to them."""
 REPLAY = "python -m benchmarks.fuzz --replay"
@@ -72,6 +74,14 @@ def fuzz_sheets(folder: Path, numbers: Iterable[int], *options: str) -> Tally:
 
 def fuzz_formats(folder: Path, numbers: Iterable[int], *options: str) -> Tally:
     return _fuzz_files("formats", handed_in, READER, folder, numbers, *options)
+
+
+def fuzz_kept(folder: Path, numbers: Iterable[int], *options: str) -> Tally:
+    return _fuzz_files("kept", kept, MAKER, folder, numbers, *options)
+
+
+def fuzz_media(folder: Path, numbers: Iterable[int]) -> Tally:
+    return _fuzz_files("media", media, MAKER, folder, numbers)
 
 
 def _fuzz_files(kind: str, make: Make, jail: str, folder: Path, numbers: Iterable[int], *options: str) -> Tally:

@@ -88,7 +88,7 @@ def json_lines_damaged(chance: random.Random, text: str) -> str:
     at = chance.randrange(len(lines))
     try:
         tree = damaged_tree(chance, json.loads(lines[at] or "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     lines[at] = json.dumps(tree, ensure_ascii=chance.random() < 0.7)
     return "\n".join(lines)
