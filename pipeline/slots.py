@@ -26,6 +26,8 @@ class Slots:
     _above_share_since: float | None = None
     _freeing: frozenset[int] = frozenset()
     _freed: frozenset[int] = frozenset()
+    _doubtful: frozenset[int] = frozenset()
+    """Given back while the rows were read: what was read may be older than that, or a slot that was taken anew."""
 
     @property
     def calling(self) -> Mapping[int, float]:
@@ -63,7 +65,7 @@ class Slots:
     def tell(self, slots: frozenset[int]) -> None:
         """Note which slots the rows say are ours; what was given back while they were read may be old news."""
         self.mine = slots - self._freeing - self._freed
-        self._freed = frozenset()
+        self._doubtful, self._freed = slots & self._freed, frozenset()
 
     def use(self, slot: int, now: float) -> None:
         """Let a call use a slot."""
@@ -89,7 +91,8 @@ class Slots:
         self._kept = slots if processes == 1 else 0
         self.share = -(-slots // processes) if processes > 1 else None
         idle = frozenset() if wanted else frozenset(self.idle)
-        give, self._was_idle = idle & self._was_idle, idle
+        give, self._was_idle = (idle & self._was_idle) | self._doubtful, idle
+        self._doubtful = frozenset()
         return self.give_back(give)
 
     def surplus(self, waiting: int, now: float) -> Collection[int]:

@@ -60,3 +60,15 @@ def test_what_was_given_back_while_the_rows_were_read_is_not_ours() -> None:
     assert slots.mine == {0}
     slots.tell(frozenset({0, 1}))
     assert slots.mine == {0, 1}
+
+
+def test_a_slot_that_may_have_been_taken_anew_while_it_was_given_back_is_given_back_again() -> None:
+    slots = Slots(frozenset({0, 1}))
+    slots.give_back(frozenset({0, 1}))
+    for slot in (0, 1):
+        slots.freed(slot, is_read=True)
+    slots.tell(frozenset({1}))  # read before it was given back, or taken once more after it: its row alone knows
+    assert slots.mine == frozenset()
+    assert slots.divide(2, 2, wanted=False) == [1]
+    slots.freed(1, is_read=False)
+    assert slots.divide(2, 2, wanted=False) == []
