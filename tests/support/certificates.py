@@ -52,6 +52,12 @@ def pem(private: Key, passphrase: bytes | None = None) -> bytes:
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked)
 
 
+def foreign_root() -> bytes:
+    """The root of somebody who has issued nothing here."""
+    private, ends = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC) + timedelta(days=30)
+    return _certificate("Elsewhere", private, ends, is_root=True, issuer=private).public_bytes(Encoding.PEM)
+
+
 @cache
 def key(kind: str) -> Key:
     match kind:
@@ -77,13 +83,21 @@ def _root_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _certificate(name: str, owner: Key, ends: datetime, *, is_root: bool, usable: bool = True) -> x509.Certificate:
-    issuer = _root_key()
+def _certificate(
+    name: str,
+    owner: Key,
+    ends: datetime,
+    *,
+    is_root: bool,
+    usable: bool = True,
+    issuer: ec.EllipticCurvePrivateKey | None = None,
+) -> x509.Certificate:
+    issuer = issuer or _root_key()
     usages = {"key_cert_sign", "crl_sign"} if is_root else {"digital_signature"}
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(name))
-        .issuer_name(_name("Root"))
+        .issuer_name(_name(name if is_root else "Root"))
         .public_key(owner.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(datetime.now(UTC) - timedelta(days=400))

@@ -1,6 +1,8 @@
 import os
+import re
 import shutil
 import socket
+import sys
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -20,7 +22,7 @@ from pipeline.settings import Settings
 from pipeline.storage.local import LocalStore
 from pipeline.storage.port import StoreRefused
 from pipeline.voices.models import Orphan
-from tests.support import factories
+from tests.support import certificates, factories
 from tests.support.fakes import ScriptedProvider
 from workers.app import QUEUES, create_app
 from workers.doctor import Doctor, Finding
@@ -129,6 +131,30 @@ def test_a_full_disk_is_told_with_what_is_left(tmp_path: Path, monkeypatch: pyte
     finding = examine(home=tmp_path)["disk"]
     assert (finding.ok, finding.message) == (False, "0.1 GB free")
     assert "CALLSHEET_HOME" in finding.fix
+
+
+def test_who_signs_is_told_with_until_when_and_that_nobody_stamps(tmp_path: Path) -> None:
+    assert "no certificate is set" in examine()["signing"].message
+    studio = certificates.signer(tmp_path)
+    finding = examine(signing_certificate=studio.certificate, signing_key=studio.key)["signing"]
+    assert finding.ok
+    assert re.fullmatch(r"signs as Harbour Studio until 20\d\d-\d\d-\d\d; no time-stamp .* is set", finding.message)
+
+
+@pytest.mark.parametrize(("days", "message"), [(5, "expires on 20"), (-1, "expired on 20")])
+def test_a_certificate_that_ends_soon_is_told_with_its_setting(tmp_path: Path, days: int, message: str) -> None:
+    studio = certificates.signer(tmp_path, ends_in_days=days)
+    finding = examine(signing_certificate=studio.certificate, signing_key=studio.key)["signing"]
+    assert (finding.ok, message in finding.message) == (False, True)
+    assert "renewed" in finding.fix
+
+
+def test_a_certificate_without_its_key_or_the_extra_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = certificates.signer(tmp_path)
+    assert "CALLSHEET_SIGNING_KEY" in examine(signing_certificate=studio.certificate)["signing"].message
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    finding = examine(signing_certificate=studio.certificate, signing_key=studio.key)["signing"]
+    assert (finding.ok, "pip install 'callsheet[provenance]'" in finding.fix) == (False, True)
 
 
 def test_a_database_that_is_away_hides_no_other_part(dead: int) -> None:
