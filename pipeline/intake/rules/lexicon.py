@@ -98,12 +98,19 @@ def _found(index: _Index, text: str) -> Iterator[Said]:
     for word in _WORD.finditer(text):
         if word.start() < at:
             continue  # inside a longer one
+        if _is_mark(text, word.start() - 1):
+            continue  # vowel signs of Indic scripts are no letters to a pattern, and still amid a word
         for pattern, entry in index.get(_plain(word.group()), ()):
             met = pattern.match(text, word.start())
-            if met:
+            if met and not _is_mark(text, met.end()):
                 at = met.end()
                 yield Said(met.start(), at, entry)
                 break
+
+
+def _is_mark(text: str, at: int) -> bool:
+    """Tell whether an accent or a vowel sign stands at a place of a text."""
+    return 0 <= at < len(text) and unicodedata.category(text[at]).startswith("M")
 
 
 def _pattern(word: str, *, exact: bool) -> re.Pattern[str]:

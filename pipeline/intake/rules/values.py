@@ -140,7 +140,9 @@ def plain_text(text: str) -> str:
 def word(text: str) -> str:
     """Accept a word of the lexicon, or several together; returns it in NFC with single spaces."""
     plain = " ".join(unicodedata.normalize("NFC", plain_text(text)).split())
-    if not plain or not (_LETTER.match(plain[0]) and _LETTER.match(plain[-1])):
+    # Words of Indic scripts end with vowel signs.
+    bare = plain.rstrip("".join(c for c in plain if unicodedata.category(c).startswith("M")))
+    if not bare or not (_LETTER.match(bare[0]) and _LETTER.match(bare[-1])):
         raise Refusal("this is no word", allowed="one that begins and ends with a letter or a digit")
     return plain
 

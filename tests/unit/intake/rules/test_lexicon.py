@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.intake.rules import lexicon
 from pipeline.intake.rules.lexicon import Lexicon, Pronunciation, first_word
 
 XALTHAR = Pronunciation("Xalthar", "ZAL-thar")
@@ -11,6 +12,30 @@ XALTHAR = Pronunciation("Xalthar", "ZAL-thar")
 
 def said(text: str, *entries: Pronunciation, character: str = "MARA", language: str = "en") -> str:
     return Lexicon(entries).say(text, character, language)
+
+
+HINDI = Pronunciation("राम", "RAAM")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("राम आया।", "RAAM आया।"),
+        ("जय राम!", "जय RAAM!"),
+        ("रामा आया।", "रामा आया।"),
+        ("भाराम आया।", "भाराम आया।"),
+        ("राम\u0302", "राम\u0302"),
+    ],
+)
+def test_a_vowel_sign_belongs_to_the_word_that_it_stands_in(text: str, expected: str) -> None:
+    assert said(text, HINDI, language="hi") == expected
+
+
+def test_control_where_marks_are_no_part_of_words_half_a_word_is_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lexicon, "_is_mark", lambda _text, _at: False)
+    assert said("रामा आया।", HINDI, language="hi") == "RAAMा आया।"
 
 
 @pytest.mark.parametrize(

@@ -61,3 +61,8 @@ def test_a_slip_is_named_with_its_place(text: str, place: str, said: str) -> Non
     problem = with_lexicon(text).problem()
     assert problem["place"] == place
     assert said in " ".join([problem["message"], problem["hint"]])
+
+
+def test_a_word_may_end_with_a_vowel_sign() -> None:
+    project = with_lexicon("  हिन्दी: HIN-dee\n").project()
+    assert project.lexicon.say("हिन्दी में", "MARA", "hi") == "HIN-dee में"
