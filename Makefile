@@ -71,8 +71,8 @@ revision: $(DEV) ## Make a sheet of LINES=5000, revise it and make it again, cha
 promises: $(DEV) ## Equal barks, ten thousand names, forty talents, a power cut, the time left (ARGS="eta")
 	@$(BIN)/python -m benchmarks.promises $(ARGS)
 
-fuzz: $(DEV) ## Throw mutated recordings and sheets at the workers and the readers (ARGS="--audio 5000 --from 9000")
-	@$(BIN)/python -m benchmarks.fuzz $(or $(ARGS),--audio 2000 --sheets 2000)
+fuzz: $(DEV) ## Throw damaged recordings, projects, music and files of our own at what reads them (ARGS="--formats 5000 --from 9000")
+	@$(BIN)/python -m benchmarks.fuzz $(or $(ARGS),--audio 2000 --sheets 2000 --formats 2000 --kept 2000 --media 500)
 
 simulate: $(DEV) ## Play SEEDS=2000 histories of the clone protocol under faults (VARIANT=e3; SEED=7: one, told step by step)
 	@$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED)) $(if $(VARIANT),--variant $(VARIANT))

@@ -1,4 +1,4 @@
-"""Two thousand damaged recordings and two thousand damaged projects, the same ones every time.
+"""Thousands of damaged recordings, projects and other files that are handed in, the same ones every time.
 
 Each is one number; a failure names the command that plays it again. The decoder's own function reads them in one
 bounded child after another, which is what makes two thousand affordable; a hundred of them go the whole way, one child
@@ -15,10 +15,13 @@ from pipeline.audio import AudioRejected, AudioToolFailed, ReferenceRules, prepa
 from tests.support.hostile.bait import WATCHABLE, watched
 from tests.support.hostile.cage import Tally
 from tests.support.hostile.mutants import mutant
-from tests.support.hostile.run import REPLAY, bait, fuzz_audio, fuzz_sheets
+from tests.support.hostile.run import REPLAY, bait, fuzz_audio, fuzz_formats, fuzz_kept, fuzz_media, fuzz_sheets
 
-FILES, SHEETS, WHOLE_WAY = 2_000, 2_000, 100
+FILES, SHEETS, WHOLE_WAY = 2_000, 1_500, 100
+FORMATS, KEPT, MEDIA = 400, 400, 60
 MAX_CHILD_BYTES = 150_000_000
+MAX_READER_BYTES, MAX_MAKER_BYTES = 200_000_000, 500_000_000
+"""Of a reader that draws a plan up as well; and of one that encodes a cover's picture into the files of an episode."""
 MAX_SECONDS = 10.0
 """Of computing, for one file."""
 SHORT = ReferenceRules(min_seconds=0.5, max_seconds=30)
@@ -26,12 +29,12 @@ SHORT = ReferenceRules(min_seconds=0.5, max_seconds=30)
 pytestmark = pytest.mark.computes
 
 
-def hold(tally: Tally, capsys: pytest.CaptureFixture[str]) -> None:
+def hold(tally: Tally, capsys: pytest.CaptureFixture[str], most_bytes: int = MAX_CHILD_BYTES) -> None:
     with capsys.disabled():
         print(f"\n{tally.line()}")  # noqa: T201 - the figures of the run, whatever came of it
     assert not tally.failures, "\n".join(tally.failures[:5])
-    assert tally.peak_bytes < MAX_CHILD_BYTES
-    assert tally.slowest_seconds < MAX_SECONDS
+    assert tally.peak_bytes < most_bytes, tally.largest
+    assert tally.slowest_seconds < MAX_SECONDS, tally.slowest
 
 
 def test_no_damaged_recording_does_more_than_be_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,6 +51,33 @@ def test_no_damaged_project_does_more_than_be_refused(tmp_path: Path, capsys: py
     hold(tally, capsys)
     assert tally.count == SHEETS
     assert tally.verdicts["accepted"] > SHEETS / 20
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whatever_kind_of_file_is_damaged_it_is_refused_or_can_be_planned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tally = fuzz_formats(tmp_path, range(FORMATS))
+    hold(tally, capsys, MAX_READER_BYTES)
+    assert tally.verdicts["accepted"] > FORMATS / 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_we_have_written_ourselves_is_not_believed_when_it_is_damaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tally = fuzz_kept(tmp_path, range(KEPT))
+    hold(tally, capsys, MAX_READER_BYTES)
+    assert tally.verdicts["accepted"] > KEPT / 20
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_damaged_music_or_cover_ends_the_making_of_an_episode_without_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tally = fuzz_media(tmp_path, range(MEDIA))
+    hold(tally, capsys, MAX_MAKER_BYTES)
+    assert tally.verdicts["accepted"] > MEDIA / 10
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,6 +118,16 @@ def test_control_a_reader_that_trusts_its_sheets_dies_of_them(tmp_path: Path) ->
     tally = fuzz_sheets(tmp_path, range(100), "--careless")
     assert any("UnicodeDecodeError" in failure for failure in tally.failures)
     assert any("KeyError" in failure for failure in tally.failures)
+
+
+def test_control_where_nobody_looks_at_characters_a_line_holds_what_nobody_can_type(tmp_path: Path) -> None:
+    tally = fuzz_formats(tmp_path, range(50), "--unchecked")
+    assert any("holds what nobody can type" in failure for failure in tally.failures)
+
+
+def test_control_our_own_files_believed_end_in_a_traceback(tmp_path: Path) -> None:
+    tally = fuzz_kept(tmp_path, range(60), "--careless")
+    assert any("JSONDecodeError" in failure for failure in tally.failures)
 
 
 def test_control_a_child_that_dies_is_a_crash_and_the_next_file_is_read(tmp_path: Path) -> None:

@@ -110,7 +110,9 @@ def workbook_damaged(chance: random.Random, data: bytes) -> bytes:
         case 0:
             del parts[name]
         case 1:
-            parts[chance.choice((nasty(chance).replace("\ud800", ""), name.upper(), f"../{name}"))] = parts.pop(name)
+            parts[chance.choice((nasty(chance)[:1000].replace("\ud800", ""), name.upper(), f"../{name}"))] = parts.pop(
+                name
+            )
         case 2:
             parts[name] = parts[chance.choice(list(parts))]
         case 3:
