@@ -17,8 +17,7 @@ from typing import Any
 from pipeline.audio.bounded import ChildLimits, apply_limits
 from pipeline.audio.report import peak_rss_bytes
 from pipeline.errors import CallsheetError, ConsentRequired, InvalidSheet, UsageError
-from pipeline.intake.rules import Project, read_project
-from pipeline.intake.rules import lines
+from pipeline.intake.rules import Project, lines, read_project
 from tests.support.hostile import invariants
 from tests.support.hostile.jailed_decoder import forget_peak
 from tests.support.hostile.seeds import SCRIPT, seeds
