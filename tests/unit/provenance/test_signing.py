@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import c2pa
 import pytest
@@ -154,6 +155,16 @@ def test_a_file_that_cannot_be_signed_is_told_and_leaves_nothing(tmp_path: Path,
     with pytest.raises(SigningFailed, match=r"line\.wav could not be signed"):
         signer.sign(tmp_path / "line.wav", tmp_path / "out.wav", CLAIM)
     assert [path.name for path in tmp_path.iterdir()] == ["line.wav"]
+
+
+def test_what_does_not_fit_into_memory_is_told_and_not_tried(
+    tmp_path: Path, signer: Signing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recorded(tmp_path, "line.wav")
+    monkeypatch.setattr(signing.psutil, "virtual_memory", lambda: SimpleNamespace(available=path.stat().st_size))
+    with pytest.raises(SigningFailed, match=r"line\.wav needs 0\.0 GB of memory") as told:
+        signer.sign(path, path, CLAIM)
+    assert "FLAC" in told.value.hint
 
 
 def test_who_stamps_no_time_holds_nothing_up(tmp_path: Path, studio: Signer, dead_port: int) -> None:
