@@ -27,6 +27,7 @@ from pipeline.intake.rules import (
     pages,
     spoken_text,
 )
+from pipeline.planning.collecting import COLLECTIONS
 from pipeline.planning.differing import spoken_before, told_apart
 from pipeline.planning.market import Market
 from pipeline.planning.rules import (
@@ -153,7 +154,8 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
     sounds = Sounds.of(submission, market)
     cast = _known_voices(session, account_id, market.provider)
     drawing = _Drawing(session, account_id, sounds, cast, submission.selection)
-    lines = LongList(drawing.lines(), _pack, _unpack)
+    with COLLECTIONS.rare():
+        lines = LongList(drawing.lines(), _pack, _unpack)
     sounds.require_deliverable()
     wanted_voices = _wanted_voices(submission, market, sounds.voice_keys)
     return Plan(

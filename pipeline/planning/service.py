@@ -22,6 +22,7 @@ from pipeline.ledger.models import Account
 from pipeline.ledger.money import BudgetMode
 from pipeline.planning.budget import refusal, run_cap
 from pipeline.planning.casting import want_voices
+from pipeline.planning.collecting import COLLECTIONS
 from pipeline.planning.drawing import Sounds, Submission, draw_up, require_consents
 from pipeline.planning.market import Market
 from pipeline.planning.rules import Plan, PlannedLine, Reason
@@ -145,7 +146,8 @@ def start(
     if len(submission.project.lines) <= AT_ONCE:
         with transactions.write() as session:
             return _apply(session, order).id
-    return _start_in_steps(transactions, order)
+    with COLLECTIONS.rare():
+        return _start_in_steps(transactions, order)
 
 
 def apply(
