@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
@@ -15,6 +16,11 @@ Tree: TypeAlias = Any
 """dict, list, str, bool or None: what is written stays a string, so that 25.00 is never a binary float."""
 
 Path: TypeAlias = tuple[str | int, ...]
+
+MOST_NODES = 200_000
+"""Twice those of 10,000 lines; the parser reads 30,000 a second."""
+MOST_LEVELS = 50
+"""Each token is compared with all brackets that are open."""
 
 _KIND = "tag:yaml.org,2002:"
 
@@ -93,11 +99,32 @@ class Document:
             tree[name] = self._plain(value, (*path, name))
 
 
+class _BoundedComposer(Composer):
+    """Stops where a file costs more than anybody's: a megabyte of brackets would be read for minutes."""
+
+    nodes = levels = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:  # noqa: ANN401 - as the parser has it
+        self.nodes += 1
+        if self.nodes > MOST_NODES:
+            hint = "split it; lines belong into sheets"
+            raise BadYaml(f"the file has more than {MOST_NODES} keys and values", line=None, hint=hint)
+        if self.levels >= MOST_LEVELS:
+            raise RecursionError
+        self.levels += 1
+        node: Node | None = super().compose_node(parent, index)
+        self.levels -= 1
+        return node
+
+
 def _compose(text: str) -> Node | None:
     reader = YAML(typ="safe", pure=True)
+    reader.Composer = _BoundedComposer
     reader.composer.warn_double_anchors = False  # YAML allows it: the later one counts from there on
     try:
         root: Node | None = reader.compose(text)
+    except BadYaml:
+        raise
     except MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark
         said = " ".join(part for part in (wrong.context, wrong.problem) if part)

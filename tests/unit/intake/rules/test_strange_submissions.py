@@ -123,6 +123,21 @@ def test_translations_without_ids_are_one_problem() -> None:
     assert files.problem()["message"].startswith("there is no column for the id")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title: [" + "a," * 1_000, "more than 500 keys and values"),
+        ("title: " + "[" * 60 + "]" * 60, "nested too deeply"),
+        ("title: " + "{a: [" * 30 + "]}" * 30, "nested too deeply"),
+    ],
+)
+def test_a_project_file_that_would_be_read_for_minutes_is_refused_before(
+    monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    monkeypatch.setattr(yaml_tree, "MOST_NODES", 500)
+    assert said in Submission(cast__yaml=f"{CAST}{text}\n").problem()["message"]
+
+
 def test_rows_of_junk_are_read_until_nobody_would_correct_more() -> None:
     found = sheet(HEADER + "a\n" * 200_000).problems()
     assert line_rules.MAX_PROBLEMS < len(found) < line_rules.MAX_PROBLEMS + 5
