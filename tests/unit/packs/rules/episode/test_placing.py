@@ -168,3 +168,13 @@ def test_no_line_overlaps_another_and_all_lies_within_the_file(
     assert all(one.start < one.end for one in timeline.chapters)
     assert all(laid.start >= 0 and laid.start + laid.seconds <= timeline.seconds + 1e-9 for laid in timeline.music)
     assert all(one.end < timeline.seconds for one in timeline.placed)
+    assert all(one.last - one.first == pytest.approx(extent().seconds) for one in timeline.placed)
+    assert [one.end for one in timeline.chapters] == [
+        *(one.start for one in timeline.chapters[1:]),
+        *([timeline.seconds] if timeline.chapters else []),
+    ]
+    silence = sum(two.start - one.end for one, two in pairwise(timeline.placed))
+    heard = sum(one.end - one.start for one in timeline.placed)
+    talk = timeline.placed[-1].end - timeline.placed[0].start if timeline.placed else 0
+    assert heard + silence == pytest.approx(talk)
+    assert not timeline.chapters or timeline.chapters[0].start == 0
