@@ -25,6 +25,7 @@ def test_a_voice_is_shown_with_all_that_is_known_of_it(cast: Caller) -> None:
     shown = cast.get("/v1/voices/mara").json()
     assert (shown["label"], shown["kind"], shown["state"]) == ("mara", "cloned", "ready")
     assert (shown["consent"]["talent"], shown["consent"]["synthetic"]) == ("mara", True)
+    assert len(shown["consent"]["sha256"]) == 64
     assert shown["reference"]["sha256"] == sha256(READY["references/mara.wav"])
     assert shown["audition"]["text"] == ACTIVATION_LINE
     assert shown["audition"]["url"]

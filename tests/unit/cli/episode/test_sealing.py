@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from pipeline.cli.episode import building
@@ -35,7 +36,7 @@ talents:
 characters:
   HOST: {name: Ada, voice: {talent: mara}}
   GUEST: {name: Bo, voice: {system: English_Captain}}
-episode: {show: Harbours, narrator: HOST}
+episode: {show: Harbours, narrator: HOST, cover: cover.png}
 ---
 
 # Harbour Talk
@@ -48,6 +49,7 @@ Good evening.
 
 GUEST: I do, when the tide lets me.
 """
+COVER = Path(__file__).parents[4] / "examples" / "episode" / "cover.png"
 FORMATS = ("mp3", "m4b", "opus", "flac", "wav")
 ENDINGS = ("mp3", "m4b", "flac", "wav")
 """Of those that hold their manifest."""
@@ -75,6 +77,7 @@ class Api:
 def script(tmp_path_factory: pytest.TempPathFactory) -> Script:
     folder = tmp_path_factory.mktemp("script")
     (folder / "mara.wav").write_bytes(recordings.wav_bytes(recordings.speech_like(1.0, 16_000), 16_000))
+    (folder / "cover.png").write_bytes(COVER.read_bytes())
     (folder / "talk.md").write_text(SCRIPT)
     local = LocalProject.read(folder / "talk.md")
     lines = local.project.lines
@@ -135,6 +138,13 @@ def test_signing_changes_no_sample(signed: tuple[Path, Any], plain: tuple[Path, 
     before, after = (decoded(folder / f"harbour-talk.{ending}") for folder, _ in (plain, signed))
     assert before.shape == after.shape
     assert (before == after).all()
+
+
+@pytest.mark.parametrize("ending", ["mp3", "m4b", "flac"])
+def test_the_cover_is_still_seen(signed: tuple[Path, Any], plain: tuple[Path, Any], ending: str) -> None:
+    shown = [_cover(folder / f"harbour-talk.{ending}") for folder, _ in (plain, signed)]
+    assert len(shown[0]) > 1_000
+    assert shown[0] == shown[1]
 
 
 def test_chapters_and_tags_are_read_back_from_the_signed_files(
@@ -220,6 +230,11 @@ def test_what_cannot_be_signed_is_not_delivered_unsigned(
     with pytest.raises(SigningFailed):
         built(script, tmp_path, signer, ("mp3",))
     assert {path.name for path in tmp_path.iterdir()} == {".takes"}
+
+
+def _cover(path: Path) -> bytes:
+    with av.open(path) as file:
+        return b"".join(bytes(packet) for packet in file.demux(file.streams.video[0]))
 
 
 def _media(content: bytes) -> bytes:
