@@ -9,7 +9,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
-from pipeline.audio.decode import HIGHEST_SAMPLE
+from pipeline.audio.decode import HIGHEST_SAMPLE, SAMPLE_RATES
 from pipeline.audio.loudness import Samples
 from pipeline.audio.mixdown.score import RATE, Sound
 from pipeline.audio.rejection import AudioRejected, rejected
@@ -75,6 +75,9 @@ def _converted(container: InputContainer) -> Iterator[Samples]:
 
 
 def _resampler(frame: AudioFrame) -> AudioResampler:
+    if frame.sample_rate not in SAMPLE_RATES:
+        # At a hertz or two, a piece of a small file would become gigabytes.
+        raise ValueError(f"its sample rate is {frame.sample_rate} Hz, not {SAMPLE_RATES[0]} to {SAMPLE_RATES[-1]}")
     layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
     return AudioResampler(format="fltp", layout=layout, rate=RATE)
 

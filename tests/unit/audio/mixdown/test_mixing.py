@@ -1,5 +1,6 @@
 """Mixes of sounds that are known to the sample."""
 
+import struct
 import tracemalloc
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pipeline.audio.mixdown import mixing, reading
 from pipeline.audio.mixdown.mixing import mix
 from pipeline.audio.mixdown.reading import read_sound
 from pipeline.audio.mixdown.score import RATE, Part, Score, Sound
-from tests.support.recordings import m4a_bytes, mp3_bytes, silence, speech_like, tone
+from tests.support.recordings import m4a_bytes, mp3_bytes, silence, speech_like, tone, wav_bytes
 
 FORMATS = [("wav", "PCM_16"), ("wav", "PCM_24"), ("wav", "FLOAT"), ("flac", "PCM_16"), ("ogg", "VORBIS"), ("mp3", None)]
 
@@ -70,6 +71,16 @@ def test_music_with_a_sample_that_is_no_number_is_refused_by_name(tmp_path: Path
         AudioRejected, match=r"broken\.wav cannot be read as sound: it holds samples that are no numbers"
     ):
         list(read_sound(_with_a_sample(tmp_path, value), 1))
+
+
+@pytest.mark.parametrize("rate", [1, 100, 7_999, 192_001])
+def test_a_sample_rate_that_would_fill_the_memory_is_refused_by_name(tmp_path: Path, rate: int) -> None:
+    sound = bytearray(wav_bytes(silence(0.1)))
+    struct.pack_into("<I", sound, 24, rate)
+    path = tmp_path / "slow.wav"
+    path.write_bytes(sound)
+    with pytest.raises(AudioRejected, match=rf"slow\.wav .* its sample rate is {rate} Hz"):
+        list(read_sound(Sound(path), 1))
 
 
 def test_control_unlooked_at_one_such_sample_is_all_that_is_mixed(
