@@ -17,11 +17,11 @@ from tests.support.hostile.cage import Tally
 from tests.support.hostile.mutants import mutant
 from tests.support.hostile.run import REPLAY, bait, fuzz_audio, fuzz_formats, fuzz_kept, fuzz_media, fuzz_sheets
 
-FILES, SHEETS, WHOLE_WAY = 2_000, 1_500, 100
+FILES, SHEETS, WHOLE_WAY = 2_000, 2_000, 100
 FORMATS, KEPT, MEDIA = 400, 400, 60
 MAX_CHILD_BYTES = 150_000_000
-MAX_READER_BYTES, MAX_MAKER_BYTES = 200_000_000, 500_000_000
-"""Of a reader that draws a plan up as well; and of one that encodes a cover's picture into the files of an episode."""
+MAX_WHOLE_BYTES = 200_000_000
+"""Of a reader that draws a plan up as well, and of one that writes a cover into the files of an episode."""
 MAX_SECONDS = 10.0
 """Of computing, for one file."""
 SHORT = ReferenceRules(min_seconds=0.5, max_seconds=30)
@@ -58,7 +58,7 @@ def test_whatever_kind_of_file_is_damaged_it_is_refused_or_can_be_planned(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tally = fuzz_formats(tmp_path, range(FORMATS))
-    hold(tally, capsys, MAX_READER_BYTES)
+    hold(tally, capsys, MAX_WHOLE_BYTES)
     assert tally.verdicts["accepted"] > FORMATS / 5
     assert list(tmp_path.iterdir()) == []
 
@@ -67,7 +67,7 @@ def test_what_we_have_written_ourselves_is_not_believed_when_it_is_damaged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tally = fuzz_kept(tmp_path, range(KEPT))
-    hold(tally, capsys, MAX_READER_BYTES)
+    hold(tally, capsys, MAX_WHOLE_BYTES)
     assert tally.verdicts["accepted"] > KEPT / 20
     assert list(tmp_path.iterdir()) == []
 
@@ -76,7 +76,7 @@ def test_no_damaged_music_or_cover_ends_the_making_of_an_episode_without_a_word(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tally = fuzz_media(tmp_path, range(MEDIA))
-    hold(tally, capsys, MAX_MAKER_BYTES)
+    hold(tally, capsys, MAX_WHOLE_BYTES)
     assert tally.verdicts["accepted"] > MEDIA / 10
     assert list(tmp_path.iterdir()) == []
 
@@ -121,7 +121,7 @@ def test_control_a_reader_that_trusts_its_sheets_dies_of_them(tmp_path: Path) ->
 
 
 def test_control_where_nobody_looks_at_characters_a_line_holds_what_nobody_can_type(tmp_path: Path) -> None:
-    tally = fuzz_formats(tmp_path, range(50), "--unchecked")
+    tally = fuzz_formats(tmp_path, range(150), "--unchecked")
     assert any("holds what nobody can type" in failure for failure in tally.failures)
 
 
