@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-RARELY = 100_000
+RARELY = 20_000
 """New objects after which Python looks for cycles: no line is part of one, and each look goes through all that wait.
 
 With its own 700 it spends a seventh of an import on looking.
