@@ -21,8 +21,8 @@ def _threshold() -> Iterator[None]:
 
 def collections_while_allocating() -> int:
     before = collections()
-    kept = [[number] for number in range(20_000)]
-    assert len(kept) == 20_000
+    kept = [[number] for number in range(10_000)]
+    assert len(kept) == 10_000
     return collections() - before
 
 
