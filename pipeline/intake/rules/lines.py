@@ -16,6 +16,7 @@ from pipeline.intake.rules.long_list import LongList
 from pipeline.intake.rules.problems import Problem, Refusal, Suggestions, listed, shorten
 from pipeline.intake.rules.project import Line
 from pipeline.intake.rules.sheets import BrokenRecord, Places, Record, Sheet
+from pipeline.intake.rules.speech_text import can_be_spoken
 from pipeline.intake.rules.translations import Translation, Translations
 
 T = TypeVar("T")
@@ -344,7 +345,7 @@ def _full(into: Collected) -> Refusal | None:
 
 
 def _text(cell: str) -> str:
-    if any(map(str.isalnum, cell)):
+    if can_be_spoken(cell):
         return cell
     if cell.strip():
         raise Refusal("there is nothing to speak: no letter and no digit", hint="write the sound, or delete the row")

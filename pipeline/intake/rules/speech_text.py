@@ -22,6 +22,11 @@ def spoken_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def can_be_spoken(text: str) -> bool:
+    """Tell whether a text holds anything that has a sound: a letter or a digit."""
+    return any(map(str.isalnum, text))
+
+
 def split_text(text: str, limit: int) -> list[str]:
     """Cut a text into pieces of at most `limit` characters; nothing but white space is lost.
 

@@ -10,6 +10,7 @@ from pipeline.intake.rules.marked import EMPHASIS, pieces, resolved, written
 from pipeline.intake.rules.problems import Refusal
 from pipeline.intake.rules.script import Speech, joined, split_directions
 from pipeline.intake.rules.sheets import BrokenRecord
+from pipeline.intake.rules.speech_text import can_be_spoken
 
 Turn: TypeAlias = Speech | BrokenRecord
 
@@ -50,17 +51,31 @@ class Turns:
         """Keep what one speaker says: a speech for each stretch between pauses. Narration has no directions."""
         own = _OWN_ID.search(said[-1])
         whole = "\n".join([*said[:-1], said[-1][: own.start()] if own else said[-1]])
-        stretches = list(pieces(whole))
-        spoken = 0
-        for text, seconds in stretches:
-            if written(text).strip() or len(stretches) == 1:
+        first, spoken, silent = line, 0, ""
+        for text, seconds in pieces(whole):
+            if can_be_spoken(written(_without_directions(text, is_narration=is_narration))):
                 spoken += 1
                 line_id = "" if own is None else own[1] if spoken == 1 else f"{own[1]}-{spoken}"
                 begun = line if spoken == 1 else line + _lines_above(text)
-                self._keep(self._speech(speaker, text, begun, direction, line_id, is_narration=is_narration))
+                self._keep(self._speech(speaker, silent + text, begun, direction, line_id, is_narration=is_narration))
+                silent = ""
+            elif spoken:
+                self._add_to_last(text)
+            else:
+                silent += f"{text} "
             line += text.count("\n")
             if seconds is not None:
                 self._pause(seconds, line)
+        if not spoken:
+            line_id = own[1] if own else ""
+            self._keep(self._speech(speaker, silent, first, direction, line_id, is_narration=is_narration))
+
+    def _add_to_last(self, marked: str) -> None:
+        """Leave what makes no sound, a dash or a direction behind a pause, with the line before it."""
+        text, direction = split_directions(written(marked).split("\n"))
+        if self._last is not None:
+            self._last.text = f"{self._last.text} {text}".strip()
+            self._last.direction = joined([self._last.direction, direction])
 
     def _speech(
         self, speaker: str, marked: str, line: int, direction: str, line_id: str, *, is_narration: bool
@@ -95,6 +110,10 @@ class Turns:
             self.refuse(line, _NOTHING_BEFORE)
         else:
             self._last.pause_after = (self._last.pause_after or 0.0) + seconds
+
+
+def _without_directions(marked: str, *, is_narration: bool) -> str:
+    return marked if is_narration else split_directions(marked.split("\n"))[0]
 
 
 def _lines_above(text: str) -> int:

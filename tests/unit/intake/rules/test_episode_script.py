@@ -145,6 +145,14 @@ def test_a_pause_cuts_a_line_and_is_never_sent() -> None:
     assert [line.row - BODY_LINE for line in project.lines] == [0, 0, 1, 5]
 
 
+def test_what_makes_no_sound_beside_a_pause_stays_with_what_does() -> None:
+    project = read("GUEST: So. [pause] (beat)\n\nGUEST: (low) [pause 2s] Yes [pause 1s] ... [pause 1s] no.\n")
+    assert rows(project, "pause_after") == [("So.", "3"), ("Yes ...", "2"), ("no.", "")]
+    assert [line.direction for line in project.lines] == ["beat", "low", ""]
+    (problem,) = episode("HOST: A.\n\nHOST: ... [pause] (beat)\n").problems()
+    assert problem["message"] == "there is nothing to speak: no letter and no digit"
+
+
 def test_pauses_that_follow_one_another_add_up() -> None:
     assert rows(read("One. [pause 1s][pause 2s]\n\n[pause 3s]\n"), "pause_after") == [("One.", "6")]
 
