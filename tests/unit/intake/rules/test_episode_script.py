@@ -149,8 +149,8 @@ def test_what_makes_no_sound_beside_a_pause_stays_with_what_does() -> None:
     project = read("GUEST: So. [pause] (beat)\n\nGUEST: (low) [pause 2s] Yes [pause 1s] ... [pause 1s] no.\n")
     assert rows(project, "pause_after") == [("So.", "3"), ("Yes ...", "2"), ("no.", "")]
     assert [line.direction for line in project.lines] == ["beat", "low", ""]
-    (problem,) = episode("HOST: A.\n\nHOST: ... [pause] (beat)\n").problems()
-    assert problem["message"] == "there is nothing to speak: no letter and no digit"
+    told = [problem["message"] for problem in episode("HOST: A.\n\nHOST: ... [pause] (beat)\n").problems()]
+    assert "there is nothing to speak: no letter and no digit" in told
 
 
 def test_pauses_that_follow_one_another_add_up() -> None:
