@@ -149,7 +149,7 @@ def test_what_makes_no_sound_beside_a_pause_stays_with_what_does() -> None:
     project = read("GUEST: So. [pause] (beat)\n\nGUEST: (low) [pause 2s] Yes [pause 1s] ... [pause 1s] no.\n")
     assert rows(project, "pause_after") == [("So.", "3"), ("Yes ...", "2"), ("no.", "")]
     assert [line.direction for line in project.lines] == ["beat", "low", ""]
-    told = [problem["message"] for problem in episode("HOST: A.\n\nHOST: ... [pause] (beat)\n").problems()]
+    told = [problem["message"] for problem in episode("HOST: A.\n\nHOST: ... [pause] (beat)\n").problems("lamp.md")]
     assert "there is nothing to speak: no letter and no digit" in told
 
 
