@@ -8,11 +8,14 @@ from typing import Any
 
 import httpx
 
-from tests.support.stack import RunningStack, sheet, write_project
+from tests.support.stack import UNHEARD, RunningStack, sheet, write_project
 
 LINES = 120
 CALL_SECONDS = 1.5
-CAST = "production: held\nlanguage: en\ncharacters:\n  HERALD: {voice: {system: English_Announcer}}\nlines: lines.csv\n"
+CAST = (
+    f"production: held\nlanguage: en\n{UNHEARD}lines: lines.csv\n"
+    "characters:\n  HERALD: {voice: {system: English_Announcer}}\n"
+)
 
 
 def order(stack: RunningStack, run_id: str, what: str) -> Any:

@@ -25,7 +25,7 @@ from tests.support.faults.bench import HASTE_SECONDS, Bench, bench, go_on, secon
 from tests.support.faults.ledgers import Ledgers
 from tests.support.faults.naive import naive_environment
 from tests.support.recordings import mp3_bytes, speech_like, tagged
-from tests.support.stack import one_voice, sheet, write_project
+from tests.support.stack import UNHEARD, one_voice, sheet, write_project
 
 pytestmark = pytest.mark.timeout(400)
 CLONE = 2_100_000
@@ -159,7 +159,9 @@ def test_a_line_cut_off_at_any_point_is_spoken_and_what_it_may_have_cost_is_book
 ) -> None:
     with second_worker(stage) if point in TAKEN_OVER else nullcontext():
         points = ["in_result_tx", point] if point in STORED_BEFORE else [point]
-        run_id, before = strike(stage, one_line(tmp_path), points, SPEECH_DEEDS.get(point, nothing))
+        run_id, before = strike(
+            stage, one_line(tmp_path, is_heard=point == "hearing"), points, SPEECH_DEEDS.get(point, nothing)
+        )
         expect(stage, run_id, SPEECHES[point], lambda: speech_end(stage, run_id, before))
 
 
@@ -299,14 +301,14 @@ def cast_of_one(folder: Path, recording: bytes) -> Writer:
     return clone
 
 
-def one_line(folder: Path) -> Writer:
+def one_line(folder: Path, *, is_heard: bool) -> Writer:
     """Return a maker of productions with one line of a system voice."""
+    quality = "" if is_heard else UNHEARD
 
     def speech(name: str) -> Path:
         cast = f"production: {name}\nlanguage: en\ncharacters:\n  HERALD: {{voice: {{system: English_Announcer}}}}\n"
-        return write_project(
-            folder / name, f"{cast}lines: lines.csv\n", sheet((f"{name}_1", "HERALD", f"One line for {name}."))
-        )
+        lines = sheet((f"{name}_1", "HERALD", f"One line for {name}."))
+        return write_project(folder / name, f"{cast}{quality}lines: lines.csv\n", lines)
 
     return speech
 
