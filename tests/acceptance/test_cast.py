@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pipeline.audio import measure_speech
-from tests.support.stack import CAST, Ended, RunningStack, running_stack
+from tests.support.stack import CAST, Ended, RunningStack, running_stack, sheet, write_project
 
 LINES = 72
 DISTINCT = 60
@@ -151,13 +151,15 @@ def test_an_edited_line_is_the_only_one_that_is_paid_again(stack: RunningStack, 
     assert plan["totals"]["total_micros"] == made[0]["price"]
 
 
-def test_a_stopped_stack_starts_again_with_everything_it_had() -> None:
+def test_a_stopped_stack_starts_again_with_everything_it_had(tmp_path: Path) -> None:
+    cast = "production: small\nlines: lines.csv\ncharacters:\n  HERALD: {voice: {system: English_Announcer}}\n"
+    project = write_project(tmp_path, cast, sheet(("s_1", "HERALD", "Here I am."), ("s_2", "HERALD", "Here I stay.")))
     with running_stack(CALLSHEET_SANDBOX_ENGINE="tone") as own:
-        small = own.run("apply", CAST.parent / "episode", "--yes", "--json")
+        small = own.run("apply", project, "--yes", "--json")
         assert small.code == 0, small.err
         spent, url = own.spent(), own.facts()["api_url"]
         assert own.run("down").code == 0
         assert own.run("up").code == 0
         assert own.spent() == spent == own.charged()
         assert own.facts()["api_url"] == url
-        assert own.ask("plan", CAST.parent / "episode")["totals"]["total_micros"] == 0
+        assert own.ask("plan", project)["totals"]["total_micros"] == 0
