@@ -18,7 +18,7 @@ from pipeline.provenance.claim import (
     media_type,
     sidecar_of,
 )
-from pipeline.provenance.library import INSTALL, require_installed
+from pipeline.provenance.sdk import INSTALL, require_installed
 
 __all__ = [
     "INSTALL",
