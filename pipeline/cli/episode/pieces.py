@@ -1,6 +1,6 @@
 """The lines of a project as pieces of its episode."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.cli.client import Client
@@ -91,11 +91,3 @@ def _piece(project: Project, line: Line, counted: _Counted) -> Piece:
 
 def _seconds(text: str) -> float | None:
     return float(text) if text.replace(".", "", 1).isdecimal() else None
-
-
-def by_chapter(pieces: Iterable[Piece]) -> Iterator[tuple[int, list[Piece]]]:
-    """Yield each chapter with its pieces, in their order."""
-    found: dict[int, list[Piece]] = {}
-    for piece in pieces:
-        found.setdefault(piece.chapter, []).append(piece)
-    yield from found.items()

@@ -35,13 +35,13 @@ class Shelf:
         """Takes that were not there before."""
 
     def bring(self, client: Client, production: str, wanted: Collection[str]) -> Mapping[str, StoredTake]:
-        """Return the takes of lines by their ids, fetching what is not there; lines without audio are left out."""
+        """Return the takes of lines by their keys, fetching what is not there; lines without audio are left out."""
         self._folder.mkdir(parents=True, exist_ok=True)
         rows = client.pages(f"/productions/{segment(production)}/pack", "position")
-        spoken = (row for row in rows if row["id"] in wanted and row["url"])
+        spoken = (row for row in rows if row["key"] in wanted and row["url"])
         with ThreadPoolExecutor(THREADS) as threads:
             return {
-                take.row["id"]: take
+                take.row["key"]: take
                 for page in _pages(spoken)
                 for take in threads.map(lambda row: self._bring(client, row), page)
             }
