@@ -67,7 +67,8 @@ def hear(
 
 def _spoken(client: Client, production: str, ids: Sequence[str], characters: Sequence[str]) -> list[Json]:
     """Return the lines that are meant and spoken; raises `UsageError` where a name fits none."""
-    every = list(client.pages(f"/productions/{segment(production)}/pack", "position"))
+    rows = client.pages(f"/productions/{segment(production)}/pack", "position")
+    every = [{**row, "id": row["key"]} for row in rows]  # a verdict is on one language's take of a line
     unknown = [*(set(ids) - {row["id"] for row in every}), *(set(characters) - {row["character"] for row in every})]
     if unknown:
         raise UsageError(

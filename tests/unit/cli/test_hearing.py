@@ -27,6 +27,7 @@ def line(number: int, sound: str = "good", **change: Any) -> Json:
     content = f"{sound} {number}".encode()
     return {
         "id": f"a_{number}",
+        "key": f"a_{number}",
         "position": number,
         "character": "MARA",
         "language": "en",
@@ -130,6 +131,12 @@ def test_a_bad_take_is_rejected_with_its_reason_unless_a_person_has_said_otherwi
     assert posted[0] == "/productions/game/verdicts"
     assert posted[1].items() >= {"lines": ["a_1"], "verdict": "rejected", "note": "It is 100 % silence."}.items()
     assert "callsheet retake game a_1" in capsys.readouterr().err
+
+
+def test_a_bad_take_in_one_language_is_rejected_there_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(line(1), line(2, "silent", id="a_1", key="a_1@de", language="de"))
+    assert hear(api, monkeypatch, reject=True) == ExitCode.PARTIAL
+    assert [body["lines"] for _, body in api.posts] == [["a_1@de"]]
 
 
 def test_what_stands_in_the_report_is_not_listened_to_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
