@@ -2,13 +2,15 @@
 
     python benchmarks/quality.py                              a quick look with the light voices
     python benchmarks/quality.py --good 1000 --bad 100 --write   what docs/quality.md shows
-    python benchmarks/quality.py --engine natural
+    python benchmarks/quality.py --engine natural --takes FOLDER
+                                                  the natural voice takes an hour: what it speaks is kept there
 
 Speaks lines in a cast of twelve voices (six clones, six stock voices), spoils some as the sandbox does, and judges
 all of them. The limits were set on other seeds, and so on other lines.
 """
 
 import argparse
+import hashlib
 import json
 import random
 import sys
@@ -17,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +63,11 @@ class Tally:
 class Stage:
     """A cast, and the gate that listens to it."""
 
-    def __init__(self, engine: VoiceEngine, seed: int, examiner: Examiner) -> None:
+    def __init__(self, engine: VoiceEngine, options: argparse.Namespace, examiner: Examiner) -> None:
         self.engine = engine
         self.examiner = examiner
-        self.voices = dict(cast(engine, seed))
+        self.takes: Path | None = options.takes
+        self.voices = dict(cast(engine, options.seed))
         self.known: dict[str, list[tuple[float, ...]]] = defaultdict(list)
         self.tallies: dict[str, Tally] = defaultdict(Tally)
         self.false_alarms: list[str] = []
@@ -86,14 +89,31 @@ class Stage:
             self.false_alarms.append(f"{voice}: {text!r}: {verdict.sentence}")
 
     def judge(self, text: str, voice: str, point: Point | None) -> Verdict:
-        points = {point} if point else set()
-        said = speak(self.engine, self.voices[voice], (text, voice), 1.0, points)
-        audio = b"" if point is Point.EMPTY_AUDIO else encode(said.pcm, SAMPLE_RATE, FORMATS[DEFAULT_FORMAT], "")
+        audio, seconds = self.spoken(text, voice, point)
         began = time.perf_counter()
         verdict = self.examiner.judge(audio, DEFAULT_FORMAT, Expectation(text, voice=tuple(self.known[voice])))
         self.judging_seconds += time.perf_counter() - began
-        self.spoken_seconds += len(said.pcm) / SAMPLE_RATE
+        self.spoken_seconds += seconds
         return verdict
+
+    def spoken(self, text: str, voice: str, point: Point | None) -> tuple[bytes, float]:
+        """Return a take and its seconds, from an earlier trial where that kept it."""
+        if self.takes is None:
+            return self.speak(text, voice, point)
+        named = hashlib.sha256("\0".join((self.engine.name, text, voice, point or "")).encode()).hexdigest()
+        kept = [path for path in self.takes.glob(f"{named}.*") if path.suffix != ".part"]
+        if kept:
+            return kept[0].read_bytes(), int(kept[0].suffix[1:]) / SAMPLE_RATE
+        audio, seconds = self.speak(text, voice, point)
+        part = self.takes / f"{named}.part"
+        part.write_bytes(audio)
+        part.rename(part.with_suffix(f".{round(seconds * SAMPLE_RATE)}"))
+        return audio, seconds
+
+    def speak(self, text: str, voice: str, point: Point | None) -> tuple[bytes, float]:
+        said = speak(self.engine, self.voices[voice], (text, voice), 1.0, {point} if point else set())
+        audio = b"" if point is Point.EMPTY_AUDIO else encode(said.pcm, SAMPLE_RATE, FORMATS[DEFAULT_FORMAT], "")
+        return audio, len(said.pcm) / SAMPLE_RATE
 
 
 def main() -> int:
@@ -101,7 +121,7 @@ def main() -> int:
     try:
         engine = load_engine(options.engine)
         with Examiner() as examiner:
-            stage = Stage(engine, options.seed, examiner)
+            stage = Stage(engine, options, examiner)
             with suppress(KeyboardInterrupt):  # what was judged until then is shown
                 run(stage, options)
     except EngineUnavailable as error:
@@ -123,9 +143,13 @@ def arguments() -> argparse.Namespace:
     command.add_argument("--good", type=int, default=60, help="good takes (default: %(default)s)")
     command.add_argument("--bad", type=int, default=12, help="bad takes of each kind (default: %(default)s)")
     command.add_argument("--seed", type=int, default=2)
+    command.add_argument("--takes", type=Path, help="a folder where spoken takes are kept for further trials")
     command.add_argument("--write", action="store_true", help="put the table into docs/quality.md")
     command.add_argument("--json", type=Path, help="also write the counts to this file")
-    return command.parse_args()
+    options = command.parse_args()
+    if options.takes:
+        options.takes.mkdir(parents=True, exist_ok=True)
+    return options
 
 
 def cast(engine: VoiceEngine, seed: int) -> Iterator[tuple[str, Profile]]:
@@ -140,14 +164,16 @@ def cast(engine: VoiceEngine, seed: int) -> Iterator[tuple[str, Profile]]:
 
 
 def run(stage: Stage, options: argparse.Namespace) -> None:
-    texts = iter(lines(options.seed, options.good + options.bad * len(KINDS) + 60 * len(stage.voices)))
+    wanted = options.good + options.bad * len(KINDS)
+    texts = iter(lines(options.seed, wanted + 60 * len(stage.voices)))
+    tried = list(islice(texts, wanted))  # the same lines, however many the voices are learnt from
     stage.learn(texts)
     voices = cycle(stage.voices)
     bad = [(kind, points[number % len(points)]) for kind, points in KINDS.items() for number in range(options.bad)]
     trials = [*bad, *[(GOOD, None)] * options.good]
     random.Random(options.seed).shuffle(trials)
-    for number, (kind, point) in enumerate(trials, start=1):
-        stage.try_one(next(texts), next(voices), kind, point)
+    for number, ((kind, point), text) in enumerate(zip(trials, tried, strict=True), start=1):
+        stage.try_one(text, next(voices), kind, point)
         if number % 10 == 0:
             print(
                 f"\r{number}/{len(trials)} {len(stage.false_alarms)} false alarms", end="", file=sys.stderr, flush=True
