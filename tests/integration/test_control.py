@@ -3,77 +3,24 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
-from pipeline import control, views
+from pipeline import control
 from pipeline.errors import Conflict, NotFound
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run, RunState
 from pipeline.ledger.models import Budget
-from pipeline.planning import retrying
-from pipeline.planning import service as planning
-from pipeline.provider.errors import Ambiguous, NotSent, ProviderFailed, Refused
+from pipeline.provider.errors import Ambiguous
 from pipeline.provider.port import SpeechResult
 from pipeline.speech.models import Take
-from pipeline.speech.rules import MAX_CLAIMS, MAX_PAID_ATTEMPTS, STREAK_TO_PAUSE, TakeState
+from pipeline.speech.rules import TakeState
 from pipeline.speech.service import closing, speaking
-from pipeline.voices.models import Voice
+from tests.integration.runs import cancel_lines, do, lines, run, start, states, status
 from tests.support import factories
 from tests.support.databases import on_sqlite
 from tests.support.factories import Sheet
 from tests.support.fakes import speech as answer
 from tests.support.stage import Stage
-
-BAD_AUDIO = SpeechResult(b"no audio", "audio/wav", answer("x").cost)
-
-
-def start(stage: Stage, sheet: Sheet, account_id: str | None = None, **change: Any) -> str:
-    """Apply a sheet; nothing of it is spoken yet."""
-    with stage.edge.write() as session:
-        owner = account_id or factories.account(session).id
-        submission, market = sheet.submission(**change), factories.market()
-        return planning.apply(session, owner, submission, market, agreed=None, budget=None).id
-
-
-def lines(count: int, *, first: int = 0) -> Sheet:
-    return Sheet().system("herald").says("herald", *(f"Line {number}." for number in range(first, first + count)))
-
-
-def run(stage: Stage, run_id: str) -> Run:
-    with stage.database.read() as session:
-        return session.get_one(Run, run_id)
-
-
-def status(stage: Stage, run_id: str) -> dict[str, Any]:
-    with stage.database.read() as session:
-        return views.run_status(session, session.get_one(Run, run_id))
-
-
-def states(stage: Stage) -> dict[TakeState, int]:
-    with stage.database.read() as session:
-        return dict(session.execute(select(Take.state, func.count()).group_by(Take.state)).all())
-
-
-def do(stage: Stage, action: Any, run_id: str) -> None:
-    with stage.edge.write() as session:
-        action(session, session.get_one(Run, run_id))
-
-
-def cancel_lines(stage: Stage, run_id: str, *, characters: Any = (), ids: Any = ()) -> control.Cancelled:
-    return control.cancel_lines(stage.edge.read, stage.edge.write, run_id, control.Chosen(characters, ids))
-
-
-def retry(stage: Stage, run_id: str, *, causes: Any = (), ids: Any = (), agreed: str | None = None) -> str:
-    with stage.edge.write() as session:
-        choice = retrying.Choice(causes, ids)
-        earlier = session.get_one(Run, run_id)
-        return retrying.apply(session, earlier, choice, factories.market(), agreed=agreed, budget=None).id
-
-
-def drawn(stage: Stage, run_id: str, *, causes: Any = (), ids: Any = ()) -> dict[str, Any]:
-    with stage.database.read() as session:
-        choice = retrying.Choice(causes, ids)
-        return retrying.draw_up(session, session.get_one(Run, run_id), choice, factories.market()).as_dict()
 
 
 def test_a_paused_run_starts_nothing_and_goes_on_when_it_is_resumed(stage: Stage) -> None:
@@ -253,140 +200,6 @@ def test_a_name_that_the_production_does_not_have_cancels_nothing(stage: Stage) 
     assert run(stage, started).paused_at is None
     stage.work()
     assert states(stage) == {TakeState.DONE: 2}
-
-
-def fail_every_line(stage: Stage, error: Any) -> None:
-    stage.provider.will_speak(*[error] * 200)
-
-
-def test_failures_in_a_row_for_one_cause_pause_the_run(stage: Stage) -> None:
-    fail_every_line(stage, BAD_AUDIO)
-    started = start(stage, lines(60))
-    stage.settle_down(10)
-    held = status(stage, started)
-    assert held["paused"] | {"since": None} == {
-        "code": "systemic_failure",
-        "message": held["paused"]["message"],
-        "hint": f"Mend what is named there, then: callsheet resume {started}",
-        "cause": "provider_failed",
-        "since": None,
-    }
-    assert held["takes"]["failed"] == STREAK_TO_PAUSE
-    assert len(stage.provider.speech_calls) <= 20
-    stage.provider.speeches.clear()
-    do(stage, control.resume, started)
-    stage.settle_down(3)
-    assert (run(stage, started).state, run(stage, started).streak) == (RunState.PARTIAL, 0)
-    assert states(stage) == {TakeState.FAILED: STREAK_TO_PAUSE, TakeState.DONE: 60 - STREAK_TO_PAUSE}
-
-
-def test_without_the_count_line_after_line_fails(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speaking, "note_failure", lambda *_: None)
-    fail_every_line(stage, NotSent("refused"))
-    started = start(stage, lines(8))
-    tire(stage)
-    stage.settle_down(30)
-    assert (run(stage, started).state, states(stage)) == (RunState.PARTIAL, {TakeState.FAILED: 8})
-
-
-def test_lines_that_fail_without_having_cost_anything_count_as_well(stage: Stage) -> None:
-    fail_every_line(stage, NotSent("refused"))
-    started = start(stage, lines(8))
-    tire(stage)
-    stage.settle_down(30)
-    assert status(stage, started)["paused"]["cause"] == "not_sent"
-    assert states(stage) == {TakeState.FAILED: STREAK_TO_PAUSE, TakeState.READY: 8 - STREAK_TO_PAUSE}
-
-
-def tire(stage: Stage) -> None:
-    """Let each line have used up its tries but one."""
-    with stage.edge.write() as session:
-        session.execute(update(Take).values(claims=MAX_CLAIMS - 1, attempt=MAX_PAID_ATTEMPTS - 1))
-
-
-def test_a_line_that_is_spoken_in_between_ends_the_count(stage: Stage) -> None:
-    gone = ProviderFailed("internal error")
-    stage.provider.will_speak(gone, gone, answer("Line 2."), gone, gone)
-    started = start(stage, lines(8))
-    tire(stage)
-    stage.settle_down(4)
-    assert run(stage, started).state is RunState.PARTIAL
-    assert states(stage) == {TakeState.FAILED: 4, TakeState.DONE: 4}
-
-
-def test_refusals_of_single_lines_pause_nothing(stage: Stage) -> None:
-    stage.provider.will_speak(*[Refused("not this")] * 5)
-    started = start(stage, lines(8))
-    stage.settle_down(3)
-    assert run(stage, started).state is RunState.PARTIAL
-    assert states(stage) == {TakeState.FAILED: 5, TakeState.DONE: 3}
-
-
-def test_a_provider_that_stays_away_fails_a_few_lines_and_not_all(stage: Stage) -> None:
-    fail_every_line(stage, ProviderFailed("internal error"))
-    started = start(stage, lines(100))
-    stage.settle_down(30)
-    held = status(stage, started)
-    assert held["paused"]["code"] == "systemic_failure"
-    assert held["takes"]["failed"] == STREAK_TO_PAUSE
-
-
-def test_a_retry_makes_what_failed_and_nothing_that_exists(stage: Stage) -> None:
-    stage.provider.will_speak(Refused("not today"), Refused("not today"))
-    first = start(stage, lines(5))
-    stage.settle_down(2)
-    shown = drawn(stage, first)
-    assert (shown["lines"], shown["causes"], shown["total_micros"]) == (2, {"refused": 2}, 1400)
-    second = retry(stage, first, agreed=shown["digest"])
-    stage.settle_down(2)
-    assert states(stage) == {TakeState.DONE: 5}
-    assert len(stage.provider.speech_calls) == 7
-    ended = status(stage, second)
-    assert (ended["state"], ended["takes"]["total"], ended["spent_micros"]) == ("done", 2, 1400)
-    with pytest.raises(Conflict, match="left to retry"):
-        retry(stage, first)
-
-
-def test_a_retry_is_for_the_causes_and_lines_that_are_named(stage: Stage) -> None:
-    stage.provider.will_speak(Refused("not today"), Refused("not today"))
-    first = start(stage, lines(6))
-    cancel_lines(stage, first, ids=["line_6"])
-    stage.settle_down(2)
-    assert drawn(stage, first)["causes"] == {"refused": 2}
-    assert drawn(stage, first, causes=["cancelled"])["causes"] == {"cancelled": 1}
-    assert drawn(stage, first, ids=["line_6"])["lines"] == 1
-    assert drawn(stage, first, causes=["provider_failed"])["lines"] == 0
-    retry(stage, first, causes=["cancelled"])
-    stage.settle_down(2)
-    assert states(stage) == {TakeState.FAILED: 2, TakeState.DONE: 4}
-
-
-def test_a_retry_makes_a_voice_that_failed_at_its_price(stage: Stage) -> None:
-    stage.add_recording()
-    with stage.edge.write() as session:
-        factories.reference(session, owner := factories.account(session), "mara")
-    stage.provider.will_make(Refused("not this"))
-    first = start(stage, Sheet().cloned("mara").says("mara", "Halt!"), owner.id)
-    stage.settle_down(2)
-    assert run(stage, first).state is RunState.PARTIAL
-    shown = drawn(stage, first)
-    assert (shown["voices"], shown["lines"]) == (1, 1)
-    second = retry(stage, first)
-    stage.settle_down(2)
-    ended = status(stage, second)
-    assert (ended["state"], ended["spent_micros"]) == ("done", shown["total_micros"])
-    with stage.database.read() as session:
-        assert session.scalars(select(Voice.state)).all() == ["ready"]
-
-
-def test_a_retry_that_is_not_the_one_agreed_to_starts_nothing(stage: Stage) -> None:
-    stage.provider.will_speak(Refused("not today"))
-    first = start(stage, lines(2))
-    stage.settle_down(2)
-    with pytest.raises(Conflict, match="has changed"):
-        retry(stage, first, agreed="0" * 64)
-    with stage.database.read() as session:
-        assert session.scalar(select(func.count()).select_from(Run)) == 1
 
 
 def test_the_pace_is_that_of_the_last_while_since_the_run_was_resumed(stage: Stage) -> None:
