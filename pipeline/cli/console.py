@@ -33,8 +33,8 @@ def stream_json(name: str, rows: Iterable[object], **facts: object) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal something that is not data."""
-    talk.print(text)
+    """Tell the person at the terminal something that is not data; in a log it stays on one line, to be searched."""
+    talk.print(text, soft_wrap=not talk.is_terminal)
 
 
 def table(title: str, *columns: str, right: frozenset[str] = frozenset()) -> Table:
@@ -50,18 +50,28 @@ def show_error(error: CallsheetError, *, as_json: bool) -> None:
     if as_json:
         sys.stderr.write(json.dumps({"error": error.as_dict()}, ensure_ascii=False, default=str) + "\n")
         return
-    talk.print(f"[bold red]Error[/] {escape(error.message)} [dim]({escape(error.code)})[/]")
+    say(f"[bold red]Error[/] {escape(error.message)} [dim]({escape(error.code)})[/]")
     for problem in error.data.get("problems", []):
-        talk.print(f"  {_problem(problem)}")
+        say(f"  {_problem(problem)}")
     if error.hint:
-        talk.print(f"[bold]Next[/]  {escape(error.hint)}")
+        say(f"[bold]Next[/]  {escape(error.hint)}")
 
 
 def _problem(problem: Any) -> str:  # noqa: ANN401 - a problem's dict, or a sentence
     if not isinstance(problem, dict):
         return escape(str(problem))
     where = ", ".join(str(problem[key]) for key in ("file", "place") if problem.get(key))
-    value = f" [dim]{escape(repr(problem['value']))}[/]" if problem.get("value") else ""
-    allowed = f" [dim]allowed: {escape(problem['allowed'])}[/]" if problem.get("allowed") else ""
-    hint = f" [cyan]{escape(problem['hint'])}[/]" if problem.get("hint") else ""
-    return f"[bold]{escape(where)}[/]{value} {escape(problem.get('message', ''))}{allowed}{hint}"
+    # No repr: what cannot be shown is escaped in it already, and would be escaped twice.
+    value = f" [dim]'{escape(str(problem['value']))}'[/]" if problem.get("value") else ""
+    told = told_of_problem(problem.get("message", ""), problem.get("allowed", ""), problem.get("hint", ""))
+    return f"[bold]{escape(where)}[/]{value}: {told}"
+
+
+def told_of_problem(message: str, allowed: str, hint: str) -> str:
+    """Return what is wrong, what is allowed and what to do, as markup that reads without its colours, too."""
+    parts = (
+        escape(message),
+        f"[dim]allowed: {escape(allowed)}[/]" if allowed else "",
+        f"[cyan]{escape(hint)}[/]" if hint else "",
+    )
+    return "; ".join(part for part in parts if part)

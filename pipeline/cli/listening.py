@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from pipeline.audio import AudioRejected, AudioToolFailed, Part, PreparedReference, Problem, prepare_reference
-from pipeline.cli.console import table
+from pipeline.cli.console import table, told_of_problem
 from pipeline.cli.submission import LocalProject
 
 Json = dict[str, Any]
@@ -93,8 +93,5 @@ def _figures(one: Judged) -> tuple[str, str, str]:
 
 
 def _problems(file: str, problems: Sequence[Problem]) -> Text:
-    lines = [f"[bold]{escape(file)}[/]"]
-    for problem in problems:
-        allowed = f" [dim]allowed: {escape(problem.allowed)}[/]" if problem.allowed else ""
-        lines.append(f"  {escape(problem.message)}{allowed} [cyan]{escape(problem.hint)}[/]")
-    return Text.from_markup("\n".join(lines))
+    told = (f"  {told_of_problem(one.message, one.allowed, one.hint)}" for one in problems)
+    return Text.from_markup("\n".join([f"[bold]{escape(file)}[/]", *told]))

@@ -35,10 +35,26 @@ def test_an_error_is_a_sentence_its_code_and_the_next_step(capsys: pytest.Captur
 
 def test_an_error_shows_every_problem_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:
     console.show_error(InvalidSheet("2 problems", problems=[PROBLEM, "a [plain] one"]), as_json=False)
-    err = " ".join(capsys.readouterr().err.split())
-    expected = "lines.csv, row 2, column [id] '[red]x' the id is [bold] twice allowed: one [a-z] rename [it]"
-    assert expected in err
-    assert "a [plain] one" in err
+    _, first, second, *_ = capsys.readouterr().err.splitlines()
+    expected = "lines.csv, row 2, column [id] '[red]x': the id is [bold] twice; allowed: one [a-z]; rename [it]"
+    assert first.strip() == expected
+    assert second.strip() == "a [plain] one"
+
+
+def test_a_problem_shows_what_its_author_cannot_see_escaped_once(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_error(InvalidSheet("1 problem", problems=[PROBLEM | {"value": r"GUARD\xa02"}]), as_json=False)
+    assert r"'GUARD\xa02':" in capsys.readouterr().err
+
+
+def test_a_problem_without_value_allowed_and_hint_is_its_place_and_message(capsys: pytest.CaptureFixture[str]) -> None:
+    bare = PROBLEM | {"value": "", "allowed": "", "hint": ""}
+    console.show_error(InvalidSheet("1 problem", problems=[bare]), as_json=False)
+    assert "lines.csv, row 2, column [id]: the id is [bold] twice\n" in capsys.readouterr().err
+
+
+def test_a_problem_in_a_log_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_error(InvalidSheet("1 problem", problems=[PROBLEM | {"allowed": "word " * 100}]), as_json=False)
+    assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 def test_an_error_as_json_is_one_document_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
