@@ -9,6 +9,7 @@ from pipeline.api import (
     lines,
     metrics,
     money,
+    music,
     plans,
     reconcile,
     runs,
@@ -35,7 +36,7 @@ def create_app(edge: Edge, *, metrics_token: str | None = None) -> FastAPI:
     app.state.lookout = events.Lookout()
     app.state.metrics = metrics.rows_registry(edge)
     app.state.metrics_token = metrics_token
-    for routes in (uploads, plans, runs, saying, control, events, lines, takes, accounts, money, reconcile):
+    for routes in (uploads, music, plans, runs, saying, control, events, lines, takes, accounts, money, reconcile):
         app.include_router(routes.router, prefix="/v1")
     app.include_router(metrics.router)
     app.add_api_route("/v1/health", health, tags=["health"], summary="Whether the API answers, and for which provider")

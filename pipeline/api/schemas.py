@@ -1,6 +1,6 @@
 """What the API takes: every body with an example. Amounts are integer micro-dollars."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -44,6 +44,19 @@ class UploadRequest(Body):
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"files": [{"sha256": _HASH, "bytes": 184320}]}]}
+    )
+
+
+class MusicRequest(Body):
+    """A piece of music that is to be shared."""
+
+    suffix: Literal[".mp3", ".wav", ".flac", ".m4a", ".ogg", ".opus"] = Field(description="How its file's name ends.")
+    sha256: Sha256
+    bytes: int = Field(ge=1)
+    replace: bool = Field(False, description="Whether it takes the place of another piece of that name.")
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"suffix": ".mp3", "sha256": _HASH, "bytes": 1843200}]}
     )
 
 

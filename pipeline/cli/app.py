@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.commands import control, episode, hearing, money, project, reconcile, results, say, takes, verify
+from pipeline.cli.commands import (
+    control,
+    episode,
+    hearing,
+    money,
+    music,
+    project,
+    reconcile,
+    results,
+    say,
+    takes,
+    verify,
+)
 from pipeline.cli.console import data
 
 HELP = """Plan and apply for voices: clone a cast once, speak every line, and know what it cost.
@@ -24,7 +36,7 @@ def create_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
-    for commands in (project, say, episode, results, verify, takes, hearing, control, reconcile, money):
+    for commands in (project, say, episode, music, results, verify, takes, hearing, control, reconcile, money):
         commands.register(app)
     return app
 

@@ -61,6 +61,10 @@ class Client:
         """Set."""
         return self._send("PUT", path, json=dict(body))
 
+    def delete(self, path: str) -> Json:
+        """Remove."""
+        return self._send("DELETE", path)
+
     def events(self, path: str) -> Iterator[Json]:
         """Listen to server-sent events, each with JSON for its data, until the API ends them."""
         told: list[str] = []

@@ -1,6 +1,6 @@
 """episode, preview: from a script to what listeners and players get."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from pipeline.cli.console import data, say, show_json, talk
 from pipeline.cli.context import context
 from pipeline.cli.episode import views
 from pipeline.cli.episode.building import build_episode, build_preview
+from pipeline.cli.episode.music import bring_music, require_usable
 from pipeline.cli.episode.pieces import chapter_named
 from pipeline.cli.episode.progress import BuildProgress
 from pipeline.cli.episode.script import Script
@@ -63,13 +64,14 @@ def episode(  # noqa: PLR0913 - an option each
     local = LocalProject.read(project)
     formats = _formats(form or (local.project.episode or Episode()).formats)
     signing = signer() if sign else None
-    client = context.client()
+    client, folder = context.client(), out or Path(local.project.production)
+    music = bring_music(client, local, folder)
     if not partial:
-        _speak(client, local, outcome.cap(budget), budget_mode, yes=yes)
-    script = Script.of(client, local, language)
+        _speak(client, local, music, outcome.cap(budget), budget_mode, yes=yes)
+    script = Script.of(client, local, language, music)
     _require_spoken(script, partial=partial)
     with BuildProgress() as progress:
-        told = build_episode(client, script, out or Path(local.project.production), formats, progress, signing)
+        told = build_episode(client, script, folder, formats, progress, signing)
     _show(told, as_json=as_json)
 
 
@@ -104,12 +106,15 @@ def _formats(names: Sequence[str]) -> list[str]:
     return list(by_suffix.values())
 
 
-def _speak(client: Client, local: LocalProject, cap: int | None, mode: BudgetMode, *, yes: bool) -> None:
+def _speak(
+    client: Client, local: LocalProject, music: Mapping[str, Path], cap: int | None, mode: BudgetMode, *, yes: bool
+) -> None:
     """Have spoken what is missing; leaves with the exit code of a run that did not bring all of it."""
     bounds: Json = {"budget_micros": cap, "only": []}
     drawn = client.post("/plans", {**local.plan_body(client), **bounds}, takes_long=True)
     if not drawn["totals"]["lines_to_speak"] and not drawn["totals"]["voices_to_make"]:
         return
+    require_usable(local, music)
     applying.agree(drawn, mode, yes=yes)
     run = outcome.watch(client, applying.start(client, local, drawn, {**bounds, "budget_mode": mode}))
     if run["state"] != "done":

@@ -18,6 +18,7 @@ from pipeline.cli.episode.sealing import Seals, claim_of, forget_sidecars, hidde
 from pipeline.cli.episode.takes import Shelf, StoredTake
 from pipeline.cli.episode.views import Built
 from pipeline.cli.episode.words import listen
+from pipeline.cli.pack.keeping import sha256_of
 from pipeline.intake.rules import ClonedFrom, Designed, Project
 from pipeline.intake.rules.episode import Episode
 from pipeline.packs.rules.episode.placing import place
@@ -50,7 +51,8 @@ def build_episode(
     with writing_to(folder):
         shelf, takes = _fetched(client, script, folder, script.pieces)
         publication = publication_of(script, takes)
-        facts = [formats, asdict(publication), *([signing.identity] if signing else [])]
+        shared = {name: sha256_of(path) for name, path in sorted(script.music.items())}
+        facts = [formats, asdict(publication), *([signing.identity] if signing else []), *([shared] if shared else [])]
         made = made_of(script.pieces, takes, script.episode, script.local.folder, *facts)
         record = folder / f"{script.name}.episode.json"
         told = standing(record, made)
@@ -83,7 +85,7 @@ def _built(
     progress: BuildProgress,
     signing: Signing | None,
 ) -> Built:
-    project, episode = script.local.project, script.episode
+    project, episode = script.local.project, script.scored
     sounds = survey(_sounds(takes), episode, script.local.folder, progress)
     timeline = place(script.pieces, sounds.extents, episode, sounds.music_seconds)
     progress.chapters = timeline.chapters

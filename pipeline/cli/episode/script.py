@@ -1,7 +1,9 @@
 """A script against what is spoken of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from pipeline.cli.client import Client
 from pipeline.cli.episode.pieces import lines_in, pieces, spoken_lines
@@ -18,20 +20,38 @@ class Script:
     language: str
     pieces: Sequence[Piece]
     spoken: frozenset[str]
+    music: Mapping[str, Path] = field(default_factory=dict)
+    """Where on this disk the music lies that it names in the bucket, by its name."""
 
     @classmethod
-    def of(cls, client: Client, local: LocalProject, language: str | None = None) -> "Script":
+    def of(
+        cls,
+        client: Client,
+        local: LocalProject,
+        language: str | None = None,
+        music: Mapping[str, Path] | None = None,
+    ) -> "Script":
         """Read a script against what is spoken of it; raises `UsageError` where it has no such language."""
         project = local.project
         chosen = language or project.language
         found = pieces(project, lines_in(project, chosen))
         body = {**local.plan_body(client), "only": []}
-        return cls(local, chosen, found, frozenset(spoken_lines(client, body)))
+        return cls(local, chosen, found, frozenset(spoken_lines(client, body)), music or {})
 
     @property
     def episode(self) -> Episode:
         """What the project says of it; the defaults where it says nothing."""
         return self.local.project.episode or Episode()
+
+    @property
+    def scored(self) -> Episode:
+        """What the project says of it, with the paths of its music on this disk."""
+        found: dict[str, Any] = {
+            role: replace(music, file=str(self.music[music.shared].absolute()))
+            for role, music in self.episode.music.items()
+            if music.shared in self.music
+        }
+        return replace(self.episode, **found)
 
     @property
     def name(self) -> str:

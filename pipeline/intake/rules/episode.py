@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 Channels: TypeAlias = Literal[1, 2]
 EpisodeFormat: TypeAlias = Literal["mp3", "mp3_vbr", "m4b", "m4a", "opus", "flac", "flac_24", "wav", "wav_24"]
 
+BUCKET = "bucket:"
+"""In front of the name of music that the account shares."""
 STEREO_LUFS, MONO_LUFS = -16.0, -19.0
 """What podcast platforms ask for; one channel played on both sounds 3 LU louder."""
 
@@ -26,7 +28,7 @@ class Pauses:
 
 @dataclass(frozen=True, slots=True)
 class Music:
-    """A piece of music or a sound; `file` is its path inside the project's folder.
+    """A piece of music or a sound; `file` is its path inside the project's folder, or `bucket:NAME`.
 
     Levels are in dB, times in seconds.
     """
@@ -40,6 +42,11 @@ class Music:
     """How long it fades in, where it is cut into, and out."""
     under: float = 0.0
     """How long speech and music overlap, at the end of an intro and at the beginning of an outro."""
+
+    @property
+    def shared(self) -> str:
+        """Its name where it lies in the bucket; nothing where it is a file of the project."""
+        return self.file.removeprefix(BUCKET) if self.file.startswith(BUCKET) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,7 @@ class Episode:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The paths of all that it is made of beside the speech."""
+        """The paths of all files of the project that it is made of beside the speech."""
         cover = [self.cover] if self.cover else []
-        return tuple(dict.fromkeys([*(music.file for music in self.music.values()), *cover]))
+        music = (music.file for music in self.music.values() if not music.shared)
+        return tuple(dict.fromkeys([*music, *cover]))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline.intake.rules import names
-from pipeline.intake.rules.episode import Channels, Episode, EpisodeFormat, Music, Pauses
+from pipeline.intake.rules.episode import BUCKET, Channels, Episode, EpisodeFormat, Music, Pauses
 from pipeline.intake.rules.fields import Day, KeyName, Label, OneOrMore, Prose, Section
 from pipeline.intake.rules.problems import Refusal, listed
 
@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,5}(\.[0-9]{1,6})?")
 _WHOLE = re.compile(r"[0-9]{1,5}")
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+")
 _CHANNELS: Mapping[str, Channels] = {"1": 1, "mono": 1, "2": 2, "stereo": 2}
-_MUSIC = {
+_USUAL_MUSIC = {
     "intro": Music("", under=2.0),
     "outro": Music("", under=2.0),
     "bed": Music("", level_db=-14.0, duck_db=-10.0, fade=3.0),
@@ -67,14 +67,28 @@ def _address(text: str) -> str:
     return text
 
 
-def _file(suffixes: tuple[str, ...]) -> AfterValidator:
-    def checked(text: str) -> str:
-        path = names.project_path(text)
-        if posixpath.splitext(path)[1].lower() not in suffixes:
-            raise Refusal("files of this kind cannot be used here", allowed=listed(suffixes))
-        return path
+def _path_of(text: str, suffixes: tuple[str, ...]) -> str:
+    path = names.project_path(text)
+    if posixpath.splitext(path)[1].lower() not in suffixes:
+        raise Refusal("files of this kind cannot be used here", allowed=listed(suffixes))
+    return path
 
-    return AfterValidator(checked)
+
+def _cover(text: str) -> str:
+    return _path_of(text, COVER_SUFFIXES)
+
+
+def _music(text: str) -> str:
+    if not text.startswith(BUCKET):
+        return _path_of(text, MUSIC_SUFFIXES)
+    name = text.removeprefix(BUCKET).strip()
+    if not name or name != names.slugged(name):
+        raise Refusal(
+            "this is no name of music in the bucket",
+            allowed="bucket: and lower-case letters, digits, - and _",
+            hint="`callsheet music` lists what there is",
+        )
+    return BUCKET + name
 
 
 Pause = Annotated[float, _amount("s", 0.0, LONGEST_PAUSE)]
@@ -98,7 +112,7 @@ class PausesSection(Section):
 class MusicSection(Section):
     """`episode.intro`, `outro`, `bed` or `sting`."""
 
-    file: Annotated[str, _file(MUSIC_SUFFIXES)]
+    file: Annotated[str, AfterValidator(_music)]
     level_db: Annotated[float, _amount("dB", -60.0, 12.0)] | None = None
     duck_db: Annotated[float, _amount("dB", -60.0, 0.0)] | None = None
     fade: Fade | None = None
@@ -106,7 +120,7 @@ class MusicSection(Section):
 
     def music(self, role: str) -> Music:
         """Return it, with what is usual for its role where the entry says nothing else."""
-        return replace(_MUSIC[role], **self.model_dump(exclude_none=True))
+        return replace(_USUAL_MUSIC[role], **self.model_dump(exclude_none=True))
 
 
 def _as_mapping(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
@@ -125,7 +139,7 @@ class EpisodeSection(Section):
     description: Prose | None = None
     author: Label | None = None
     link: Annotated[str, AfterValidator(_address)] | None = None
-    cover: Annotated[str, _file(COVER_SUFFIXES)] | None = None
+    cover: Annotated[str, AfterValidator(_cover)] | None = None
     narrator: KeyName | None = None
     channels: Annotated[Channels, BeforeValidator(_channels)] | None = None
     loudness: Annotated[float, _amount("LUFS", -40.0, -9.0)] | None = None
@@ -143,6 +157,6 @@ class EpisodeSection(Section):
     def episode(self) -> Episode:
         """Return what it declares."""
         own = {field.name: getattr(self, field.name) for field in fields(Episode)}
-        music = {role: entry.music(role) for role in _MUSIC if (entry := own[role]) is not None}
+        music = {role: entry.music(role) for role in _USUAL_MUSIC if (entry := own[role]) is not None}
         given = {name: value for name, value in own.items() if value is not None}
         return Episode(**given | music | {"pauses": self.pauses.pauses()})

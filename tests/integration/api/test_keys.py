@@ -8,6 +8,9 @@ from tests.support.stage import Stage
 
 SCOPED = (
     ("POST", "/v1/uploads"),
+    ("GET", "/v1/music"),
+    ("PUT", "/v1/music/{name}"),
+    ("DELETE", "/v1/music/{name}"),
     ("POST", "/v1/plans"),
     ("POST", "/v1/plans/lines"),
     ("POST", "/v1/plans/explain"),

@@ -68,6 +68,22 @@ def test_music_and_cover_are_files_of_the_project_and_have_to_be_there() -> None
     assert [problem["place"] for problem in problems] == ["episode.intro", "episode.bed", "episode.cover"]
 
 
+def test_music_of_the_bucket_is_named_and_is_no_file_of_the_project() -> None:
+    files = cast("episode: {intro: 'bucket:theme', bed: {file: 'bucket: rain_2', level_db: -20}, cover: a.png}")
+    project = files.project()
+    assert project.episode is not None
+    assert {role: music.shared for role, music in project.episode.music.items()} == {"intro": "theme", "bed": "rain_2"}
+    assert project.episode.files == ("a.png",)
+    places = [problem["place"] for problem in files.problems(exists=lambda path: path == "references/mara.mp3")]
+    assert places == ["episode.cover"]
+
+
+@pytest.mark.parametrize("name", ["bucket:", "bucket:Theme", "bucket:a/b", "bucket:theme.mp3", "bucket:../x"])
+def test_what_is_no_name_of_music_is_refused(name: str) -> None:
+    (problem,) = cast(f"episode: {{sting: {name!r}}}").problems()
+    assert (problem["value"], "callsheet music" in problem["hint"]) == (name, True)
+
+
 def test_every_mistake_is_told_at_once() -> None:
     wrong = """\
 episode:

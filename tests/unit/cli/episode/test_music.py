@@ -1,0 +1,121 @@
+"""An episode's music is there and is music, before anything is spoken."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipeline.cli.episode.music import MUSIC, bring_music, require_usable
+from pipeline.cli.episode.script import Script
+from pipeline.cli.submission import LocalProject
+from pipeline.errors import EnvironmentFault, InvalidSheet
+
+SCRIPT = """---
+production: lamp
+characters: {{HOST: {{voice: {{system: English_Narrator}}}}}}
+episode: {{narrator: HOST, {music}}}
+---
+
+A lamp.
+"""
+
+
+class Bucket:
+    """The API as far as music asks it."""
+
+    def __init__(self, **pieces: bytes) -> None:
+        self.pieces, self.fetched = pieces, 0
+
+    def pages(self, path: str, cursor: str) -> Iterator[dict[str, Any]]:
+        assert (path, cursor) == ("/music", "name")
+        for name, body in self.pieces.items():
+            yield {"name": name, "suffix": ".ogg", "sha256": hashlib.sha256(body).hexdigest(), "url": name}
+
+    def download(self, url: str) -> bytes:
+        self.fetched += 1
+        return self.pieces[url]
+
+
+@pytest.fixture
+def bucket() -> Any:
+    """Not typed: it stands where a `Client` is wanted."""
+    return Bucket(theme=b"one", rain=b"two")
+
+
+def script(folder: Path, music: str) -> LocalProject:
+    (folder / "lamp.md").write_text(SCRIPT.format(music=music))
+    return LocalProject.read(folder / "lamp.md")
+
+
+def refused(local: LocalProject, **music: Path) -> list[dict[str, Any]]:
+    with pytest.raises(InvalidSheet) as raised:
+        require_usable(local, music)
+    problems: list[dict[str, Any]] = raised.value.data["problems"]
+    return problems
+
+
+def test_music_of_the_bucket_is_fetched_once_and_again_when_it_was_replaced(bucket: Any, tmp_path: Path) -> None:
+    local = script(tmp_path, "intro: 'bucket:theme', outro: 'bucket:theme'")
+    (path,) = bring_music(bucket, local, tmp_path / "out").values()
+    assert (path.parent.name, path.read_bytes()) == (MUSIC, b"one")
+    bring_music(bucket, local, tmp_path / "out")
+    assert bucket.fetched == 1
+    bucket.pieces["theme"] = b"three"
+    (newer,) = bring_music(bucket, local, tmp_path / "out").values()
+    assert (newer.read_bytes(), path.exists(), bucket.fetched) == (b"three", False, 2)
+    newer.write_bytes(b"torn")
+    assert bring_music(bucket, local, tmp_path / "out")["theme"].read_bytes() == b"three"
+
+
+def test_nothing_is_asked_of_the_bucket_for_a_script_that_names_nothing_there(tmp_path: Path) -> None:
+    (tmp_path / "in.ogg").write_bytes(b"x")
+    nobody: Any = None
+    assert bring_music(nobody, script(tmp_path, "intro: in.ogg"), tmp_path / "out") == {}
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_name_that_there_is_not_is_told_with_what_there_is(bucket: Any, tmp_path: Path) -> None:
+    local = script(tmp_path, "intro: 'bucket:themes', bed: 'bucket:rain', sting: 'bucket:zzz'")
+    with pytest.raises(InvalidSheet, match=r"2 problems in lamp\.md; nothing was started") as raised:
+        bring_music(bucket, local, tmp_path / "out")
+    first, second = raised.value.data["problems"]
+    assert (first["place"], first["value"], first["hint"]) == ("episode.intro", "bucket:themes", "did you mean theme?")
+    assert (first["allowed"], second["hint"]) == ("theme, rain", "`callsheet music add FILE --as zzz` puts it there")
+    assert bucket.fetched == 0
+
+
+def test_a_piece_that_is_not_what_was_shared_is_no_music(bucket: Any, tmp_path: Path) -> None:
+    bucket.download = lambda _url: b"other bytes"
+    with pytest.raises(EnvironmentFault, match="bucket:theme") as raised:
+        bring_music(bucket, script(tmp_path, "intro: 'bucket:theme'"), tmp_path / "out")
+    assert "--as theme --replace" in raised.value.hint
+
+
+def test_all_that_is_no_music_and_no_picture_is_named_by_where_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "in.mp3").write_bytes(b"<html>")
+    (tmp_path / "art.png").write_bytes(b"GIF89a")
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0, np.float32), 48_000)
+    soundfile.write(tmp_path / "bed.wav", np.zeros(4_800, np.float32), 48_000)
+    local = script(tmp_path, "intro: in.mp3, outro: 'bucket:x', bed: bed.wav, sting: empty.wav, cover: art.png")
+    (tmp_path / "shared.ogg").write_bytes(b"torn")
+    found = refused(local, x=tmp_path / "shared.ogg")
+    places = [(one["place"], one["value"]) for one in found]
+    assert places == [
+        ("episode.intro", "in.mp3"),
+        ("episode.outro", "bucket:x"),
+        ("episode.sting", "empty.wav"),
+        ("episode.cover", "art.png"),
+    ]
+
+
+def test_the_mix_reads_shared_music_from_this_disk_and_the_settings_keep_its_name(tmp_path: Path) -> None:
+    local = script(tmp_path, "intro: {file: 'bucket:theme', under: 1}")
+    made = Script(local, "en", (), frozenset(), {"theme": tmp_path / "theme.ogg"})
+    assert made.scored.intro is not None
+    assert made.episode.intro is not None
+    assert (made.scored.intro.file, made.scored.intro.under) == (str(tmp_path / "theme.ogg"), 1.0)
+    assert made.episode.intro.file == "bucket:theme"
