@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.cli.client import Client
 from pipeline.errors import UsageError
-from pipeline.intake.rules import Line, Project, without_pauses
+from pipeline.intake.rules import Line, Project
 from pipeline.packs.rules.episode.timeline import Piece
 
 Json = dict[str, Any]
@@ -14,15 +14,12 @@ SPOKEN = frozenset(("reused", "retake", "locked-conflict"))
 
 
 def lines_in(project: Project, language: str) -> list[Line]:
-    """Return the lines of one language as they are read, in the order of the script.
-
-    Raises `UsageError` where there are none.
-    """
+    """Return the lines of one language, in the order of the script; raises `UsageError` where there are none."""
     found = [line for line in project.lines if project.language_of(line.id) == language]
     if not found:
         listed = ", ".join(project.languages or (project.language,))
         raise UsageError(f"The script has no line in {language}.", hint=f"Its languages are: {listed}.")
-    return [line._replace(text=without_pauses(line.text)) for line in found]
+    return found
 
 
 def pieces(project: Project, lines: Iterable[Line]) -> list[Piece]:
