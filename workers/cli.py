@@ -8,31 +8,31 @@ import typer
 from rich.markup import escape
 
 from pipeline.cli.app import create_app
+from pipeline.cli.commands import accounts
 from pipeline.cli.console import data, say, show_error, show_json, table
 from pipeline.cli.context import Operator, context
-from pipeline.cli.options import AsJson
+from pipeline.cli.options import STACK_PANEL, AsJson
 from pipeline.errors import CallsheetError, ExitCode
 from pipeline.settings import STACK_FILE, load_settings
 from workers import local
 from workers.stack.record import StackState
 
 app = create_app()
-PANEL = "The stack"
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STACK_PANEL)
 def up(*, as_json: AsJson = False) -> None:
     """Start the local stack, or what is missing of it, and wait until everything is ready."""
     _show_stack(local.start(), as_json=as_json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STACK_PANEL)
 def down(*, as_json: AsJson = False) -> None:
     """Stop the local stack. Calls under way are finished first; nothing is lost."""
     _show_stack(local.stop(), as_json=as_json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STACK_PANEL)
 def doctor(*, as_json: AsJson = False) -> None:
     """Check every part and say the fix for what is wrong."""
     from workers.app import app as celery_app
@@ -50,26 +50,10 @@ def doctor(*, as_json: AsJson = False) -> None:
         raise typer.Exit(ExitCode.ENVIRONMENT)
 
 
-@app.command(rich_help_panel=PANEL)
-def key(
-    account: Annotated[str, typer.Argument(help="Name of the account; it is opened where there is none.")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Make an API key for an account and show it, this once. It takes the settings of whoever runs the stack.
-
-    Whoever is given it works with CALLSHEET_API_URL and CALLSHEET_API_KEY.
-    """
-    from workers import operator
-
-    made = operator.Operator(load_settings()).issue_key(account)
-    if as_json:
-        show_json({"account": account, "api_key": made})
-    else:
-        data.print(made, soft_wrap=True, markup=False, highlight=False)
+accounts.register(app)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STACK_PANEL)
 def worker(
     queues: Annotated[str, typer.Option(help="Queues to serve, separated by commas.")] = "references,voices,speech",
 ) -> None:
@@ -79,7 +63,7 @@ def worker(
     run(load_settings(), tuple(queues.split(",")))
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STACK_PANEL)
 def sweeper() -> None:
     """Run the sweeper in the foreground: it finds what lost messages and dead workers have left behind."""
     from workers.serving.sweeper import run
@@ -87,7 +71,7 @@ def sweeper() -> None:
     run(load_settings())
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STACK_PANEL)
 def api(port: Annotated[int, typer.Option(help="Port on loopback.")] = 8000) -> None:
     """Run the HTTP API in the foreground; its reference is at /openapi.json."""
     from workers.serving.api import run
@@ -96,7 +80,7 @@ def api(port: Annotated[int, typer.Option(help="Port on loopback.")] = 8000) -> 
 
 
 @app.command(
-    rich_help_panel=PANEL,
+    rich_help_panel=STACK_PANEL,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def sandbox(arguments: typer.Context) -> None:
@@ -104,7 +88,7 @@ def sandbox(arguments: typer.Context) -> None:
     os.execv(sys.executable, (sys.executable, "-m", "pipeline.sandbox", *arguments.args))  # noqa: S606 - our own module
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STACK_PANEL)
 def flower() -> None:
     """Run Flower in the foreground, on loopback, behind a password and read-only."""
     from workers.stack.flower import run_flower

@@ -1,8 +1,9 @@
-"""What only those do who have the settings of the stack: open accounts, audit all, cap a provider, record top-ups."""
+"""What only those do who have the settings of the stack: open accounts, share out, audit all, cap, record top-ups."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,26 @@ from sqlalchemy.orm import Session
 from pipeline import wiring
 from pipeline.audit import audit
 from pipeline.audit.outside import TOP_UP
+from pipeline.db.clock import iso
 from pipeline.db.engine import Database
 from pipeline.db.migrate import is_current
 from pipeline.errors import EnvironmentFault, NotFound, UsageError
 from pipeline.ledger import provider_account
 from pipeline.ledger import service as ledger
-from pipeline.ledger.accounts import create_account, find_account, issue_key
+from pipeline.ledger.accounts import (
+    Holder,
+    Share,
+    create_account,
+    find_account,
+    holders,
+    issue_key,
+    key_name,
+    require_account,
+    revoke_key,
+    set_share,
+)
 from pipeline.ledger.models import PriceList
+from pipeline.ledger.money import UNLIMITED
 from pipeline.provider.errors import ProviderError
 from pipeline.settings import Settings
 from workers.rows import OWN_ACCOUNT
@@ -62,6 +76,26 @@ class Operator:
             owner = find_account(session, account) or create_account(session, account)
             return issue_key(session, owner.id)
 
+    def revoke_key(self, account: str, key: str, *, by: str, reason: str) -> dict[str, Any]:
+        """Let an API key of an account, named by itself or by its first two parts, speak for nobody; `NotFound`."""
+        with self._database() as database, database.write() as session:
+            row = revoke_key(session, require_account(session, account), key, actor=_actor(by), reason=reason)
+            return {"account": account, "key": key_name(row), "revoked_at": iso(row.revoked_at)}
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Return every account: its share of a provider, its keys without their secrets, and its money."""
+        with self._database() as database, database.read() as session:
+            return [_told(holder) for holder in holders(session)]
+
+    def share(self, name: str, changes: Mapping[str, int | None], *, by: str, reason: str) -> dict[str, Any]:
+        """Change `weight` or `in_flight_cap` of an account, as `Account` has them; raises `NotFound`."""
+        with self._database() as database, database.write() as session:
+            account = require_account(session, name)
+            known: dict[str, Any] = {"weight": account.weight, "in_flight_cap": account.in_flight_cap}
+            share = Share(**(known | dict(changes)))
+            set_share(session, account, share, actor=_actor(by), reason=reason)
+            return {"name": name, **asdict(share), "reason": reason, "by": _actor(by)}
+
     def top_up(self, provider: str, amount: int, *, by: str, reason: str) -> dict[str, Any]:
         """Record that micro-dollars were paid in at a provider."""
         with self._database() as database, database.write() as session:
@@ -98,6 +132,23 @@ class Operator:
             told = provider.account()
             with database.write() as session:
                 provider_account.note_account(session, provider.name, told.balance_micros, told.at_ms)
+
+
+def _told(holder: Holder) -> dict[str, Any]:
+    account, budget = holder.account, holder.budget
+    return {
+        "name": account.name,
+        "weight": account.weight,
+        "in_flight_cap": account.in_flight_cap,
+        "created_at": iso(account.created_at),
+        "spent_micros": budget.spent + budget.overrun,
+        "held_micros": budget.held,
+        "cap_micros": None if budget.cap == UNLIMITED else budget.cap,
+        "keys": [
+            {"key": key_name(key), "created_at": iso(key.created_at), "revoked_at": iso(key.revoked_at)}
+            for key in holder.keys
+        ],
+    }
 
 
 def _require_known(session: Session, provider: str) -> None:

@@ -1,15 +1,28 @@
 """What every command shares: the settings, a client, and a stack that is started when there is none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.cli.client import Client
+from pipeline.errors import UsageError
 from pipeline.settings import Settings, load_settings
 
 
 class Operator(Protocol):
     """What only those may do who have the settings of the stack: it concerns all accounts together."""
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Return every account: its share of a provider, its keys without their secrets, and its money."""
+
+    def share(self, name: str, changes: Mapping[str, int | None], *, by: str, reason: str) -> dict[str, Any]:
+        """Change `weight` or `in_flight_cap` of an account; raises `NotFound`."""
+
+    def issue_key(self, account: str) -> str:
+        """Return a new API key for an account, which is opened where there is none of that name; `UsageError`."""
+
+    def revoke_key(self, account: str, key: str, *, by: str, reason: str) -> dict[str, Any]:
+        """Let an API key of an account, named by itself or by its first two parts, speak for nobody; `NotFound`."""
 
     def audit(self) -> dict[str, Any]:
         """Audit the whole database, against the provider's balance as it is now."""
@@ -35,6 +48,12 @@ class Context:
         if self.ensure_stack is not None:
             self.ensure_stack()
         return Client(self.settings())
+
+    def as_operator(self) -> Operator:
+        """Return what works on the stack's own database; raises `UsageError` where only the API is within reach."""
+        if self.operator is None:
+            raise UsageError("This is for whoever runs the stack.", hint="Run it where the stack's settings are.")
+        return self.operator()
 
     def settings(self) -> Settings:
         """Read the settings anew: a stack that was just started has written its own."""

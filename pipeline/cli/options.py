@@ -11,6 +11,9 @@ from pipeline.ledger.money import BudgetMode
 PANEL = "Your productions"
 """Where the help lists the producer's commands, apart from those that run the stack."""
 
+STACK_PANEL = "The stack"
+"""Where it lists what is for whoever runs the stack."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Write data as JSON to stdout.")]
 ProjectPath = Annotated[Path, typer.Argument(help="A project file such as cast.yaml, or the folder that holds it.")]
 Mode = Annotated[
@@ -24,6 +27,7 @@ Only = Annotated[
         " Repeat it to widen (same word before the colon) or to narrow.",
     ),
 ]
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the decision.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Detach = Annotated[bool, typer.Option(help="Start the run and do not wait for its end.")]
 NAME_LIMIT = 80

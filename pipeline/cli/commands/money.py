@@ -10,15 +10,14 @@ from rich.markup import escape
 from pipeline.cli import statements
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json, stream_json
-from pipeline.cli.context import Operator, context
-from pipeline.cli.options import PANEL, AsJson, os_user
+from pipeline.cli.context import context
+from pipeline.cli.options import PANEL, AsJson, Reason, os_user
 from pipeline.cli.sheets import write_csv
 from pipeline.errors import ExitCode, UsageError
 from pipeline.ledger.money import dollars, parse_dollars
 
 Json = dict[str, Any]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Write rows as CSV to stdout, for spreadsheets.")]
-Reason = Annotated[str, typer.Option(help="Why; it is kept with the decision.")]
 
 ledger = typer.Typer(invoke_without_command=True)
 
@@ -99,7 +98,7 @@ def cap(
         case Capped.PRODUCTION:
             done = context.client().put(f"/caps/productions/{segment(name)}", wish)
         case Capped.PROVIDER:
-            done = _operator().cap_provider(name, amount, by=os_user(), reason=reason)
+            done = context.as_operator().cap_provider(name, amount, by=os_user(), reason=reason)
     if as_json:
         show_json(done)
         return
@@ -133,7 +132,7 @@ def topup(
     as_json: AsJson = False,
 ) -> None:
     """Record what was paid into the provider's account, so that the audit can follow its balance."""
-    done = _operator().top_up(provider, _dollars(amount), by=os_user(), reason=reason)
+    done = context.as_operator().top_up(provider, _dollars(amount), by=os_user(), reason=reason)
     if as_json:
         show_json(done)
         return
@@ -148,7 +147,7 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Recompute every promise about money from the rows; exit code 8 where one is broken."""
-    report = _operator().audit() if everybody else context.client().get("/audit")
+    report = context.as_operator().audit() if everybody else context.client().get("/audit")
     if as_json:
         show_json(report)
     else:
@@ -215,9 +214,3 @@ def _dollars(amount: str) -> int:
         return parse_dollars(amount)
     except ValueError as error:
         raise UsageError(f"{error}.", hint="Write dollars, such as 25 or 2.10.") from None
-
-
-def _operator() -> Operator:
-    if context.operator is None:
-        raise UsageError("This is for whoever runs the stack.", hint="Run it where the stack's settings are.")
-    return context.operator()

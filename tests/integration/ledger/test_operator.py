@@ -63,6 +63,29 @@ def test_a_key_is_for_the_account_of_that_name_which_is_opened_once(operator: Op
         assert authenticate(session, first) == authenticate(session, second) != authenticate(session, other)
 
 
+def test_a_share_is_changed_in_part_and_shown_with_keys_and_money(operator: Operator) -> None:
+    key = operator.issue_key("studio-a")
+    operator.share("studio-a", {"weight": 2}, by="ann", reason="a deadline")
+    operator.share("studio-a", {"in_flight_cap": 8}, by="ann", reason="a deadline")
+    assert operator.share("studio-a", {"in_flight_cap": None}, by="", reason="it is over") == {
+        "name": "studio-a",
+        "weight": 2,
+        "in_flight_cap": None,
+        "reason": "it is over",
+        "by": "operator",
+    }
+    operator.revoke_key("studio-a", key, by="ann", reason="leaked")
+    (shown,) = [one for one in operator.accounts() if one["name"] == "studio-a"]
+    assert (shown["weight"], shown["in_flight_cap"], shown["spent_micros"], shown["cap_micros"]) == (2, None, 0, None)
+    assert [(key.startswith(one["key"]), bool(one["revoked_at"])) for one in shown["keys"]] == [(True, True)]
+    assert key not in str(shown)
+
+
+def test_the_share_of_nobody_is_refused(operator: Operator) -> None:
+    with pytest.raises(NotFound, match="There is no account studio-z"):
+        operator.share("studio-z", {"weight": 2}, by="", reason="why")
+
+
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "naïve"])
 def test_an_account_has_a_plain_name(operator: Operator, name: str) -> None:
     with pytest.raises(UsageError, match="cannot be an account's name"):
