@@ -85,25 +85,30 @@ def _faded_out(block: Pcm, rate: int) -> Pcm:
     return samples_of(audio.fade_out(_fade(audio)))[:, : block.shape[1]]
 
 
-def join_segments(parts: Sequence[AudioSegment], gap_seconds: float) -> AudioSegment:
+def join_segments(parts: Sequence[AudioSegment], gaps: Sequence[float]) -> AudioSegment:
     """Return the parts one after another as if spoken in one go, each join faded on both sides.
 
-    The silence at a join is `gap_seconds` long, however much of it the parts bring, and parts of one voice that differ
-    in level are brought to the level of the middle one, by `LEVEL_MOST_DB` at most.
+    The silence at each join is as long as `gaps` says in seconds, however much of it the parts bring, and parts of one
+    voice that differ in level are brought to the level of the middle one, by `LEVEL_MOST_DB` at most.
     """
     heard = [_powers(part) for part in parts]
     levelled = [part.apply_gain(gain) for part, gain in zip(parts, _gains(parts, heard), strict=True)]
     last = len(parts) - 1
-    gap = AudioSegment.silent(round(gap_seconds * 1000), parts[0].frame_rate).set_channels(parts[0].channels)
+    silences = [_silence(parts[0], seconds) for seconds in gaps]
     pieces = []
     for number, (part, powers) in enumerate(zip(levelled, heard, strict=True)):
         begin, end = _speech_ms(powers, len(part))
         cut = part[begin if number else 0 : end if number < last else len(part)]
         softened = cut.fade_in(_fade(cut)) if number else cut
         softened = softened.fade_out(_fade(cut)) if number < last else softened
-        pieces += [softened.raw_data, gap.raw_data] if number < last else [softened.raw_data]
+        pieces += [softened.raw_data, silences[number]] if number < last else [softened.raw_data]
     # One buffer: adding segments in a loop copies everything each time.
     return parts[0]._spawn(b"".join(pieces))  # noqa: SLF001 - pydub's own way to keep rate and width
+
+
+def _silence(like: AudioSegment, seconds: float) -> bytes:
+    silent = AudioSegment.silent(round(seconds * 1000), like.frame_rate).set_channels(like.channels)
+    return bytes(silent.raw_data)
 
 
 def _powers(part: AudioSegment) -> Powers:

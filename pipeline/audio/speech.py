@@ -62,12 +62,18 @@ def encode_speech(samples: Samples, rate: int, format: str) -> bytes:  # noqa: A
     return _encoded(to_pcm(np.concatenate(blocks, axis=1)), wanted)
 
 
-def join(parts: Sequence[bytes], format: str, gap_seconds: float = 0.2) -> bytes:  # noqa: A002 - as above
+def join(
+    parts: Sequence[bytes],
+    format: str,  # noqa: A002 - as above
+    pauses: Sequence[float | None] = (),
+    *,
+    gap_seconds: float = 0.2,
+) -> bytes:
     """Join the spoken parts of one line into one file of the same format.
 
-    A silence of `gap_seconds` stands between what is spoken in the parts, their levels are brought together, and each
-    join is faded, so that nothing clicks. Parts of one format may still differ in rate or channels: that is refused.
-    Raises `AudioRejected`.
+    Behind each part there is as much silence as `pauses` says in seconds, or `gap_seconds` where it says nothing. The
+    levels of the parts are brought together, and each join is faded, so that nothing clicks. Parts of one format may
+    still differ in rate or channels: that is refused. Raises `AudioRejected`.
     """
     if not parts:
         raise UsageError("there are no parts to join")
@@ -77,7 +83,8 @@ def join(parts: Sequence[bytes], format: str, gap_seconds: float = 0.2) -> bytes
     decoded = [_decoded(part, wanted) for part in parts]
     _refuse_mixed({(rate, len(speakers)) for _, rate, speakers in decoded})
     rate = decoded[0][1]
-    joined = join_segments([segment(to_pcm(samples), rate) for samples, _, _ in decoded], gap_seconds)
+    gaps = [gap_seconds if pause is None else pause for pause in pauses or [None] * (len(parts) - 1)]
+    joined = join_segments([segment(to_pcm(samples), rate) for samples, _, _ in decoded], gaps)
     return _encoded(samples_of(joined), SpeechFormat(wanted.coding, rate, wanted.bit_rate))
 
 

@@ -44,6 +44,8 @@ def spoken_otherwise(project: Project) -> Iterator[SpokenOtherwise]:
 def _of(project: Project, line: Line) -> Iterator[SpokenOtherwise]:
     text = spoken_text(line.text)
     for start, end, said, source in project.sayings(line, reads_numbers=True):
+        if source is Source.PAUSE or said == text[start:end]:
+            continue
         sent = project.normalise or source is not Source.READING
         place = line.id, line.file, line.row, line.character
         yield SpokenOtherwise(*place, text[start:end], said, source, sent)

@@ -25,6 +25,7 @@ from pipeline.intake.rules import (
     VoiceSource,
     missing_consent,
     pages,
+    spoken_chars,
     spoken_text,
 )
 from pipeline.planning.collecting import COLLECTIONS
@@ -110,14 +111,15 @@ class Sounds:
 
     def price(self, sound: Sound) -> int:
         """Return what speaking it once is expected to cost, in micro-dollars."""
-        return self.market.prices.speech(sound.model, len(sound.text))
+        return self.market.prices.speech(sound.model, spoken_chars(sound.text))
 
     def wanted(self, line: Line) -> WantedLine:
         """Return a line as the plan compares it."""
         manner, said, text = self._manner(line), self.project.said(line), spoken_text(line.text)
-        price = self.market.prices.speech(manner.model, len(said))
+        chars = spoken_chars(said)
+        price = self.market.prices.speech(manner.model, chars)
         fingerprint = manner.fingerprint(said)
-        return WantedLine(line.id, line.character, text, fingerprint, manner.voice_key, price, len(said))
+        return WantedLine(line.id, line.character, text, fingerprint, manner.voice_key, price, chars)
 
     def require_deliverable(self) -> None:
         """Raise `UsageError` where a line that was looked at asks for what the provider cannot do; each kind once."""

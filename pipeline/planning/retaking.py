@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from pipeline.errors import Conflict, NeedsReconcile, UsageError
 from pipeline.intake import service as intake
 from pipeline.intake.models import Line, LineTake, Production, Run, asked_sound
-from pipeline.intake.rules import language_of
+from pipeline.intake.rules import language_of, spoken_chars
 from pipeline.ledger import service as ledger
 from pipeline.ledger.money import BudgetMode
 from pipeline.planning.budget import refusal
@@ -84,11 +84,11 @@ class Retake:
             "provider": self.provider,
             "lines": [
                 {"line_id": one.line.line_id, "character": one.line.character, "text": one.take.text}
-                | {"chars": len(one.take.text), "price": self.wish.count * one.price}
+                | {"chars": spoken_chars(one.take.text), "price": self.wish.count * one.price}
                 for one in self.lines
             ],
             "takes": self.wish.count * len(self.lines),
-            "chars": self.wish.count * sum(len(one.take.text) for one in self.lines),
+            "chars": self.wish.count * sum(spoken_chars(one.take.text) for one in self.lines),
             "voices": len(self.voices),
             "voices_micros": self.price - lines_micros,
             "lines_micros": lines_micros,
@@ -115,7 +115,7 @@ def draw_up(session: Session, production: Production, wish: Wish, market: Market
     made: dict[str, int] = {}
     for line, take, voice in found:
         _require_consent(session, production, voice, _language(production, line))
-        retake.lines.append(Spoken(line, take, voice, market.prices.speech(take.model, len(take.text))))
+        retake.lines.append(Spoken(line, take, voice, market.prices.speech(take.model, spoken_chars(take.text))))
         if is_made_anew(voice):
             made[voice.id] = remaking_price(voice, take.model, market)
     retake.voices = sorted(made.items())

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from pipeline.errors import Cancelled, Conflict, NeedsReconcile, NotFound
 from pipeline.intake import service as intake
 from pipeline.intake.models import Line, LineTake, Production, Run, asked_sound
+from pipeline.intake.rules import spoken_chars
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import Account
 from pipeline.ledger.money import BudgetMode
@@ -100,8 +101,9 @@ def draw_up(session: Session, run: Run, choice: Choice, market: Market) -> Retry
             retry.left[cause] += 1
             continue
         retry.causes[cause] += 1
-        retry.chars += len(take.text)
-        retry.takes.append((take.id, market.prices.speech(take.model, len(take.text))))
+        chars = spoken_chars(take.text)
+        retry.chars += chars
+        retry.takes.append((take.id, market.prices.speech(take.model, chars)))
         if is_made_anew(voice):
             made[voice.id] = remaking_price(voice, take.model, market)
     retry.voices = sorted(made.items())

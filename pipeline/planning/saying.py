@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from pipeline.errors import Conflict, UsageError
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run
-from pipeline.intake.rules import Line, Project, Refusal, spoken_text
+from pipeline.intake.rules import Line, Project, Refusal, require_pauses, spoken_text
+from pipeline.intake.rules.pauses import has_pauses
 from pipeline.intake.rules.problems import did_you_mean, listed
 from pipeline.intake.rules.values import plain_text
 from pipeline.ledger import service as ledger
@@ -134,8 +135,11 @@ def _language(project: Project, asked: str | None) -> str:
 def _text(text: str) -> str:
     try:
         plain = plain_text(text)
+        if has_pauses(plain):
+            require_pauses(plain)
     except Refusal as refused:
-        raise UsageError(f"This cannot be said: {refused.message}.", hint=as_hint(refused.hint)) from refused
+        told = "; allowed: ".join(filter(None, (refused.message, refused.allowed)))
+        raise UsageError(f"This cannot be said: {told}.", hint=as_hint(refused.hint)) from refused
     if not any(map(str.isalnum, spoken_text(plain))):
         raise UsageError("There is nothing to say: no letter and no digit.", hint="Write a word or a sentence.")
     return plain

@@ -81,7 +81,7 @@ def _piece(project: Project, line: Line, counted: _Counted) -> Piece:
         line_id=line.id,
         character=line.character,
         speaker=project.characters[line.character].name,
-        text=line.text,
+        text=project.read(line),
         chapter=chapter,
         chapter_title=line.extras.get("scene", ""),
         paragraph=paragraph,

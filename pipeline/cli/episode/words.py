@@ -30,7 +30,7 @@ def listen(
 
     Nothing for lines whose words were not found: no aligner is installed, or it does not know their language.
     """
-    spoken = [line for line in lines if line.id in takes]
+    spoken = [line._replace(text=project.read(line)) for line in lines if line.id in takes]
     times: dict[str, Words] = {}
     with Ears() as ears, ThreadPoolExecutor(os.cpu_count()) as threads:
         found = threads.map(lambda line: _times(ears, project, line, takes[line.id]), spoken)

@@ -5,6 +5,7 @@ from pipeline.intake.rules.first_met import FirstMet
 from pipeline.intake.rules.languages import language_of, plain_id
 from pipeline.intake.rules.lexicon import Lexicon, Pronunciation
 from pipeline.intake.rules.long_list import LongList, pages
+from pipeline.intake.rules.pauses import parts, require_pauses, spoken_chars
 from pipeline.intake.rules.problems import Problem, Refusal
 from pipeline.intake.rules.project import (
     Character,
@@ -51,10 +52,13 @@ __all__ = [
     "language_of",
     "missing_consent",
     "pages",
+    "parts",
     "plain_id",
     "read_project",
+    "require_pauses",
     "scaffold",
     "split_text",
+    "spoken_chars",
     "spoken_text",
     "unguard",
 ]

@@ -9,6 +9,8 @@ from pipeline.intake.rules import values
 from pipeline.intake.rules.languages import MARK, ONE_LANGUAGE, Languages, headers, unlisted
 from pipeline.intake.rules.problems import closest, did_you_mean, listed
 
+PAUSE_AFTER = "pause_after"
+"""The one of our columns that shapes no sound: it comes back in the outputs, under this name."""
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "line id", "lineid", "line key", "string id"),
     "character": ("character", "speaker", "role", "character name", "speaker name"),
@@ -18,6 +20,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "pitch": ("pitch",),
     "volume": ("volume",),
     "emotion": ("emotion",),
+    PAUSE_AFTER: (PAUSE_AFTER,),
 }
 """What a header may call each column, compared without case, spaces, "_", "-", ":" and brackets; the first one found
 wins."""
@@ -81,8 +84,13 @@ def find_columns(
         faults += [
             _unlisted(title, languages) for n, title in enumerate(titles) if n not in taken and _language_in(title)
         ]
-    own = set(known.values())
-    extras = [(n, t) for n, t in enumerate(titles) if t and n not in own and t not in ignored]
+    pause = known.get(PAUSE_AFTER)
+    if pause is not None and titles[pause] != PAUSE_AFTER and PAUSE_AFTER in titles:
+        faults.append(_two_pauses(titles[pause]))
+    own = set(known.values()) - {pause}
+    extras = [
+        (n, PAUSE_AFTER if n == pause else t) for n, t in enumerate(titles) if t and n not in own and t not in ignored
+    ]
     nameless = [n for n, t in enumerate(titles) if not t]
     texts = {role.removeprefix(_TEXT_IN): n for role, n in known.items() if role.startswith(_TEXT_IN)}
     return Columns(titles, known, extras, nameless, texts), faults
@@ -127,6 +135,10 @@ def _unlisted(title: str, languages: Languages) -> HeaderFault:
 
 def _repeated(title: str) -> HeaderFault:
     return HeaderFault(title, "two columns have this header", "", "rename one of them")
+
+
+def _two_pauses(title: str) -> HeaderFault:
+    return HeaderFault(title, f"there is a column {PAUSE_AFTER}, too", "", "rename one of them")
 
 
 def _not_plain(title: str) -> HeaderFault:

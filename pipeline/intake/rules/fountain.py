@@ -33,7 +33,7 @@ def read_fountain(file: BinaryIO, wanted: Wanted) -> Sheet:
     text = _OWN_ID.sub("", "\n".join(lines))
     for opening, closing in _COMMENTS:
         text = _without(text, opening, closing)
-    return sheet_of(_speeches(text.split("\n"), ids, wanted.course), encoding, Asides())
+    return sheet_of(_speeches(text.split("\n"), ids, wanted.course), encoding, Asides(), knows_pauses=False)
 
 
 def _without(text: str, opening: str, closing: str) -> str:

@@ -8,12 +8,10 @@ from markdown_it.token import Token
 
 from pipeline.intake.rules import values
 from pipeline.intake.rules.asides import Aside, Asides
-from pipeline.intake.rules.episode_section import LONGEST_PAUSE, amount
 from pipeline.intake.rules.marked import COLON, EMPHASIS, pause, said_as
+from pipeline.intake.rules.pauses import pause_seconds
 from pipeline.intake.rules.problems import Refusal
 
-PAUSE_SECONDS = 1.0
-"""Of `[pause]` alone."""
 SAY_CHARS = 200
 FOOTNOTE = re.compile(r" {0,3}\[\^[^\]\s]{1,100}\]:")
 """The beginning of a footnote's text."""
@@ -123,16 +121,6 @@ def _marked(part: Token) -> str:
         case "say":
             return said_as(" ".join(part.content.split()), say_text(part.meta["say"]))
     return ""
-
-
-def pause_seconds(text: str) -> float:
-    """Accept the length of a pause: `1.5s`, `1.5`, `800ms`, or nothing for a second. Raises `Refusal`."""
-    plain = text.strip().lower()
-    if not plain:
-        return PAUSE_SECONDS
-    if plain.endswith("ms"):
-        return amount(plain, "ms", 0.0, LONGEST_PAUSE * 1000) / 1000
-    return amount(plain, "s", 0.0, LONGEST_PAUSE)
 
 
 def say_text(text: str) -> str:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pipeline.intake.rules import names, values
-from pipeline.intake.rules.columns import LANGUAGE, Columns, find_columns
+from pipeline.intake.rules.columns import LANGUAGE, PAUSE_AFTER, Columns, find_columns
 from pipeline.intake.rules.csv_sheet import EXPORT_MARK
 from pipeline.intake.rules.first_met import FirstMet
 from pipeline.intake.rules.languages import MARK, Languages, translation_key
 from pipeline.intake.rules.long_list import LongList
+from pipeline.intake.rules.pauses import as_seconds, has_pauses, pause_after, require_pauses
 from pipeline.intake.rules.problems import Problem, Refusal, Suggestions, listed, shorten
 from pipeline.intake.rules.project import Line
 from pipeline.intake.rules.sheets import BrokenRecord, Places, Record, Sheet
@@ -87,6 +88,8 @@ class Collected:
     notes: list[str] = field(default_factory=list)
     """What was left out, and is no problem."""
     ids: UsedIds = field(default_factory=UsedIds)
+    pauses: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of silence after the lines of characters that say nothing else."""
 
     def __post_init__(self) -> None:
         """Prepare what is asked for every row."""
@@ -153,6 +156,7 @@ class _RowReader:
         self._origin = origin
         self._languages = origin.languages
         self._may_be_translated = not origin.languages.is_one
+        self._text = _plain_text if sheet.knows_pauses else _text
 
     def bounded(self, records: Iterator[Record | BrokenRecord]) -> Iterator[Record | BrokenRecord]:
         """Yield the rows as long as there is room for what they give, and say so where there is none."""
@@ -206,7 +210,7 @@ class _RowReader:
         if not line.id or not cells[position].strip():
             return None
         key = self._accept_at(record, cells, position, lambda _: self._new_key(line.id, language, record))
-        text = self._accept_at(record, cells, position, _text)
+        text = self._accept_at(record, cells, position, self._text)
         return (key, text) if key and text else None
 
     def _translation(self, record: Record, cells: Sequence[str], language: str, before: int) -> None:
@@ -232,19 +236,32 @@ class _RowReader:
         """Return what a row holds; of a translation, named by its language, whatever the row says itself."""
         new = self._new_id if language is None else lambda cell, row: self._new_key(names.line_id(cell), language, row)
         who = self._character if language is None else lambda cell: self._character(cell) if cell.strip() else ""
+        line_id = self._accept(record, cells, "id", lambda cell: new(cell, record)) or ""
+        character = self._accept(record, cells, "character", who) or ""
         return Line(
-            id=self._accept(record, cells, "id", lambda cell: new(cell, record)) or "",
-            character=self._accept(record, cells, "character", who) or "",
-            text=self._accept(record, cells, "text", _text) or "",
+            id=line_id,
+            character=character,
+            text=self._accept(record, cells, "text", self._text) or "",
             direction=self._accept(record, cells, "direction", str.strip) or "",
             speed=self._accept(record, cells, "speed", _speed),
             pitch=self._accept(record, cells, "pitch", _pitch),
             volume=self._accept(record, cells, "volume", _volume),
             emotion=self._accept(record, cells, "emotion", _emotion),
-            extras={title: cells[n] for n, title in self._columns.extras},
+            extras=self._extras(record, cells, character if language is None else ""),
             file=self._origin.file,
             row=record.row,
         )
+
+    def _extras(self, record: Record, cells: Sequence[str], character: str) -> dict[str, str]:
+        """Return the sheet's own columns, and the pause after the line: its own, else that of its character."""
+        extras = {title: cells[n] for n, title in self._columns.extras}
+        own = self._accept(record, cells, PAUSE_AFTER, _pause_after)
+        if own is None:
+            own = self._into.pauses.get(character)
+        if own is not None:
+            extras[PAUSE_AFTER] = as_seconds(own)
+            self._into.columns.setdefault(PAUSE_AFTER)
+        return extras
 
     def _accept(self, record: Record, cells: Sequence[str], role: str, parse: Callable[[str], T]) -> T | None:
         """Return the parsed cell; None where the column is not there or the cell was refused."""
@@ -345,6 +362,12 @@ def _full(into: Collected) -> Refusal | None:
 
 
 def _text(cell: str) -> str:
+    if has_pauses(cell):
+        require_pauses(cell)
+    return _plain_text(cell)
+
+
+def _plain_text(cell: str) -> str:
     if can_be_spoken(cell):
         return cell
     if cell.strip():
@@ -358,3 +381,4 @@ def _given(parse: Callable[[str], T]) -> Callable[[str], T | None]:
 
 _speed, _pitch = _given(values.speed), _given(values.pitch)
 _volume, _emotion = _given(values.volume), _given(values.emotion)
+_pause_after = _given(pause_after)

@@ -7,6 +7,7 @@ text around them; `written` and `resolved` take them out.
 import re
 from collections.abc import Iterator, Sequence
 
+from pipeline.intake.rules.pauses import WRITTEN, has_pauses
 from pipeline.intake.rules.problems import Refusal
 from pipeline.intake.rules.saying import Spelling
 from pipeline.intake.rules.speech_text import spoken_text
@@ -18,6 +19,7 @@ COLON = "\ufdd6"
 _WORD, _AS, _END = "\ufdd0", "\ufdd1", "\ufdd2"
 _PAUSE, _PAUSED = "\ufdd3", "\ufdd4"
 _SAID = re.compile(f"{_WORD}([^{_WORD}{_AS}]*){_AS}([^{_END}]*){_END}")
+_KEPT = re.compile(f"{_SAID.pattern}|{WRITTEN.pattern}", re.IGNORECASE)
 _PAUSES = re.compile(f"{_PAUSE}([^{_PAUSED}]*){_PAUSED}")
 _ANY = re.compile(f"[{_WORD}-{COLON}]")
 _INNER = re.compile(f"[{_WORD}{_PAUSE}]")
@@ -66,16 +68,18 @@ def written(text: str) -> str:
 def resolved(text: str) -> tuple[str, tuple[Spelling, ...]]:
     """Return a text as it is written, and where its words are said otherwise.
 
-    One with such words is kept as it is sent, so that the places stay true.
+    One with such words is kept as it is sent, so that the places stay true. What looks like a pause here is none, or it
+    would have a mark: it is said as it stands.
     """
-    if not _SAID.search(text):
+    if not (_SAID.search(text) or has_pauses(text)):
         return written(text), ()
     spaced = spoken_text(text.replace(EMPHASIS, "").replace(COLON, ":"))
     parts, spellings, at, length = [], [], 0, 0
-    for found in _SAID.finditer(spaced):
-        before, word = spaced[at : found.start()], found[1]
+    for found in _KEPT.finditer(spaced):
+        word, say = (found[0], found[0]) if found[1] is None else (found[1], found[2])
+        before = spaced[at : found.start()]
         start = length + len(before)
         parts += [before, word]
         length, at = start + len(word), found.end()
-        spellings.append(Spelling(start, length, found[2]))
+        spellings.append(Spelling(start, length, say))
     return "".join([*parts, spaced[at:]]), tuple(spellings)

@@ -11,8 +11,9 @@ from pipeline.intake.rules.episode import Episode
 from pipeline.intake.rules.fields import AgeGroup, AudioFormat, Gender
 from pipeline.intake.rules.languages import language_of
 from pipeline.intake.rules.lexicon import NO_WORDS, Lexicon
+from pipeline.intake.rules.pauses import has_pauses
 from pipeline.intake.rules.quality_settings import USUAL, QualitySettings
-from pipeline.intake.rules.saying import SAY_HERE, Saying, applied, found_in, sayings
+from pipeline.intake.rules.saying import SAY_HERE, Saying, Source, applied, found_in, sayings
 from pipeline.intake.rules.speech_text import spoken_text
 from pipeline.intake.rules.talents import Talent
 
@@ -72,6 +73,8 @@ class Character:
     delivery: Delivery = PLAIN
     notes: str = ""
     voices: Mapping[str, VoiceSource] = field(default_factory=dict)
+    pause_after: float | None = None
+    """Seconds of silence that follow its lines where they say nothing else."""
 
     def voice_in(self, language: str) -> VoiceSource:
         """Return where its voice in a language comes from."""
@@ -149,11 +152,18 @@ class Project:
                     yield character, language
 
     def said(self, line: Line) -> str:
-        """Return the text of a line as it is sent: the words of script and lexicon as they are said."""
-        if not (self.normalise or line.extras.get(SAY_HERE)):
+        """Return the text of a line as a take keeps it: its words as they are said, a pause as `<#1.5#>`."""
+        if not (self.normalise or line.extras.get(SAY_HERE) or has_pauses(line.text)):
             return self.lexicon.say(spoken_text(line.text), line.character, self.language_of(line.id))
         found = self.sayings(line, reads_numbers=self.normalise)
         return spoken_text(applied(spoken_text(line.text), found))
+
+    def read(self, line: Line) -> str:
+        """Return the text of a line as it is read, without its pauses."""
+        if not has_pauses(line.text):
+            return line.text
+        paused = (one for one in self.sayings(line, reads_numbers=False) if one.source is Source.PAUSE)
+        return spoken_text(applied(spoken_text(line.text), (one._replace(say=" ") for one in paused)))
 
     def sayings(self, line: Line, *, reads_numbers: bool) -> Iterator[Saying]:
         """Yield what of a line is said otherwise, in its `spoken_text`; English numbers where they are asked for."""

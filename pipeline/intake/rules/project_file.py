@@ -65,6 +65,12 @@ class ProjectFile:
         return [unicodedata.normalize("NFC", key) for key in self._mapping("characters")]
 
     @property
+    def pauses(self) -> dict[str, float]:
+        """The seconds of silence after the lines of each character that says so; none where the file has problems."""
+        declared = self.section.characters if self.section else {}
+        return {key: one.pause_after for key, one in declared.items() if one.pause_after is not None}
+
+    @property
     def language(self) -> str:
         """The source language: the declared one, else the first that is listed, else the usual one."""
         return next(_tags([self._top.get("language"), *self._listed_languages()]), DEFAULT_LANGUAGE)

@@ -41,7 +41,7 @@ def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = N
     `OSError`, for a missing file `FileNotFoundError`. Without `exists` nobody looks whether references are there.
     """
     file = _project_file(path, read)
-    collected, course = Collected(file.characters, file.languages), file.course()
+    collected, course = Collected(file.characters, file.languages, pauses=file.pauses), file.course()
     sheets: dict[str, str | None] = {}
     for where, section in file.sheets:
         companion = _Companion(file, section, read)

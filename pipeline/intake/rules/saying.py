@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.intake.rules.lexicon import Lexicon
+from pipeline.intake.rules.pauses import pauses
 from pipeline.wording import readings
 
 SAY_HERE = "say_here"
@@ -30,6 +31,8 @@ class Source(StrEnum):
     LEXICON = "lexicon"
     READING = "reading"
     """The rules by which numbers, dates and abbreviations are read."""
+    PAUSE = "pause"
+    """A pause, which is not said at all."""
 
 
 class Saying(NamedTuple):
@@ -69,11 +72,12 @@ def sayings(
 ) -> Iterator[Saying]:
     """Yield what of a text is said otherwise, in order.
 
-    What the script says of this place goes before the lexicon, and that before the rules by which numbers are read,
-    which are asked where `reads`. What was put in is not looked up again.
+    What the script says of this place goes before the pauses, these before the lexicon, and that before the rules by
+    which numbers are read, which are asked where `reads`. What was put in is not looked up again.
     """
     given = [Saying(start, end, say, Source.SCRIPT) for start, end, say in here]
-    worded = _filled(text, given, lambda part: _in_lexicon(part, lexicon, character, language))
+    paused = _filled(text, given, _paused)
+    worded = _filled(text, paused, lambda part: _in_lexicon(part, lexicon, character, language))
     return _filled(text, worded, _read) if reads else worded
 
 
@@ -89,6 +93,11 @@ def _filled(text: str, given: Iterable[Saying], look: Callable[[str], Iterable[S
 
 def _moved(found: Iterable[Saying], by: int) -> Iterator[Saying]:
     return (saying._replace(start=saying.start + by, end=saying.end + by) for saying in found)
+
+
+def _paused(part: str) -> Iterator[Saying]:
+    for start, end, mark in pauses(part):
+        yield Saying(start, end, mark, Source.PAUSE)
 
 
 def _in_lexicon(part: str, lexicon: Lexicon, character: str, language: str) -> Iterator[Saying]:

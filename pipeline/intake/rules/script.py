@@ -83,11 +83,14 @@ def read_script(file: BinaryIO, wanted: Wanted) -> tuple[list[str], str]:
     return lines, encoding
 
 
-def sheet_of(speeches: Iterable[Speech | BrokenRecord], encoding: str, asides: Asides) -> Sheet:
+def sheet_of(
+    speeches: Iterable[Speech | BrokenRecord], encoding: str, asides: Asides, *, knows_pauses: bool = True
+) -> Sheet:
     """Return a script as a sheet; `asides` are complete when all that is said has been read."""
     notes: list[str] = []
     records = _records(speeches, asides, notes)
-    return Sheet(Record(1, 1, list(COLUMNS)), records, encoding, _SCRIPT, notes, has_cues=True)
+    header = Record(1, 1, list(COLUMNS))
+    return Sheet(header, records, encoding, _SCRIPT, notes, has_cues=True, knows_pauses=knows_pauses)
 
 
 def _records(

@@ -31,6 +31,7 @@ from pipeline.intake.rules.fields import (
 )
 from pipeline.intake.rules.languages import MARK
 from pipeline.intake.rules.lexicon import Lexicon, Pronunciation
+from pipeline.intake.rules.pauses import pause_after
 from pipeline.intake.rules.problems import Refusal
 from pipeline.intake.rules.project import (
     DEFAULT_FORMAT,
@@ -116,6 +117,10 @@ class VoiceSection(Section):
         return Designed(self.design or "", self.gender, self.age_group)
 
 
+Pause = Annotated[float, BeforeValidator(lambda given: pause_after(given) if isinstance(given, str) else given)]
+"""Seconds."""
+
+
 class CharacterSection(Section):
     """`characters.KEY`."""
 
@@ -128,6 +133,7 @@ class CharacterSection(Section):
     pitch: Pitch | None = None
     volume: Volume | None = None
     emotion: Emotion | None = None
+    pause_after: Pause | None = None
     notes: Prose = ""
 
     def character(self, key: str) -> Character:
@@ -141,6 +147,7 @@ class CharacterSection(Section):
             delivery=Delivery(self.speed, self.pitch, self.volume, self.emotion),
             notes=self.notes,
             voices={language: voice.source() for language, voice in self.voices.items()},
+            pause_after=self.pause_after,
         )
 
 
@@ -164,6 +171,7 @@ class ColumnsSection(Section):
     pitch: Label | None = None
     volume: Label | None = None
     emotion: Label | None = None
+    pause_after: Label | None = None
 
     def by_role(self, source: str) -> dict[str, str]:
         """Return what the sheet calls each column; a text in another language than the source is `text@de`."""

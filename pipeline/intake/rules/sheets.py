@@ -60,6 +60,7 @@ class Sheet:
     `notes` are complete when the records have been read: what was left out, and is no problem.
     `has_cues` says that characters are named by cues: in capitals, or in tags that hold no space. `lock` is the column
     that changes with the text of the source, and that translations repeat as long as they are of that text.
+    `knows_pauses` says that its reader has cut the texts at their pauses: what looks like one there is said.
     """
 
     header: Record | None
@@ -69,6 +70,7 @@ class Sheet:
     notes: list[str] = field(default_factory=list)
     has_cues: bool = False
     lock: str = ""
+    knows_pauses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

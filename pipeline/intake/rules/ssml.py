@@ -10,8 +10,9 @@ from xml.parsers import expat
 from pipeline import wording
 from pipeline.intake.rules.asides import Asides
 from pipeline.intake.rules.course import Course
-from pipeline.intake.rules.inline import pause_seconds, say_text
+from pipeline.intake.rules.inline import say_text
 from pipeline.intake.rules.marked import EMPHASIS, has_marks, pause, refuse_marks, said_as, written
+from pipeline.intake.rules.pauses import pause_seconds
 from pipeline.intake.rules.problems import Refusal, did_you_mean, listed, shorten
 from pipeline.intake.rules.script import read_script, sheet_of
 from pipeline.intake.rules.sheets import Sheet, Wanted

@@ -18,13 +18,15 @@ class Job:
     voice_id: str
     provider_voice_id: str
     parts: tuple[str, ...]
-    """The text, split where it is too long for one call."""
+    """The text, split at its pauses and where it is too long for one call."""
     format: str
     delivery: Delivery
     key: str
     is_fresh: bool = False
     """Nobody has ever taken it up: nothing of it waits on a disk for the bucket."""
     voice_has_spoken: bool = False
+    pauses: tuple[float | None, ...] = ()
+    """Behind each part but the last, in seconds; None where it goes on as if nothing were cut. Empty for none."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _missed_whole(parts: list[Spoken], missed: Missed) -> Missed:
 def _joined(job: Job, parts: list[Spoken]) -> Spoken | Missed:
     cost = _sum([part.cost for part in parts])
     try:
-        whole = audio.join([part.audio for part in parts], job.format)
+        whole = audio.join([part.audio for part in parts], job.format, job.pauses)
         seconds = audio.probe_speech(whole, job.format).seconds
     except audio.AudioRejected as error:
         return Missed(error.code, error.message, cost)

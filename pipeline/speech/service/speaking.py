@@ -15,7 +15,7 @@ from pipeline.delivery import Delivery
 from pipeline.errors import BudgetExceeded, CallsheetError
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run
-from pipeline.intake.rules import split_text
+from pipeline.intake.rules import parts
 from pipeline.ledger import provider_account
 from pipeline.ledger import service as ledger
 from pipeline.provider.errors import MESSAGE_LIMIT
@@ -65,6 +65,7 @@ def job(session: Session, take_id: str, *, max_chars: int) -> Job | None:
     row = session.execute(asked).one_or_none()
     if row is None:
         return None
+    said = parts(row.text, max_chars)
     return Job(
         id=row.id,
         account_id=row.account_id,
@@ -73,12 +74,13 @@ def job(session: Session, take_id: str, *, max_chars: int) -> Job | None:
         model=row.model,
         voice_id=row.voice_id,
         provider_voice_id=row.provider_voice_id,
-        parts=tuple(split_text(row.text, max_chars)),
+        parts=tuple(part.text for part in said),
         format=row.format,
         delivery=Delivery(row.speed, row.pitch, row.volume, row.emotion),
         key=object_key(row.account_id, row.fingerprint, row.format),
         is_fresh=row.fence == 0,
         voice_has_spoken=row.spoke_at is not None,
+        pauses=tuple(part.pause for part in said[:-1]),
     )
 
 

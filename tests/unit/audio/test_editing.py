@@ -27,7 +27,7 @@ def test_nothing_to_fade_is_nothing() -> None:
 
 
 def test_joined_parts_keep_their_outer_ends_and_fade_where_they_meet() -> None:
-    out = samples_of(join_segments([segment(loud(RATE), RATE), segment(loud(RATE), RATE)], 0.2))
+    out = samples_of(join_segments([segment(loud(RATE), RATE), segment(loud(RATE), RATE)], [0.2]))
     assert out.shape[1] == 2 * RATE + 9600
     assert out[0, 0] == out[0, -1] == 20_000
     assert abs(out[0, RATE - 1]) < 200
@@ -37,7 +37,7 @@ def test_joined_parts_keep_their_outer_ends_and_fade_where_they_meet() -> None:
 
 def test_stereo_stays_stereo() -> None:
     pcm = np.stack([loud(RATE)[0], -loud(RATE)[0]])
-    out = samples_of(join_segments([segment(pcm, RATE), segment(pcm, RATE)], 0.1))
+    out = samples_of(join_segments([segment(pcm, RATE), segment(pcm, RATE)], [0.1]))
     assert out.shape == (2, 2 * RATE + 4800)
     assert (out[0, :1000] == 20_000).all()
     assert (out[1, :1000] == -20_000).all()
@@ -53,7 +53,7 @@ def spoken(lead: float, seconds: float, trail: float, dbfs: float) -> np.ndarray
 
 
 def seam(*parts: np.ndarray, gap: float = 0.2) -> np.ndarray:
-    joined = samples_of(join_segments([segment(part, RATE) for part in parts], gap))
+    joined = samples_of(join_segments([segment(part, RATE) for part in parts], [gap] * (len(parts) - 1)))
     return np.asarray(joined[0] / 32_768)
 
 

@@ -135,6 +135,12 @@ def test_parts_of_a_line_are_joined_in_their_format(name: str) -> None:
     assert probe.seconds == pytest.approx(4.5 + 2 * 0.2, abs=0.2)
 
 
+def test_the_silence_between_two_parts_is_the_one_that_is_asked_for_there() -> None:
+    parts = [pcm_bytes(tone(1, 24_000, hertz=300, dbfs=-6)) for _ in range(3)]
+    joined = probe_speech(join(parts, "pcm_24000", (1.5, None)), "pcm_24000")
+    assert joined.seconds == pytest.approx(3 + 1.5 + 0.2, abs=0.01)
+
+
 def test_a_join_does_not_click() -> None:
     parts = [pcm_bytes(tone(1, 24_000, hertz=300, dbfs=-6, phase=1.0)) for _ in range(3)]
     samples, _ = decode_speech(join(parts, "pcm_24000", gap_seconds=0.1), "pcm_24000")
