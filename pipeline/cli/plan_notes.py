@@ -6,6 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.cli import unlisted
 from pipeline.cli.console import table
 from pipeline.ledger.money import dollars
 
@@ -44,8 +45,10 @@ def by_language(languages: Json) -> Iterable[str]:
 
 
 def to_know(plan: Json) -> Iterable[str]:
-    """Tell of lines without a text in some language, and of voices that the provider deletes."""
+    """Tell of lines without a text or without a row, and of voices that the provider deletes or does not list."""
     yield from (f"[yellow]missing[/]  {told}" for told in missing_languages(plan["missing_languages"]))
+    yield from _removed(plan)
+    yield from (unlisted.told(voice, plan["provider"]) for voice in plan.get("unlisted_voices", ()))
     for voice in plan["lapsing_voices"]:
         label, characters = escape(voice["label"]), escape(", ".join(voice["characters"]))
         if voice["is_gone"]:
@@ -53,6 +56,13 @@ def to_know(plan: Json) -> Iterable[str]:
         else:
             hours = voice["seconds_left"] // 3600
             yield f"[yellow]lapses[/]  the voice {label} of {characters} is deleted in {hours} hours unless it speaks."
+
+
+def _removed(plan: Json) -> Iterable[str]:
+    """Name the lines that are no longer on the sheet: one that was renamed is among them."""
+    gone, count = plan.get("removed", []), plan["totals"]["lines_removed"]
+    if gone:
+        yield f"[yellow]removed[/]  {escape(', '.join(gone[:NAMED_LINES]))}{more(count - len(gone[:NAMED_LINES]))}"
 
 
 def missing_languages(missing: Json) -> Iterable[str]:

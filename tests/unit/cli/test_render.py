@@ -157,6 +157,16 @@ def test_a_plan_names_languages_missing_texts_and_voices_that_lapse() -> None:
     assert "the voice oswin of MARA: Kyma no longer has it." in text
 
 
+def test_a_plan_names_what_has_left_the_sheet_and_voices_that_nobody_lists() -> None:
+    unlisted = {"voice_id": "English_Narator", "characters": ["HERALD"], "hint": "did you mean English_Narrator?"}
+    gone = [f"a_{n}" for n in range(render.NAMED_LINES + 1)]
+    drawn = plan(removed=8, unlisted_voices=[unlisted]) | {"removed": gone}
+    text = shown(render.plan_view(drawn, every_line=False))
+    assert "removed  a_0, a_1, a_2, a_3, a_4 and 3 more" in text
+    assert "stage lists no voice English_Narator (HERALD): did you mean English_Narrator?" in text
+    assert "removed  " not in shown(render.plan_view(plan(), every_line=False))
+
+
 def test_what_a_cap_has_left_undone_is_counted() -> None:
     takes = {"done": 3, "total": 7}
     text = render.left_over(status(takes=takes, voices=[{"state": "ready"}, {"state": "failed"}]))
