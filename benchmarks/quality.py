@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.ground.dialogue import lines
 from pipeline.audio import decode_speech
-from pipeline.quality import Examiner, Expectation, Outcome, Verdict
+from pipeline.quality import Examiner, Expectation, Outcome, Verdict, Voiceprint
 from pipeline.sandbox.faults import Point
 from pipeline.sandbox.media import DEFAULT_FORMAT, FORMATS, encode
 from pipeline.sandbox.shares import KINDS
@@ -68,7 +68,7 @@ class Stage:
         self.examiner = examiner
         self.takes: Path | None = options.takes
         self.voices = dict(cast(engine, options.seed))
-        self.known: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+        self.known: dict[str, list[Voiceprint]] = defaultdict(list)
         self.tallies: dict[str, Tally] = defaultdict(Tally)
         self.false_alarms: list[str] = []
         self.judging_seconds = 0.0
@@ -79,8 +79,8 @@ class Stage:
         for voice in self.voices:
             while len(self.known[voice]) < KNOWN_TAKES:
                 verdict = self.judge(next(texts), voice, None)
-                if verdict.outcome is Outcome.GOOD and verdict.embedding:
-                    self.known[voice].append(verdict.embedding)
+                if verdict.outcome is Outcome.GOOD and verdict.voiceprint:
+                    self.known[voice].append(verdict.voiceprint)
 
     def try_one(self, text: str, voice: str, kind: str, point: Point | None) -> None:
         verdict = self.judge(text, voice, point)

@@ -17,7 +17,7 @@ from pipeline.cli.client import Client, require_whole
 from pipeline.cli.console import table
 from pipeline.cli.disk import writing_to
 from pipeline.errors import UsageError
-from pipeline.quality import Ears, Expectation, Judging, Outcome, Verdict, Voices
+from pipeline.quality import Ears, Expectation, Judging, Outcome, Verdict, Voiceprint, Voices
 
 Json = dict[str, Any]
 BEGINNING = b'{"id": '
@@ -99,7 +99,7 @@ def hear(client: Client, lines: Sequence[Json], report: Report) -> Iterator[Hear
         yield from threads.map(listen, lines)
 
 
-def expectation(line: Json, voice: tuple[tuple[float, ...], ...] = ()) -> Expectation:
+def expectation(line: Json, voice: tuple[Voiceprint, ...] = ()) -> Expectation:
     """Return what a line's take should be: what was sent to be spoken, and how."""
     return Expectation(line["said"] or line["text"], line["language"], line["speed"] or 1.0, voice=voice)
 

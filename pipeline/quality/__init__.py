@@ -7,6 +7,7 @@ from pipeline.quality.ears import Ears, Judging, Voices
 from pipeline.quality.examiner import GATE_LIMITS, Examiner, judge
 from pipeline.quality.expectation import Expectation
 from pipeline.quality.verdict import Check, CheckName, Outcome, Result, SpokenWord, Verdict, unjudged
+from pipeline.quality.voiceprint import Pitch, Voiceprint
 
 __all__ = [
     "GATE_LIMITS",
@@ -17,9 +18,11 @@ __all__ = [
     "Expectation",
     "Judging",
     "Outcome",
+    "Pitch",
     "Result",
     "SpokenWord",
     "Verdict",
+    "Voiceprint",
     "Voices",
     "judge",
     "unjudged",

@@ -1,14 +1,18 @@
 """The checks: a measurement and its limits in, what it means out. Pure functions of plain values."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from pipeline.quality.alignment import AlignedWord
-from pipeline.quality.likeness import coherence
+from pipeline.quality.likeness import coherence, nearness
 from pipeline.quality.limits import Limits
+from pipeline.quality.pitch import shift, spread
 from pipeline.quality.script import Script
 from pipeline.quality.sound import Sound
 from pipeline.quality.verdict import Check, CheckName, Result
+from pipeline.quality.voiceprint import Pitch, Voiceprint
 
 _FRAMES_A_SECOND: Final = 100
 
@@ -40,7 +44,7 @@ def length(seconds: float, script: Script, speed: float, limits: Limits) -> Chec
 def of_sound(sound: Sound, script: Script, limits: Limits) -> tuple[Check, ...]:
     """Hold what was measured to its limits: silence, gaps, clipping, peak and level."""
     return (
-        _silence(sound, limits),
+        _silence(sound, script, limits),
         _gaps(sound, script, limits),
         *_peaks(sound, limits),
         _level(sound, limits),
@@ -48,8 +52,10 @@ def of_sound(sound: Sound, script: Script, limits: Limits) -> tuple[Check, ...]:
     )
 
 
-def _silence(sound: Sound, limits: Limits) -> Check:
-    share = sound.silence_share
+def _silence(sound: Sound, script: Script, limits: Limits) -> Check:
+    asked = sum(script.pauses)
+    rest = sound.seconds - asked
+    share = max(0.0, sound.silence_share * sound.seconds - asked) / rest if rest > 0 else sound.silence_share
     return _held(CheckName.SILENCE, share, "of the take", f"{share:.0%} of it is silence", highest=limits.silence_share)
 
 
@@ -58,10 +64,10 @@ def _gaps(sound: Sound, script: Script, limits: Limits) -> Check:
     places = (
         ("it begins with", sound.leading_silence, limits.leading_seconds),
         ("it ends with", sound.trailing_silence, limits.trailing_seconds),
-        ("in its middle it has", sound.longest_gap, limits.gap_seconds),
+        ("in its middle it has", sound.longest_gap, limits.gap_seconds + asked),
     )
     where, seconds, most = max(places, key=lambda place: place[1] / place[2])
-    return _held(CheckName.GAPS, seconds, "s", f"{where} {seconds:.1f} s of silence", highest=most + asked)
+    return _held(CheckName.GAPS, seconds, "s", f"{where} {seconds:.1f} s of silence", highest=most)
 
 
 def _peaks(sound: Sound, limits: Limits) -> tuple[Check, Check]:
@@ -131,14 +137,57 @@ def transcript(written: Sequence[str], heard: Sequence[str], limits: Limits) -> 
     return _held(CheckName.TRANSCRIPT, rate, "word error rate", reason, highest=highest)
 
 
-def voice(near: float, known: Sequence[Sequence[float]], seconds: float, limits: Limits) -> Check:
+def likeness(take: Voiceprint, known: Sequence[Voiceprint], seconds: float, limits: Limits) -> Check:
     """Hold a take's voice to the voice's earlier takes, and to how much these differ among themselves."""
-    lowest = limits.likeness
+    if not known:
+        return not_checked(CheckName.VOICE, "no earlier take of the voice is known")
+    voice = [earlier.embedding for earlier in known]
+    near, lowest = nearness(take.embedding, voice), limits.likeness
     if len(known) >= limits.known_takes:
         margin = next(margin for least, margin in limits.likeness_margins if seconds >= least)
-        lowest = min(limits.most_likeness, max(limits.least_likeness, coherence(known) - margin))
+        lowest = min(limits.most_likeness, max(limits.least_likeness, coherence(voice) - margin))
     reason = f"it sounds like another voice (likeness {near:.2f}, at least {lowest:.2f})"
     return _held(CheckName.VOICE, near, "likeness", reason, lowest=lowest)
+
+
+def pitch(take: Pitch | None, known: Sequence[Voiceprint], limits: Limits, *, exclaimed: bool) -> Check | None:
+    """Hold a take's pitch to where the voice's earlier takes lie; None where there is nothing to compare."""
+    voice = [earlier.pitch for earlier in known if earlier.pitch]
+    if take is None or not voice:
+        return None
+    semitones, tolerance = shift(take, voice), _tolerance(take, voice, limits)
+    highest = tolerance + limits.exclaimed_semitones * exclaimed
+    side, allowed = ("higher", highest) if semitones > 0 else ("lower", tolerance)
+    reason = f"it speaks {abs(semitones):.1f} semitones {side} than this voice's takes (at most {allowed:.1f})"
+    return _held(CheckName.VOICE, semitones, "semitones", reason, lowest=-tolerance, highest=highest)
+
+
+def voice(alike: Check, pitched: Check | None) -> Check:
+    """Return what likeness and pitch say together: both have to be those of the voice."""
+    if pitched is None or pitched.result is Result.PASSED:
+        return alike
+    if alike.result is not Result.FAILED:
+        return pitched
+    return replace(alike, reason=f"{alike.reason}; {pitched.reason}")
+
+
+def short_voice(pitched: Check | None, seconds: float) -> Check:
+    """Return what the pitch of a take says that is too short for more: it may tell another voice, never this one."""
+    if pitched is None:
+        return not_checked(CheckName.VOICE, f"{seconds:.1f} s of speech are too little to tell a voice")
+    if pitched.result is Result.FAILED:
+        return pitched
+    reason = f"{seconds:.1f} s of speech are too little to tell more of a voice than its pitch, which fits"
+    return replace(pitched, result=Result.NOT_CHECKED, reason=reason)
+
+
+def _tolerance(take: Pitch, voice: Sequence[Pitch], limits: Limits) -> float:
+    """Return how many semitones a take may lie from its voice: as its takes do, as far as these are known."""
+    takes = len(voice)
+    told, usual = (takes - 1) * spread(voice) ** 2, limits.usual_takes * limits.usual_spread**2
+    variance = (told + usual) / (takes - 1 + limits.usual_takes) * (1 + 1 / takes)
+    variance += (limits.short_spread / take.seconds) ** 2
+    return max(limits.pitch_semitones, limits.pitch_spreads * (1 + 2 / takes) * math.sqrt(variance))
 
 
 def _edits(written: Sequence[str], heard: Sequence[str]) -> int:

@@ -5,13 +5,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeAlias
+from typing import Final, Protocol, Self
 
 from pipeline.quality.examiner import Examiner
 from pipeline.quality.expectation import Expectation
 from pipeline.quality.verdict import Outcome, Verdict
-
-Embedding: TypeAlias = tuple[float, ...]
+from pipeline.quality.voiceprint import Voiceprint
 
 IDLE_SECONDS: Final = 60.0
 """How long a child that nobody needs is kept: it holds its models in some 100 MB, and starts within a second."""
@@ -98,7 +97,7 @@ class Voices:
     def __init__(self, most: int = KNOWN_VOICES) -> None:
         """Remember the `most` voices that were asked for last."""
         self._most = most
-        self._known: OrderedDict[str, list[Embedding]] = OrderedDict()
+        self._known: OrderedDict[str, list[Voiceprint]] = OrderedDict()
         self._lock = threading.Lock()
 
     def knows(self, voice: str) -> bool:
@@ -106,21 +105,21 @@ class Voices:
         with self._lock:
             return voice in self._known
 
-    def of(self, voice: str) -> tuple[Embedding, ...]:
+    def of(self, voice: str) -> tuple[Voiceprint, ...]:
         """Return the voice of each good take of it, as far as they are kept."""
         with self._lock:
             return tuple(self._known.get(voice, ()))
 
-    def meet(self, voice: str, embeddings: Sequence[Embedding] = ()) -> None:
+    def meet(self, voice: str, voiceprints: Sequence[Voiceprint] = ()) -> None:
         """Remember a voice, with what is known of it."""
         with self._lock:
             known = self._known.setdefault(voice, [])
-            known += embeddings[: KNOWN_TAKES - len(known)]
+            known += voiceprints[: KNOWN_TAKES - len(known)]
             self._known.move_to_end(voice)
             if len(self._known) > self._most:
                 self._known.popitem(last=False)
 
     def learn(self, voice: str, verdict: Verdict) -> None:
         """Keep the voice of a good take."""
-        good = verdict.outcome is Outcome.GOOD and verdict.embedding is not None
-        self.meet(voice, [verdict.embedding] if good and verdict.embedding else [])
+        good = verdict.outcome is Outcome.GOOD
+        self.meet(voice, [verdict.voiceprint] if good and verdict.voiceprint else [])

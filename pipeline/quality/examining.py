@@ -15,12 +15,14 @@ from pipeline.audio.speaker import speaker_encoder
 from pipeline.quality import checks
 from pipeline.quality.alignment import RATE, AlignedWord, Aligner, AlignerMissing
 from pipeline.quality.expectation import Expectation
-from pipeline.quality.likeness import SHORTEST_SECONDS, embedding, likeness
+from pipeline.quality.likeness import SHORTEST_SECONDS, embedding
 from pipeline.quality.limits import Limits
+from pipeline.quality.pitch import pitch_of
 from pipeline.quality.script import Script, words_of
 from pipeline.quality.sound import Sound, measure
 from pipeline.quality.transcript import Recogniser, RecogniserMissing
 from pipeline.quality.verdict import Check, CheckName, Result, SpokenWord, Verdict, concluded
+from pipeline.quality.voiceprint import Voiceprint
 
 LONGEST_SECONDS: Final = 600.0
 """What is listened to: no line lasts longer, and ten minutes of samples fit the child's memory."""
@@ -40,10 +42,15 @@ class _Take:
     script: Script
     expected: Expectation
 
+    @property
+    def mono(self) -> NDArray[np.float32]:
+        """Its samples in one row."""
+        return np.ascontiguousarray(self.samples[0])
+
     @cached_property
     def speech(self) -> NDArray[np.float32]:
         """The take at the rate of the recognisers."""
-        return resample(np.ascontiguousarray(self.samples[0]), self.rate, RATE)
+        return resample(self.mono, self.rate, RATE)
 
 
 class Examination:
@@ -80,9 +87,9 @@ class Examination:
             # Words and voice of a silent, endless or torn sound say nothing more, and cost the most.
             return concluded(first)
         words, aligned = self._words(take)
-        voice, vector = self._voice(take)
+        voice, voiceprint = self._voice(take)
         times = tuple(SpokenWord(word.word, round(word.start, 2), round(word.end, 2)) for word in aligned)
-        return concluded((*first, *words, *self._transcript(take), voice), times, vector)
+        return concluded((*first, *words, *self._transcript(take), voice), times, voiceprint)
 
     def _words(self, take: _Take) -> tuple[tuple[Check, ...], tuple[AlignedWord, ...]]:
         hindrance = self._hindrance(take)
@@ -125,16 +132,14 @@ class Examination:
         written = next(take.script.readings(), ())
         return (checks.transcript(written, words_of(self._recogniser.heard(take.speech)), self._limits),)
 
-    def _voice(self, take: _Take) -> tuple[Check, tuple[float, ...] | None]:
-        active = sum(take.sound.active) / 100
-        if active < SHORTEST_SECONDS:
-            reason = f"{active:.1f} s of speech are too little to tell a voice"
-            return checks.not_checked(CheckName.VOICE, reason), None
-        vector = embedding(self._encoder, np.ascontiguousarray(take.samples[0]), take.rate)
-        if not take.expected.voice:
-            return checks.not_checked(CheckName.VOICE, "no earlier take of the voice is known"), vector
-        near = likeness(vector, take.expected.voice)
-        return checks.voice(near, take.expected.voice, active, self._limits), vector
+    def _voice(self, take: _Take) -> tuple[Check, Voiceprint | None]:
+        seconds, known = sum(take.sound.active) / 100, take.expected.voice
+        pitch = None if take.expected.acted else pitch_of(take.mono, take.rate)
+        told = checks.pitch(pitch, known, self._limits, exclaimed=take.script.exclaimed)
+        if seconds < SHORTEST_SECONDS:
+            return checks.short_voice(told, seconds), None
+        own = Voiceprint(embedding(self._encoder, take.mono, take.rate), pitch)
+        return checks.voice(checks.likeness(own, known, seconds, self._limits), told), own
 
 
 def _aligner() -> tuple[Aligner | None, str]:

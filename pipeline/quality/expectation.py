@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from pipeline.quality.voiceprint import Voiceprint
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -11,15 +13,17 @@ class Expectation:
 
     `text` is what the provider was sent, pauses and tags included. `language` is a BCP 47 tag. `speed` is the factor
     asked for. `pronunciations` says how words are spoken that no dictionary has: phones as CMUdict writes them
-    (`Z AE L TH AA R`), or a respelling in plain letters (`zal-thar`). `voice` holds the embeddings of good takes in the
-    same voice (`Verdict.embedding`); none means that the voice cannot be compared.
+    (`Z AE L TH AA R`), or a respelling in plain letters (`zal-thar`). `voice` is how good takes in the same voice sound
+    (`Verdict.voiceprint`); none means that the voice cannot be compared. A take that is `acted`, because an emotion was
+    asked for, is not held to their pitch.
     """
 
     text: str
     language: str = "en"
     speed: float = 1.0
     pronunciations: Mapping[str, str] = field(default_factory=dict)
-    voice: tuple[tuple[float, ...], ...] = ()
+    voice: tuple[Voiceprint, ...] = ()
+    acted: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no take could be held to."""
@@ -33,5 +37,5 @@ class Expectation:
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Self:
         """Read what `as_dict` wrote."""
-        known = tuple(tuple(float(value) for value in embedding) for embedding in row["voice"])
-        return cls(row["text"], row["language"], row["speed"], dict(row["pronunciations"]), known)
+        voice = tuple(Voiceprint.from_dict(known) for known in row["voice"])
+        return cls(row["text"], row["language"], row["speed"], dict(row["pronunciations"]), voice, row["acted"])

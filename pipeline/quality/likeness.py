@@ -21,10 +21,10 @@ def embedding(encoder: SpeakerEncoder, samples: NDArray[np.float32], rate: int) 
 def coherence(voice: Sequence[Sequence[float]]) -> float:
     """Return how near a voice's takes come to each other: the mean likeness of each to the rest, of two or more."""
     rest = ([*voice[:number], *voice[number + 1 :]] for number in range(len(voice)))
-    return float(np.mean([likeness(take, others) for take, others in zip(voice, rest, strict=True)]))
+    return float(np.mean([nearness(take, others) for take, others in zip(voice, rest, strict=True)]))
 
 
-def likeness(take: Sequence[float], voice: Sequence[Sequence[float]]) -> float:
+def nearness(take: Sequence[float], voice: Sequence[Sequence[float]]) -> float:
     """Return how near a take comes to the middle of a voice's other takes: a cosine, 1 at most."""
     middle = np.mean(np.asarray(voice, np.float64), axis=0)
     return float(np.dot(take, middle) / (np.linalg.norm(take) * np.linalg.norm(middle) + 1e-9))

@@ -51,3 +51,15 @@ class Limits:
     """From so many seconds of speech on, how far a take may fall behind what the voice's takes are like each other."""
     least_likeness: float = 0.75
     most_likeness: float = 0.92
+    pitch_semitones: float = 1.5
+    """Nearer than that a take always lies to its voice in pitch: listeners tell two voices by pitch from 1.95 semitones
+    on (Gaudrain and Baskent, Ear and Hearing 39(2), 2018)."""
+    pitch_spreads: float = 1.7
+    """Beyond that, so many times as far as the voice's takes lie apart; more where few takes are known."""
+    usual_spread: float = 1.0
+    """How far a voice's takes lie apart in semitones before any is known, which counts as much as `usual_takes` do."""
+    usual_takes: float = 2.0
+    short_spread: float = 0.35
+    """What a take's pitch may be off by for its shortness: so many semitones, divided by its voiced seconds."""
+    exclaimed_semitones: float = 2.0
+    """So much higher may a text be said that ends a sentence in an exclamation mark."""

@@ -22,6 +22,8 @@ _LONG_NUMBER: Final = re.compile(r"\b\d{4}\b")
 _NUMBER: Final = re.compile(r"\d+")
 _PUNCTUATION: Final = re.compile(r"[.!?;:…。！？；：]+|—|,|、|，")
 
+_EXCLAMATIONS: Final = frozenset("!！")
+
 _CHARACTERS_A_SECOND: Final = {
     "ar": 11.0, "fa": 11.0, "he": 10.0, "hi": 12.0, "ja": 7.0, "ko": 7.0, "th": 12.0, "yue": 4.5, "zh": 4.5,
 }  # fmt: skip
@@ -52,6 +54,11 @@ class Script:
     def english(self) -> bool:
         """Whether its words can be told."""
         return self.language == "en"
+
+    @property
+    def exclaimed(self) -> bool:
+        """Whether some of it is to be called out."""
+        return not _EXCLAMATIONS.isdisjoint(self.text)
 
     def seconds(self, speed: float) -> float:
         """Return how long the text takes to say, roughly: half of it and twice as much are both heard."""

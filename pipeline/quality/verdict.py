@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from pipeline.quality.voiceprint import Voiceprint
+
 
 class Outcome(StrEnum):
     """Whether a take may count."""
@@ -75,15 +77,15 @@ class SpokenWord:
 class Verdict:
     """The judgement of one take.
 
-    `embedding` is the take's voice (256 numbers, unit length) where it lasts long enough to tell one: keep it with a
-    good take, and later takes of the voice can be held to it. `words` is empty where no words were aligned.
+    `voiceprint` is how the take's voice sounds, where it lasts long enough to tell: keep it with a good take, and later
+    takes of the voice can be held to it. `words` is empty where no words were aligned.
     """
 
     outcome: Outcome
     sentence: str
     checks: tuple[Check, ...]
     words: tuple[SpokenWord, ...] = ()
-    embedding: tuple[float, ...] | None = None
+    voiceprint: Voiceprint | None = None
 
     @property
     def failed(self) -> tuple[CheckName, ...]:
@@ -112,12 +114,12 @@ class Verdict:
             str(row["sentence"]),
             tuple(_check(check) for check in row["checks"]),
             tuple(SpokenWord(str(word["word"]), float(word["start"]), float(word["end"])) for word in row["words"]),
-            None if row["embedding"] is None else tuple(float(value) for value in row["embedding"]),
+            _voiceprint(row),
         )
 
 
 def concluded(
-    checks: tuple[Check, ...], words: tuple[SpokenWord, ...] = (), embedding: tuple[float, ...] | None = None
+    checks: tuple[Check, ...], words: tuple[SpokenWord, ...] = (), voiceprint: Voiceprint | None = None
 ) -> Verdict:
     """Return the verdict that the checks amount to."""
     failed = [check for check in checks if check.result is Result.FAILED]
@@ -129,7 +131,7 @@ def concluded(
     else:
         outcome, sentence = Outcome.GOOD, "all checks passed" if not missing else "nothing wrong was found"
     unmade = "; ".join(f"{check.name} not checked: {check.reason}" for check in missing)
-    return Verdict(outcome, _as_sentence(f"{sentence}; {unmade}" if unmade else sentence), checks, words, embedding)
+    return Verdict(outcome, _as_sentence(f"{sentence}; {unmade}" if unmade else sentence), checks, words, voiceprint)
 
 
 def unjudged(reason: str) -> Verdict:
@@ -146,3 +148,10 @@ def _check(row: Mapping[str, Any]) -> Check:
     return Check(
         CheckName(row["name"]), Result(row["result"]), value, lowest, highest, str(row["unit"]), str(row["reason"])
     )
+
+
+def _voiceprint(row: Mapping[str, Any]) -> Voiceprint | None:
+    if "voiceprint" in row:
+        return None if row["voiceprint"] is None else Voiceprint.from_dict(row["voiceprint"])
+    # As reports have it that were written before pitch was heard.
+    return None if row["embedding"] is None else Voiceprint.from_dict({"embedding": row["embedding"], "pitch": None})

@@ -143,5 +143,5 @@ def _send(session: Session, run_id: str, most: int) -> Iterator[str]:
 
 
 def _spoken(take: Take) -> Utterance:
-    expected = Expectation(take.text, take.language, take.speed or 1.0)
+    expected = Expectation(take.text, take.language, take.speed or 1.0, acted=take.emotion is not None)
     return Utterance(take.object_key or "", take.format, expected)

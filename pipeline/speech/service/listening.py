@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from pipeline.quality import Expectation, Judging, Verdict, Voices, unjudged
+from pipeline.quality import Expectation, Judging, Verdict, Voiceprint, Voices, unjudged
 from pipeline.storage.port import ObjectMissing, ObjectStore, StorageError
 
 Heard: TypeAlias = Verdict | StorageError
@@ -62,5 +62,5 @@ class Listener:
             with suppress(StorageError):  # without it the voice is known a little less well
                 self.voices.learn(voice_id, self._judge(spoken))
 
-    def _judge(self, spoken: Utterance, voice: tuple[tuple[float, ...], ...] = ()) -> Verdict:
+    def _judge(self, spoken: Utterance, voice: tuple[Voiceprint, ...] = ()) -> Verdict:
         return self.ears.judge(self.store.get(spoken.key), spoken.format, replace(spoken.expected, voice=voice))

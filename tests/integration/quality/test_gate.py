@@ -45,8 +45,10 @@ def test_a_good_take_passes_with_its_words_timed_and_its_voice_known(gate: Exami
     verdict = gate.judge(take(), "mp3", Expectation(LINE))
     assert verdict.outcome is Outcome.GOOD, verdict.sentence
     assert [word.word for word in verdict.words][:3] == ["keep", "the", "lantern"]
-    assert verdict.embedding is not None
-    assert len(verdict.embedding) == 256
+    assert verdict.voiceprint is not None
+    assert len(verdict.voiceprint.embedding) == 256
+    assert verdict.voiceprint.pitch is not None
+    assert 2 ** (verdict.voiceprint.pitch.middle / 12) == pytest.approx(110, rel=0.05)
 
 
 @pytest.mark.parametrize(

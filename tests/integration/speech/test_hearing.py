@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from pipeline.intake.models import Run, RunState
 from pipeline.intake.service import stop_run
-from pipeline.quality import Outcome, unjudged
+from pipeline.quality import Outcome, Voiceprint, unjudged
 from pipeline.speech import service as speech
 from pipeline.speech.models import Take
 from pipeline.speech.rules import HearingState, TakeState
@@ -109,10 +109,11 @@ def test_a_voice_is_held_to_its_good_takes_and_to_its_first_words(stage: Stage) 
         factories.take(session, started, voice, "One.")
         factories.take(session, started, voice, "Two.")
         stage.add_recording()
-    first, one = replace(good(), embedding=(1.0, 0.0)), replace(good(), embedding=(0.0, 1.0))
+    first, one = (replace(good(), voiceprint=Voiceprint(voice)) for voice in ((1.0, 0.0), (0.0, 1.0)))
     stage.ears.will_find(first, one)
     stage.settle_down(4)
-    assert [expected.voice for expected in stage.ears.heard] == [(), ((1.0, 0.0),), ((1.0, 0.0), (0.0, 1.0))]
+    one_known, two_known = (Voiceprint((1.0, 0.0)),), (Voiceprint((1.0, 0.0)), Voiceprint((0.0, 1.0)))
+    assert [expected.voice for expected in stage.ears.heard] == [(), one_known, two_known]
     assert stage.ears.heard[0].text != "One."
 
 
@@ -121,9 +122,19 @@ def test_a_take_whose_pitch_was_changed_is_held_to_no_voice_and_tells_of_none(st
     (take,) = ask(stage, "Higher!")
     with stage.database.write() as session:
         session.execute(update(Take).values(pitch=4))
-    stage.ears.will_find(replace(good(), embedding=(1.0, 0.0)))
+    stage.ears.will_find(replace(good(), voiceprint=Voiceprint((1.0, 0.0))))
     stage.work()
     assert (stage.ears.heard[0].voice, stage.edge.voices.of(look(stage, take).voice_id)) == ((), ())
+
+
+@on_sqlite
+def test_a_take_that_was_asked_for_with_an_emotion_is_heard_as_an_acted_one(stage: Stage) -> None:
+    plain, acted = ask(stage, "Plain.", "Acted.")
+    with stage.database.write() as session:
+        session.execute(update(Take).where(Take.id == acted).values(emotion="angry"))
+    stage.work()
+    assert look(stage, plain).outcome is look(stage, acted).outcome is Outcome.GOOD
+    assert {expected.text: expected.acted for expected in stage.ears.heard} == {"Plain.": False, "Acted.": True}
 
 
 def test_a_listener_that_dies_is_followed_by_another(stage: Stage, take: str) -> None:

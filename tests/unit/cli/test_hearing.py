@@ -15,11 +15,11 @@ from pipeline.cli.commands import hearing as command
 from pipeline.cli.context import context
 from pipeline.cli.hearing import Heard, Report
 from pipeline.errors import EnvironmentFault, ExitCode, UsageError
-from pipeline.quality import Check, CheckName, Expectation, Outcome, Result, Verdict
+from pipeline.quality import Check, CheckName, Expectation, Outcome, Result, Verdict, Voiceprint
 
 Json = dict[str, Any]
-EMBEDDING = (0.6, 0.8)
-GOOD = Verdict(Outcome.GOOD, "All checks passed.", (), embedding=EMBEDDING)
+VOICE = Voiceprint((0.6, 0.8))
+GOOD = Verdict(Outcome.GOOD, "All checks passed.", (), voiceprint=VOICE)
 BAD = Verdict(Outcome.BAD, "It is 100 % silence.", (Check(CheckName.SILENCE, Result.FAILED, 1.0, reason="silent"),))
 
 
@@ -119,7 +119,7 @@ def test_what_was_sent_is_what_is_expected_in_the_voice_of_the_good_takes_before
 ) -> None:
     assert hear(Api(line(1), line(2, "silent"), line(3), line(4, voice="voice_2")), monkeypatch) == ExitCode.PARTIAL
     assert {(one.text, one.speed) for one in ear.expected} == {("ZAL-thar falls.", 1.5)}
-    assert [one.voice for one in ear.expected] == [(), (EMBEDDING,), (EMBEDDING,), ()]
+    assert [one.voice for one in ear.expected] == [(), (VOICE,), (VOICE,), ()]
 
 
 def test_a_bad_take_is_rejected_with_its_reason_unless_a_person_has_said_otherwise(

@@ -55,6 +55,18 @@ def test_a_pause_that_was_asked_for_is_no_hole() -> None:
     assert all(check.result is Result.PASSED for check in checks.of_sound(sound, asked, LIMITS))
 
 
+def test_a_short_line_with_a_long_pause_that_was_asked_for_is_not_silent() -> None:
+    sound = sounding(noise(1), silence(8), noise(1), silence(0.1))
+    assert all(check.result is Result.PASSED for check in checks.of_sound(sound, replace(LINE, pauses=(8.0,)), LIMITS))
+    assert failed(sound) == {CheckName.SILENCE, CheckName.GAPS}
+
+
+def test_an_asked_pause_is_no_leave_to_begin_late() -> None:
+    sound = sounding(silence(2), noise(2), silence(4), noise(2), silence(0.1))
+    (gaps,) = (check for check in checks.of_sound(sound, replace(LINE, pauses=(4.0,)), LIMITS) if check.value == 2.0)
+    assert gaps.reason == "it begins with 2.0 s of silence"
+
+
 @pytest.mark.parametrize("gain", [1.0, 0.5])
 def test_clipped_sound_fails_even_when_it_was_turned_down_afterwards(gain: float) -> None:
     clipped = np.clip(noise(3) * 20, -1, 1).astype(np.float32) * np.float32(gain)
@@ -94,9 +106,3 @@ def test_sound_beside_the_words_fails() -> None:
 def test_a_recogniser_may_mishear_one_word_of_a_short_line() -> None:
     assert checks.transcript(("get", "down"), ("get", "town"), LIMITS).result is Result.PASSED
     assert checks.transcript(("get", "down", "now"), ("the", "town", "now"), LIMITS).result is Result.FAILED
-
-
-def test_a_voice_is_held_to_what_its_takes_are_like_each_other() -> None:
-    alike = [(1.0, 0.1 * n, 0.0) for n in range(5)]
-    assert checks.voice(0.85, alike[:2], 5.0, LIMITS).result is Result.PASSED
-    assert checks.voice(0.85, alike, 5.0, LIMITS).result is Result.FAILED

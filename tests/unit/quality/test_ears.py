@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from pipeline.quality import Ears, Expectation, Verdict, Voices, ears
+from pipeline.quality import Ears, Expectation, Verdict, Voiceprint, Voices, ears
 from pipeline.quality.ears import KNOWN_TAKES
 from tests.support.ears import bad, good
 
 LINE = Expectation("Halt!")
-HEARD = replace(good(), embedding=(0.6, 0.8))
+HEARD = replace(good(), voiceprint=Voiceprint((0.6, 0.8)))
 
 
 class Child:
@@ -74,7 +74,7 @@ def test_a_voice_is_known_by_its_good_takes_and_not_by_more_than_needed() -> Non
     voices = Voices()
     for _ in range(KNOWN_TAKES + 5):
         voices.learn("voice_1", HEARD)
-    voices.learn("voice_2", replace(bad(), embedding=(0.6, 0.8)))
+    voices.learn("voice_2", replace(bad(), voiceprint=Voiceprint((0.6, 0.8))))
     assert (len(voices.of("voice_1")), voices.of("voice_2")) == (KNOWN_TAKES, ())
     assert (voices.knows("voice_2"), voices.knows("voice_3")) == (True, False)
 

@@ -1,8 +1,11 @@
+import json
+
 import pytest
 
-from pipeline.quality import Check, CheckName, Outcome, Result, SpokenWord, Verdict
+from pipeline.quality import Check, CheckName, Outcome, Pitch, Result, SpokenWord, Verdict, Voiceprint
 from pipeline.quality.verdict import NEEDED, concluded
 
+PRINT = Voiceprint((0.6, 0.8), Pitch(78.0, 80.5, 83.0, 1.4))
 PASSED = tuple(Check(name, Result.PASSED) for name in CheckName if name is not CheckName.TRANSCRIPT)
 
 
@@ -34,5 +37,14 @@ def test_a_voice_that_could_not_be_compared_is_told_and_no_hindrance() -> None:
 
 
 def test_a_verdict_reads_back_from_what_it_was_written_as() -> None:
-    verdict = concluded(PASSED, (SpokenWord("yes", 0.1, 0.4),), (0.6, 0.8))
-    assert Verdict.from_dict(verdict.as_dict()) == verdict
+    verdict = concluded(PASSED, (SpokenWord("yes", 0.1, 0.4),), PRINT)
+    assert Verdict.from_dict(json.loads(json.dumps(verdict.as_dict()))) == verdict
+
+
+@pytest.mark.parametrize(("embedding", "voiceprint"), [([0.6, 0.8], Voiceprint((0.6, 0.8))), (None, None)])
+def test_a_verdict_of_before_pitch_was_heard_is_still_read(
+    embedding: list[float] | None, voiceprint: Voiceprint | None
+) -> None:
+    row = {**concluded(PASSED).as_dict(), "embedding": embedding}
+    del row["voiceprint"]
+    assert Verdict.from_dict(row).voiceprint == voiceprint

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.sandbox.voice import SAMPLE_RATE
-from pipeline.sandbox.voice.analysis import FALLBACK_F0_HZ, measure, pitch_track
+from pipeline.sandbox.voice.analysis import FALLBACK_F0_HZ, measure
 
 Hum = Callable[..., NDArray[np.float32]]
 
@@ -27,7 +27,3 @@ def test_noise_has_no_pitch_and_falls_back() -> None:
 
 def test_a_narrow_recording_shows_its_bandwidth(hum: Hum) -> None:
     assert measure(hum(200), SAMPLE_RATE).bandwidth_hz < 4_500
-
-
-def test_less_than_a_window_has_no_track() -> None:
-    assert len(pitch_track(np.zeros(100, np.float32), SAMPLE_RATE)) == 0

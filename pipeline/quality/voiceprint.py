@@ -1,0 +1,39 @@
+"""What is remembered of a good take, so that later takes can be held to its voice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Pitch:
+    """Where the pitch of a take lies: its quartiles in semitones above 1 Hz, over `seconds` of voiced sound."""
+
+    low: float
+    middle: float
+    high: float
+    seconds: float
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Self:
+        """Read it from JSON values."""
+        return cls(float(row["low"]), float(row["middle"]), float(row["high"]), float(row["seconds"]))
+
+
+@dataclass(frozen=True)
+class Voiceprint:
+    """How a voice sounds in one take.
+
+    `embedding` is the speaker encoder's 256 numbers, of unit length. `pitch` is None where the take has none of its
+    own: it is whispered, or an emotion was asked for.
+    """
+
+    embedding: tuple[float, ...]
+    pitch: Pitch | None = None
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Self:
+        """Read it from JSON values. Raises ValueError, TypeError or LookupError where they are something else."""
+        pitch = row["pitch"]
+        embedding = tuple(float(value) for value in row["embedding"])
+        return cls(embedding, None if pitch is None else Pitch.from_dict(pitch))
