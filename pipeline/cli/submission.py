@@ -31,7 +31,7 @@ class LocalProject:
     @classmethod
     def read(cls, given: Path) -> "LocalProject":
         """Read a project file, or the one in a folder; raises `InvalidSheet` with every problem of it."""
-        path = _project_path(given)
+        path = project_path(given)
         folder = path.parent
 
         def read(name: str) -> Path:
@@ -71,7 +71,8 @@ class LocalProject:
         return [by_hash[file["sha256"]] for file in missing]
 
 
-def _project_path(given: Path) -> Path:
+def project_path(given: Path) -> Path:
+    """Return a project file, or the one in a folder; raises `UsageError` where there is none, or are several."""
     if given.is_file():
         return given
     found = [given / name for name in PROJECT_NAMES if (given / name).is_file()] or _scripts(given)

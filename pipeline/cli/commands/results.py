@@ -11,6 +11,7 @@ from pipeline.cli.auditions import fetched, page
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json
 from pipeline.cli.context import context
+from pipeline.cli.declared import declared
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson
 from pipeline.cli.pack import Puller, Sealer, SignMode
@@ -53,7 +54,10 @@ def status(
 
 
 def pull(  # noqa: PLR0913 - each is an option that people type
-    production: Annotated[str, typer.Argument(help="Name of the production.")],
+    production: Annotated[
+        str,
+        typer.Argument(help="Name of the production, or its project file or folder: that tells which languages lack."),
+    ],
     *,
     out: Annotated[Path | None, typer.Option(help="Folder for the files; without it, a folder named as it is.")] = None,
     layout: Annotated[Layout, typer.Option(help="Whose folders, names and lists: see docs/packs.md.")] = Layout.FLAT,
@@ -82,10 +86,12 @@ def pull(  # noqa: PLR0913 - each is an option that people type
     """
     signing = signer() if sign else None
     client = context.client()
-    folder = out or Path(production)
+    meant = declared(production)
+    folder = out or Path(meant.production)
     asked = Asked(layout, form, name, loudness, rate, bits, channels)
     seal = Sealer(client, signing, sign) if signing and sign else None
-    pulled = Puller(client, folder, asked, prune=prune, seal=seal).pull(production)
+    puller = Puller(client, folder, asked, prune=prune, seal=seal, languages=meant.languages)
+    pulled = puller.pull(meant.production)
     show_json(pulled) if as_json else _show_pull(pulled)
     if pulled["failed"]:
         raise PartialError(

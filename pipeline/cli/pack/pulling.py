@@ -1,6 +1,6 @@
 """One pull: name every file, see what stands already, bring the rest, then the lists, and the manifest last."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,12 +53,15 @@ class Puller:
         *,
         prune: bool = False,
         seal: Seal | None = None,
+        languages: Sequence[str] = (),
     ) -> None:
+        """Prepare a pull; `languages` are those that the project declares, whether there are lines in them or not."""
         self._client = client
         self._folder = folder
         self._asked = asked or Asked()
         self._prune = prune
         self._seal = seal or Unsealed()
+        self._languages = languages
 
     def pull(self, production: str) -> Json:
         """Fetch what is missing or has changed, and write the lists, manifest.csv and manifest.json.
@@ -75,7 +78,7 @@ class Puller:
                 work.remember(chain(manifest_entries(self._folder), journal.entries()))
                 job = _Job(self._client, self._folder, plan, self._seal, work, journal)
                 told = job.bring(lambda: self._lines(production))
-                told |= job.settle(production, prune=self._prune)
+                told |= job.settle(production, self._languages, prune=self._prune)
                 journal.finish()
         return {"folder": str(self._folder), "layout": plan.layout.value, **told}
 
@@ -111,12 +114,12 @@ class _Job:
             raise _moved_on()
         return {"fetched": written, "kept": self._work.spoken_count() - written - len(failed), "failed": failed}
 
-    def settle(self, production: str, *, prune: bool) -> Json:
+    def settle(self, production: str, declared: Sequence[str], *, prune: bool) -> Json:
         """Write the lists and the manifest, and see to the files that no line has any more."""
         work = self._work
         written = [{"file": file, "sha256": digest} for file, digest in self._write_lists()]
         outdated, unwanted, pruned = self._left_over({one["file"] for one in written}, prune=prune)
-        languages = work.missing_languages()
+        languages = work.missing_languages(declared)
         facts: Json = {
             "production": production,
             "layout": self._plan.layout.value,

@@ -153,9 +153,12 @@ class Worklist:
         """List the lines that are not spoken, by the ids that commands know them by."""
         return [json.loads(line)["key"] for _, line in self._pages("number, line", "NOT spoken")]
 
-    def missing_languages(self) -> Json:
-        """Return for each language the ids that other languages have spoken and it has not."""
-        languages = self.languages()
+    def missing_languages(self, declared: Iterable[str] = ()) -> Json:
+        """Return for each language the ids that other languages have spoken and it has not.
+
+        Languages are those there are lines in, and those that are declared.
+        """
+        languages = sorted({*self.languages(), *declared})
         found = {
             language: [
                 name

@@ -18,7 +18,7 @@ from pipeline.intake.rules.project import (
     VoiceSource,
 )
 from pipeline.intake.rules.quality_settings import QualitySettings
-from pipeline.intake.rules.reading import SHEET_BYTES, Read, read_project
+from pipeline.intake.rules.reading import SHEET_BYTES, Read, read_head, read_project
 from pipeline.intake.rules.saying import Source
 from pipeline.intake.rules.scaffold import episode_scaffold, scaffold
 from pipeline.intake.rules.speech_text import split_text, spoken_text
@@ -54,6 +54,7 @@ __all__ = [
     "pages",
     "parts",
     "plain_id",
+    "read_head",
     "read_project",
     "require_pauses",
     "scaffold",

@@ -60,6 +60,14 @@ def read_project(path: str, read: Read, exists: Callable[[str], bool] | None = N
     return _project(file, file.section, collected, sheets, title)
 
 
+def read_head(path: str, read: Read) -> ProjectFile:
+    """Read the project file alone; raises `InvalidSheet` with every problem of it."""
+    file = _project_file(path, read)
+    if file.problems:
+        raise invalid_sheet(file.problems)
+    return file
+
+
 def _origin(file: ProjectFile, section: SheetSection) -> Origin:
     return Origin(
         file=section.file,

@@ -92,3 +92,40 @@ def test_two_lines_of_one_name_are_both_named(typed: Typed, api: Api) -> None:
     assert code == ExitCode.USAGE
     assert "A_1 (MARA, en)" in err
     assert "that of a_1 (MARA, en) too" in err
+
+
+PROJECT = """\
+production: {name}
+languages: [en, de, fr]
+characters: {{MARA: {{voice: {{system: a}}}}}}
+lines: lines.csv
+"""
+
+
+def declare(folder: Path, name: str = "game") -> None:
+    """Write a project file whose sheet nobody reads."""
+    folder.mkdir(exist_ok=True)
+    (folder / "cast.yaml").write_text(PROJECT.format(name=name))
+
+
+@pytest.mark.parametrize("meant", ["game", "game/cast.yaml", "./game"])
+def test_a_language_without_any_line_is_missing_where_the_project_is_at_hand(typed: Typed, meant: str) -> None:
+    declare(Path("game"))
+    code, out, err = typed("pull", meant, "--out", "VO", "--json")
+    told = json.loads(out)
+    assert (code, told["missing_languages"]) == (ExitCode.OK, {"de": ["a_1", "a_2"], "fr": ["a_1", "a_2"]})
+    assert json.loads(Path("VO/manifest.json").read_text())["missing_languages"] == told["missing_languages"]
+    assert not err
+
+
+def test_a_folder_of_another_production_says_nothing_of_this_one(typed: Typed) -> None:
+    declare(Path("game"), "another")
+    assert json.loads(typed("pull", "game", "--out", "VO", "--json")[1])["missing_languages"] == {}
+
+
+def test_a_project_that_cannot_be_read_holds_no_pull_up_unless_it_is_named(typed: Typed) -> None:
+    declare(Path("game"), "No Name")
+    code, _, err = typed("pull", "game", "--out", "VO")
+    assert code == ExitCode.OK
+    assert "languages in which there is no line at all are not known" in err
+    assert typed("pull", "game/cast.yaml", "--out", "VO")[0] == ExitCode.USAGE
