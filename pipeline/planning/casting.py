@@ -29,9 +29,11 @@ def want_voices(session: Session, run: Run, submission: Submission, market: Mark
 def _want_voice(session: Session, run: Run, market: Market, wanted: voices.WantedVoice, *, is_reused: bool) -> Voice:
     found = voices.find(session, run.account_id, market.provider, wanted.key) if is_reused else None
     # One that the provider no longer has and that has nothing more to say would be made again by asking for it.
-    return found or voices.want(
+    voice = found or voices.want(
         session, account_id=run.account_id, provider=market.provider, run_id=run.id, wanted=wanted
     )
+    voices.renew_consent(voice, wanted.consent_id)
+    return voice
 
 
 def _voice_wish(

@@ -18,7 +18,16 @@ from pipeline.voices.service.sending import (
 )
 from pipeline.voices.service.settling import lose_recording, pay_first_use, settle
 from pipeline.voices.service.sweeping import is_busy, stop_run, sweep
-from pipeline.voices.service.wanting import WantedVoice, find, hand_over, refuse, reserve, reserve_cloned, want
+from pipeline.voices.service.wanting import (
+    WantedVoice,
+    find,
+    hand_over,
+    refuse,
+    renew_consent,
+    reserve,
+    reserve_cloned,
+    want,
+)
 from pipeline.voices.service.watching import about_to_lapse, gone, lapsed
 
 __all__ = [
@@ -53,6 +62,7 @@ __all__ = [
     "read_before",
     "recording",
     "refuse",
+    "renew_consent",
     "request",
     "reserve",
     "reserve_cloned",

@@ -68,6 +68,15 @@ def want(session: Session, *, account_id: str, provider: str, run_id: str, wante
     return voice
 
 
+def renew_consent(voice: Voice, consent_id: str | None) -> None:
+    """Let what the talent has declared last hold for a voice that is made, else a wider or renewed one never would.
+
+    One that is being made keeps what it was begun under: it may be of another production.
+    """
+    if voice.state is VoiceState.READY:
+        voice.consent_id = consent_id
+
+
 def hand_over(session: Session, voice_id: str, run_id: str) -> bool:
     """Let another run pay for a voice that was given up because its own run was stopped; False where it was not."""
     given_up = select(Voice).where(Voice.id == voice_id, Voice.state == VoiceState.FAILED)

@@ -109,6 +109,42 @@ def test_consent_is_asked_for_each_language_that_a_talent_speaks(stage: Stage, o
     assert plan(stage, owner, elsewhere.submission(**LANGUAGES)).price, "another voice speaks German"
 
 
+def widened(stage: Stage, owner: str) -> set[str]:
+    """Speak in English under a consent to English, then in both languages under one to both; return what was spoken."""
+    english = replace(Sheet().cloned("mara", consent=allowed_in("en")), lines=(LINES[0], LINES[2]))
+    apply(stage, owner, english.submission())
+    stage.settle_down(4)
+    both = replace(Sheet().cloned("mara", consent=allowed_in("en", "de")), lines=LINES)
+    apply(stage, owner, both.submission(**LANGUAGES))
+    stage.settle_down(4)
+    return {"Hallo zusammen.", "Auf Wiedersehen."} & set(stage.provider.spoken)
+
+
+def test_a_consent_that_was_widened_holds_for_a_voice_that_was_made_before(stage: Stage, owner: str) -> None:
+    assert widened(stage, owner) == {"Hallo zusammen.", "Auf Wiedersehen."}
+    assert len(stage.provider.voice_calls) == 1, "nothing is cloned again"
+
+
+@on_sqlite
+def test_control_a_voice_that_keeps_its_first_consent_speaks_no_new_language(
+    stage: Stage, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.voices.service.renew_consent", lambda _voice, _consent: None)
+    assert widened(stage, owner) == set()
+
+
+@on_sqlite
+def test_a_voice_that_is_being_made_keeps_the_consent_that_it_was_begun_under(stage: Stage, owner: str) -> None:
+    sheet = replace(Sheet().cloned("mara", consent=allowed_in("en")), lines=(LINES[0],))
+    apply(stage, owner, sheet.submission())
+    with stage.database.read() as session:
+        begun = session.scalars(select(Voice.consent_id)).one()
+    elsewhere = replace(Sheet().cloned("mara", consent=allowed_in("en", "de")), lines=(LINES[0],))
+    apply(stage, owner, elsewhere.submission(production="other"))
+    with stage.database.read() as session:
+        assert session.scalars(select(Voice.consent_id)).one() == begun
+
+
 def in_german(otto: Talent) -> planning.Submission:
     """Mara as the clone of another talent in German."""
     sheet = Sheet().cloned("mara", voices={"de": ClonedFrom("otto")})
