@@ -27,6 +27,10 @@ class Coding:
         """Whether the codec changes the sound, and so its peaks."""
         return self.bit_rates is not None or self.vbr_quality is not None
 
+    def bit_rate(self, channels: int) -> int:
+        """Return its bit rate in bit/s, 0 where it has none."""
+        return self.bit_rates[channels - 1] if self.bit_rates else 0
+
 
 _LAME_SCALE = 0.95
 """LAME lowers what it writes at a constant bit rate, and offers no way to stop it: measured, -0.445 dB."""

@@ -17,9 +17,10 @@ from av.stream import Disposition, Stream
 
 from pipeline.audio.loudness import Samples
 from pipeline.audio.mixdown.coding import Coding, Tags
-from pipeline.audio.mixdown.encoding import BIT_EXACT, LAYOUTS, Packets, ParallelMp3, codec_options, set_up
+from pipeline.audio.mixdown.encoding import ParallelMp3, codec_options, set_up
 from pipeline.audio.mixdown.picture import MEDIA_TYPES, opened_picture, picture_format
 from pipeline.audio.mixdown.score import RATE
+from pipeline.audio.mixdown.stretches import BIT_EXACT, LAYOUTS, Packets
 from pipeline.audio.rejection import AudioToolFailed
 
 if TYPE_CHECKING:

@@ -154,7 +154,7 @@ def test_control_stretches_whose_encoders_hear_nothing_before_them_differ(
 ) -> None:
     whole = mastered(score, tmp_path, ["mp3"]).files["mp3"].sha256
     monkeypatch.setattr(encoding, "_STRETCH_FRAMES", 40)
-    monkeypatch.setattr(encoding, "_BEFORE_FRAMES", 0)
+    monkeypatch.setattr(encoding, "BEFORE_FRAMES", 0)
     assert mastered(score, tmp_path, ["mp3"]).files["mp3"].sha256 != whole
 
 
