@@ -14,7 +14,7 @@ from pipeline.cli.context import context
 from pipeline.cli.declared import declared
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson
-from pipeline.cli.pack import Puller, Sealer, SignMode
+from pipeline.cli.pack import Puller, Sealer, SignMode, require_archive
 from pipeline.cli.signing import signer
 from pipeline.errors import PartialError, UsageError
 from pipeline.packs.rules import Asked, Layout, PackFormat
@@ -78,19 +78,24 @@ def pull(  # noqa: PLR0913 - each is an option that people type
         typer.Option(help="Sign each file (C2PA): the manifest in it, or beside it so that its bytes stay the same."),
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete files of earlier pulls that no line has now.")] = False,
+    archive: Annotated[
+        Path | None, typer.Option("--zip", help="Write all of it into this archive as well; equal packs, equal bytes.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch a production's spoken lines, a file a line, named and stored as an engine wants them, with a manifest.
 
     Files that are there already and unchanged stay as they are.
     """
+    if archive is not None:
+        require_archive(archive)
     signing = signer() if sign else None
     client = context.client()
     meant = declared(production)
     folder = out or Path(meant.production)
     asked = Asked(layout, form, name, loudness, rate, bits, channels)
     seal = Sealer(client, signing, sign) if signing and sign else None
-    puller = Puller(client, folder, asked, prune=prune, seal=seal, languages=meant.languages)
+    puller = Puller(client, folder, asked, prune=prune, seal=seal, languages=meant.languages, archive=archive)
     pulled = puller.pull(meant.production)
     show_json(pulled) if as_json else _show_pull(pulled)
     if pulled["failed"]:
@@ -102,7 +107,8 @@ def pull(  # noqa: PLR0913 - each is an option that people type
 
 
 def _show_pull(pulled: dict[str, Any]) -> None:
-    data.print(escape(pulled["folder"]), soft_wrap=True)
+    for place in filter(None, (pulled["folder"], pulled["archive"])):
+        data.print(escape(place), soft_wrap=True)
     say(
         f"{pulled['fetched']} files fetched, {pulled['kept']} were there already,"
         f" {len(pulled['missing'])} lines are not spoken yet."

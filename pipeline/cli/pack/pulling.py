@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from pipeline.audio import AudioRejected, AudioToolFailed, Delivery
 from pipeline.cli.client import Client, require_whole, segment
 from pipeline.cli.disk import write_whole, writing_to
+from pipeline.cli.pack.archiving import write_archive
 from pipeline.cli.pack.converting import Converter, cores
 from pipeline.cli.pack.keeping import Journal, manifest_entries, remove, sha256_of, write_text
 from pipeline.cli.pack.progress import PullProgress
@@ -18,7 +19,7 @@ from pipeline.cli.pack.sealing import Seal, Unsealed, forget_sidecar, require_ow
 from pipeline.cli.pack.worklist import Row, Worklist
 from pipeline.errors import EnvironmentFault
 from pipeline.packs.rules import Asked, DeliveryClass, Layout, PackPlan, delivery_class, lists, manifest, planned
-from pipeline.provenance import SigningFailed
+from pipeline.provenance import SigningFailed, sidecar_of
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -54,14 +55,20 @@ class Puller:
         prune: bool = False,
         seal: Seal | None = None,
         languages: Sequence[str] = (),
+        archive: Path | None = None,
     ) -> None:
-        """Prepare a pull; `languages` are those that the project declares, whether there are lines in them or not."""
+        """Prepare a pull.
+
+        `languages` are those that the project declares, whether there are lines in them or not; `archive` is a file to
+        hold all of the pack.
+        """
         self._client = client
         self._folder = folder
         self._asked = asked or Asked()
         self._prune = prune
         self._seal = seal or Unsealed()
         self._languages = languages
+        self._archive = archive
 
     def pull(self, production: str) -> Json:
         """Fetch what is missing or has changed, and write the lists, manifest.csv and manifest.json.
@@ -80,7 +87,10 @@ class Puller:
                 told = job.bring(lambda: self._lines(production))
                 told |= job.settle(production, self._languages, prune=self._prune)
                 journal.finish()
-        return {"folder": str(self._folder), "layout": plan.layout.value, **told}
+                if self._archive is not None:
+                    write_archive(self._archive, self._folder, job.files())
+        archive = str(self._archive) if self._archive else None
+        return {"folder": str(self._folder), "archive": archive, "layout": plan.layout.value, **told}
 
     def _lines(self, production: str) -> Iterator[Json]:
         return self._client.pages(f"/productions/{segment(production)}/pack", "position")
@@ -94,6 +104,7 @@ class _Job:
     ) -> None:
         self._client, self._folder, self._plan = client, folder, plan
         self._seal, self._work, self._journal = seal, work, journal
+        self._listed: list[str] = []
 
     def bring(self, lines: Callable[[], Iterable[Json]]) -> Json:
         """Deliver every spoken line; returns how many files were fetched and kept, and which failed."""
@@ -118,7 +129,8 @@ class _Job:
         """Write the lists and the manifest, and see to the files that no line has any more."""
         work = self._work
         written = [{"file": file, "sha256": digest} for file, digest in self._write_lists()]
-        outdated, unwanted, pruned = self._left_over({one["file"] for one in written}, prune=prune)
+        self._listed = [one["file"] for one in written]
+        outdated, unwanted, pruned = self._left_over(set(self._listed), prune=prune)
         languages = work.missing_languages(declared)
         facts: Json = {
             "production": production,
@@ -143,6 +155,14 @@ class _Job:
             "pruned": pruned,
             **self._seal.told(work.delivered()),
         }
+
+    def files(self) -> Iterator[str]:
+        """Yield all that the pack is made of, once it is settled: what is left over of others is none of it."""
+        yield from (manifest.MANIFEST, manifest.MANIFEST_TABLE, *self._listed)
+        for entry in self._work.delivered():
+            yield entry["file"]
+            if entry.get("sidecar_sha256"):
+                yield sidecar_of(Path(entry["file"])).as_posix()
 
     def _standing(self, row: Row) -> tuple[Row, Json | None]:
         """Return the entry of a line whose file is there, unchanged, and just as it is wanted."""
