@@ -1,6 +1,6 @@
 """Bad takes on demand: what a spoilt answer sounds like."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,7 +55,7 @@ def speak(
     if Point.WRONG_LINE in points:
         text = _other_line(text, fate)
     if Point.WRONG_VOICE in points:
-        profile = _other_voice(engine, voice_id, fate) or profile
+        profile = _other_voice(engine, profile, voice_id, fate)
     pcm = engine.speak(text, profile, speed)
     for point, spoil in _SPOILERS.items():
         if point in points and len(pcm):
@@ -69,9 +69,15 @@ def _other_line(text: str, fate: bytes) -> str:
     return " ".join([chosen] * max(1, round(len(text) / len(chosen)))) if len(text) > len(chosen) else chosen
 
 
-def _other_voice(engine: VoiceEngine, voice_id: str, fate: bytes) -> Profile | None:
-    others: Sequence[str] = [voice.voice_id for voice in engine.system_voices() if voice.voice_id != voice_id]
-    return engine.system_profile(others[fate[1] % len(others)]) if others else None
+def _other_voice(engine: VoiceEngine, profile: Profile, voice_id: str, fate: bytes) -> Profile:
+    """Draw one of the stock voices that anybody hears to be another; where there is none, any but the voice itself.
+
+    A light engine has voices that sound the same under several names: one in place of the other is no wrong voice.
+    """
+    stock = [engine.system_profile(voice.voice_id) for voice in engine.system_voices() if voice.voice_id != voice_id]
+    others = [other for other in stock if other]
+    heard = [other for other in others if not engine.alike(profile, other)] or others
+    return heard[fate[1] % len(heard)] if heard else profile
 
 
 def _silenced(pcm: Floats, fate: bytes) -> Floats:

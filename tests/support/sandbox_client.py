@@ -49,6 +49,9 @@ class HummingEngine:
     def system_profile(self, voice_id: str) -> Profile | None:
         return _profile(200.0) if voice_id == SYSTEM else None
 
+    def alike(self, one: Profile, other: Profile) -> bool:
+        return one == other
+
 
 @dataclass
 class Client:

@@ -72,6 +72,9 @@ class VoiceEngine(Protocol):
     def system_profile(self, voice_id: str) -> Profile | None:
         """Return a stock voice's profile, or None for an unknown id."""
 
+    def alike(self, one: Profile, other: Profile) -> bool:
+        """Say whether nobody could tell two voices apart in what this engine speaks."""
+
 
 def checked_speed(speed: float) -> float:
     """Return the speed; raises ValueError outside 0.5 to 2.0."""

@@ -26,6 +26,10 @@ _WARPS: Final = np.arange(82, 123) / 100
 """Vocal tracts from 22 % longer to 18 % shorter than the base voice's."""
 _LOWEST_HZ, _HIGHEST_HZ, _LEAST_BANDS = 250.0, 4200.0, 8
 """Where the first three formants lie."""
+HEARD_PITCH_SEMITONES: Final = 1.95
+HEARD_FORMANT_SEMITONES: Final = 1.73
+"""From here on listeners tell two voices apart that differ in nothing else: the means of normal-hearing listeners in
+Gaudrain and Baskent, Discrimination of voice pitch and vocal-tract length, Ear and Hearing 39(2), 2018."""
 _PAUSE = np.zeros(int(0.18 * SAMPLE_RATE), np.float32)
 
 
@@ -63,6 +67,15 @@ class PicoEngine(Casting):
         source = self._measured(rendering.base)
         return level(equalise(np.concatenate(parts[:-1]), source, profile.measured, rendering.warp))
 
+    def alike(self, one: Profile, other: Profile) -> bool:
+        """Say whether nobody could tell two voices apart: the same base voice in nearly the same pitch and formants."""
+        here, there = self._rendering(one.measured), self._rendering(other.measured)
+        return (
+            here.base == there.base
+            and _semitones(one.measured.f0_hz, other.measured.f0_hz) < HEARD_PITCH_SEMITONES
+            and _semitones(here.warp, there.warp) < HEARD_FORMANT_SEMITONES
+        )
+
     def _say(self, chunk: str, profile: Profile, rendering: _Rendering, speed: float) -> Floats:
         # Spoken slower and lower, then played faster: formants move, pitch and rate come out as asked.
         pitch = profile.measured.f0_hz / self._measured(rendering.base).f0_hz / rendering.warp
@@ -83,6 +96,10 @@ class PicoEngine(Casting):
         fits = [(*_best_warp(self._measured(base), target), base) for base in _BASES]
         _, warp, base = min(fits)
         return _Rendering(base, warp)
+
+
+def _semitones(one: float, other: float) -> float:
+    return abs(12 * float(np.log2(one / other)))
 
 
 def _best_warp(source: Measurements, target: Measurements) -> tuple[float, float]:

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,13 +81,28 @@ def test_a_wrong_line_says_something_else_of_about_the_same_length(text: str) ->
 
 
 class Choir(HummingEngine):
-    """Hums in two voices, the second an octave up."""
+    """Hums in its own voice, in one that nobody tells from it, and in one an octave down."""
 
     def system_voices(self) -> list[SystemVoice]:
-        return [SystemVoice(name, name, "female", "american", "Hums.") for name in (SYSTEM, "English_Other")]
+        return [SystemVoice(name, name, "female", "american", "Hums.") for name in (SYSTEM, *HZ)]
 
     def system_profile(self, voice_id: str) -> Profile | None:
-        return self.clone(np.zeros(240_000, np.float32), 24_000) if voice_id == "English_Other" else hum()
+        measured = replace(hum().measured, f0_hz=HZ.get(voice_id, 200.0))
+        return replace(hum(), measured=measured)
+
+    def alike(self, one: Profile, other: Profile) -> bool:
+        return abs(one.measured.f0_hz - other.measured.f0_hz) < 5
+
+
+HZ = {"English_Twin": 201.0, "English_Deep": 100.0}
+
+
+def hums_given(engine: Choir, lines: int = 40) -> set[int]:
+    """Return the pitches in which lines are hummed that should have been hummed in another voice."""
+    said = (
+        speak(engine, hum(), (f"{LINE[0]} {number}", SYSTEM), 1.0, {Point.WRONG_VOICE}).pcm for number in range(lines)
+    )
+    return {round(np.count_nonzero(np.diff(np.signbit(pcm))) / 2 / len(pcm) * 24_000) for pcm in said}
 
 
 def test_a_wrong_voice_is_another_of_the_stock_voices() -> None:
@@ -94,3 +110,14 @@ def test_a_wrong_voice_is_another_of_the_stock_voices() -> None:
     given = speak(Choir(), hum(), LINE, 1.0, {Point.WRONG_VOICE})
     assert (given.text, len(given.pcm)) == (asked.text, len(asked.pcm))
     assert not np.allclose(given.pcm, asked.pcm)
+
+
+def test_a_wrong_voice_is_none_that_sounds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hums_given(Choir()) == {100}
+    monkeypatch.setattr(Choir, "alike", lambda *_: False)
+    assert hums_given(Choir()) == {100, 201}
+
+
+def test_where_all_voices_sound_the_same_one_of_them_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Choir, "alike", lambda *_: True)
+    assert hums_given(Choir()) == {100, 201}

@@ -73,3 +73,19 @@ def test_stock_and_designed_voices_are_spoken_too(pico: VoiceEngine) -> None:
     for profile in (pico.system_profile("English_Captain"), pico.design("a bright young woman", None, None)):
         assert profile is not None
         assert len(pico.speak("Ready.", profile)) > 0.2 * SAMPLE_RATE
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("English_Duchess", "English_Songbird", True),  # 181 and 175 Hz, of the same formants
+        ("English_Duchess", "English_Ferrywoman", True),
+        ("English_Duchess", "English_Presenter", False),  # 155 Hz
+        ("English_Duchess", "English_Narrator", False),
+    ],
+)
+def test_voices_that_nobody_could_tell_apart_are_alike(pico: VoiceEngine, one: str, other: str, *, alike: bool) -> None:
+    first, second = pico.system_profile(one), pico.system_profile(other)
+    assert first is not None
+    assert second is not None
+    assert pico.alike(first, second) is pico.alike(second, first) is alike
