@@ -27,7 +27,7 @@ def drawn(*sources: str, kind: str = "system", to_speak: int = 3) -> Json:
 
 
 def found(api: Api, plan: Json) -> list[Json]:
-    return unlisted_voices(api, plan)  # type: ignore[arg-type] - only what is asked of the API
+    return unlisted_voices(api, plan)  # type: ignore[arg-type] # all it asks of the API
 
 
 def test_a_voice_that_the_provider_does_not_list_is_found_with_the_nearest_one() -> None:
