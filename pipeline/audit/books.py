@@ -20,6 +20,7 @@ from pipeline.ledger.models import (
     signed_amount,
 )
 from pipeline.ledger.money import dollars
+from pipeline.references.models import ConsentEvent
 from pipeline.speech.models import Take
 from pipeline.voices.models import Attempt, Orphan, Voice
 from pipeline.voices.rules import GONE, AttemptState, OrphanState
@@ -231,7 +232,7 @@ def _missing_triggers(scope: Scope) -> Iterator[tuple[str, str]]:
         "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
     }
     there = set(scope.session.scalars(text(found[dialect])))
-    for table in (Transfer.__tablename__, Decision.__tablename__):
+    for table in (Transfer.__tablename__, Decision.__tablename__, ConsentEvent.__tablename__):
         for name in append_only_triggers(table, dialect):
             if name not in there:
                 yield table, name

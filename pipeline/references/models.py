@@ -3,11 +3,12 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Double, ForeignKey, Index, String
+from sqlalchemy import DDL, JSON, Double, ForeignKey, Index, String, Text, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.db.base import Base, CreatedAt, Id, Millis, Ref, Sha256, states
 from pipeline.db.leases import Leased
+from pipeline.ledger.models import append_only
 
 FILENAME_LIMIT = 255
 """A longer path is kept from its end, where the file's name is."""
@@ -28,6 +29,39 @@ class Consent(Base):
     """The permission word for word: who, when, what for, until when."""
     created_at: Mapped[CreatedAt]
     revoked_at: Mapped[Millis | None]
+    """Since when the talent is suspended, as the last `ConsentEvent` says: what every claim looks at."""
+
+
+class ConsentAction(StrEnum):
+    """What was said of a talent."""
+
+    SUSPEND = "suspend"
+    REINSTATE = "reinstate"
+
+
+class ConsentEvent(Base):
+    """That a talent was suspended or reinstated, by whom and why: one row, never changed and never removed.
+
+    It is about all consents of the talent's name in the account, those included that are declared later.
+    """
+
+    __tablename__ = "consent_events"
+    __table_args__ = (Index("ix_consent_events_account_id_talent_key", "account_id", "talent_key"),)
+
+    id: Mapped[Id]
+    account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
+    talent: Mapped[str] = mapped_column(String(200))
+    talent_key: Mapped[str] = mapped_column(String(600))
+    """The name as names are compared; folding may make it three times as long."""
+    action: Mapped[ConsentAction] = mapped_column(states(ConsentAction))
+    reason: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[CreatedAt]
+
+
+for _dialect in ("sqlite", "postgresql"):
+    for _statement in append_only(ConsentEvent.__tablename__, _dialect):
+        event.listen(ConsentEvent.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
 
 
 class ReferenceState(StrEnum):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import unicodedata
 
 from pipeline.audio import Problem
 from pipeline.intake.rules import Talent
@@ -34,6 +35,12 @@ def consent_digest(talent: Talent) -> str:
     """Return the SHA-256 of a talent's whole permission as declared."""
     record = [talent.name, talent.consent.model_dump(mode="json") if talent.consent else None]
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def talent_key(name: str) -> str:
+    """Return a talent's name as names are compared: in NFC, without case, white space run together."""
+    folded = unicodedata.normalize("NFC", name).casefold()
+    return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
 def unpreparable(message: str, attempts: int) -> Problem:

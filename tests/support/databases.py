@@ -148,7 +148,7 @@ class PostgresqlMaker:
             connection.execute(text(statement))
 
 
-GUARDED = ("transfers", "decisions", "takes", "run_takes")
+GUARDED = ("transfers", "decisions", "consent_events", "takes", "run_takes")
 """Whose triggers would refuse to let them be emptied, or count what goes."""
 
 

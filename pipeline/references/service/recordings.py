@@ -3,7 +3,6 @@
 import hashlib
 import tempfile
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,10 @@ from pipeline.db import leases
 from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
 from pipeline.db.ids import new_id
-from pipeline.errors import ConsentRequired
-from pipeline.intake.rules import Consent as ConsentRecord
-from pipeline.intake.rules import Talent
-from pipeline.references.models import FILENAME_LIMIT, Consent, Reference, ReferenceState
+from pipeline.references.models import FILENAME_LIMIT, Reference, ReferenceState
 from pipeline.references.rules import (
     PASSING,
     altered,
-    consent_digest,
     lost,
     missing,
     normalised_key,
@@ -101,40 +96,6 @@ def declare(
 def find(session: Session, account_id: str, sha256: str) -> Reference | None:
     """Return the recording with these bytes, or the part of one with this identity, where the account has it."""
     return session.scalar(select(Reference).where(Reference.account_id == account_id, Reference.sha256 == sha256))
-
-
-def declare_consent(session: Session, account_id: str, talent: Talent) -> Consent:
-    """Keep the talent's permission as declared, the same declaration once; raises `ConsentRequired` without one."""
-    given = talent.consent
-    if given is None:
-        raise ConsentRequired(f"There is no consent of {talent.name}.", hint="Add it to the project file.")
-    digest = consent_digest(talent)
-    known = session.scalar(select(Consent).where(Consent.account_id == account_id, Consent.digest == digest))
-    if known is not None:
-        return known
-    consent = Consent(
-        id=new_id("cons"),
-        account_id=account_id,
-        digest=digest,
-        talent=talent.name,
-        record=given.model_dump(mode="json"),
-    )
-    session.add(consent)
-    session.flush()
-    return consent
-
-
-def require_consent(session: Session, consent_id: str, production: str, language: str | None, today: date) -> None:
-    """Raise `ConsentRequired` where the permission no longer covers this use, naming the field that forbids it.
-
-    Without `language` those of its scope are not looked at.
-    """
-    row = session.get_one(Consent, consent_id)
-    gap = "revoked" if row.revoked_at else ConsentRecord.model_validate(row.record).gap(production, language, today)
-    if gap:
-        raise ConsentRequired(
-            f"The consent of {row.talent} does not cover this: {gap}.", hint="Renew or widen it, then apply again."
-        )
 
 
 def begin(session: Session, reference_id: str, holder: str) -> Job | None:
