@@ -24,8 +24,8 @@ Selectors = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=240)]],
     Field(
         max_length=1_000,
-        description="What of the sheet is wanted: `character:NAME`, `line:ID`, `lang:TAG`, `state:failed`, `changed`;"
-        " `*` stands for any letters. All of it where the list is empty.",
+        description="What of the sheet is wanted: `character:NAME`, `line:ID`, `lang:TAG`, `state:failed`,"
+        " `state:review`, `changed`; `*` stands for any letters. All of it where the list is empty.",
     ),
 ]
 

@@ -1,7 +1,7 @@
 """Drawing a plan up: the sheet and the database are read side by side, a page at a time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -47,6 +47,7 @@ from pipeline.planning.standing import Standing, judged, standings, with_choices
 from pipeline.references.rules import reference_identity
 from pipeline.speech.models import Take
 from pipeline.speech.rules import OPEN, Manner, Sound, TakeState
+from pipeline.views import lines_in_review
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import ACTIVATION_LINE, GONE, VoiceKind, VoiceState, cloned_key, designed_key, system_key
 
@@ -184,13 +185,13 @@ class _Drawing:
         cast: Mapping[str, KnownVoice],
         selection: Selection,
     ) -> None:
-        self._selection = selection
         self._session = session
         self._account_id = account_id
         self._sounds = sounds
         self._unclear = {key for key, voice in cast.items() if voice.state is VoiceState.UNCLEAR}
         production = intake.find_production(session, account_id, sounds.project.production)
         self._production_id = production.id if production else None
+        self._selection = self._informed(selection)
         self._met = 0
         """Lines of the sheet that the production has already."""
         self.with_work: set[str] = set()
@@ -212,6 +213,11 @@ class _Drawing:
                 ask.voice_key for line, ask in zip(heeded, asked, strict=True) if line.reason not in _ASKS_FOR_NO_VOICE
             }
             yield from self._told_apart(page, heeded, known)
+
+    def _informed(self, selection: Selection) -> Selection:
+        if self._production_id is None or not selection.asks_for_review:
+            return selection
+        return replace(selection, in_review=lines_in_review(self._session, self._production_id))
 
     def removed(self) -> Sequence[str]:
         """Return the lines that the production has and the sheet has no more; asked for after `lines`.

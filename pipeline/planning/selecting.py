@@ -4,7 +4,7 @@ Terms of one kind are alternatives, terms of different kinds must all hold: `cha
 what has changed of the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -13,12 +13,15 @@ from pipeline.intake.rules import Project, language_of
 from pipeline.intake.rules.problems import did_you_mean, listed
 from pipeline.planning.rules import CHANGED, Reason, WantedLine
 
+REVIEW = "review"
 STATES = {
     "new": frozenset((Reason.NEW,)),
     "changed": CHANGED,
     "missing": frozenset((Reason.MISSING,)),
     "failed": frozenset((Reason.FAILED,)),
+    REVIEW: frozenset(Reason),
 }
+"""For which reasons lines of a state would be made; whether one is in review is no matter of its reason."""
 KINDS = ("character", "lang", "line", "state")
 ALLOWED = f"character:NAME, lang:TAG, line:ID, state:{{{','.join(STATES)}}} and changed; * stands for any letters"
 
@@ -34,7 +37,7 @@ class Term:
         """Return it as it was written."""
         return f"{self.kind}:{self.pattern}"
 
-    def fits(self, line: WantedLine, reason: Reason, language: str) -> bool:
+    def fits(self, line: WantedLine, reason: Reason, language: str, in_review: Collection[str]) -> bool:
         """Tell whether a line in a language is meant that would be made for this reason."""
         match self.kind:
             case "character":
@@ -44,7 +47,8 @@ class Term:
             case "lang":
                 return fnmatchcase(language.casefold(), self.pattern.casefold())
             case _:
-                return reason in STATES[self.pattern]
+                is_there = self.pattern != REVIEW or line.line_id in in_review
+                return is_there and reason in STATES[self.pattern]
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Selection:
     terms: Sequence[Term] = ()
     language: str = ""
     """The source language: that of a line whose key names none."""
+    in_review: Collection[str] = frozenset()
+    """Ids of the lines whose takes are bad by what was heard, where they are asked for."""
     _by_kind: dict[str, list[Term]] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -64,17 +70,23 @@ class Selection:
     @classmethod
     def of(cls, written: Sequence[str], project: Project) -> "Selection":
         """Read terms for a project; raises `UsageError` where one is none, or names what the project does not have."""
-        terms = [_term(text) for text in written]
+        terms = [term(text) for text in written]
         selection = cls(terms, project.language)
-        for term in terms:
-            selection._require_known(term, project)
+        for one in terms:
+            selection._require_known(one, project)
         return selection
+
+    @property
+    def asks_for_review(self) -> bool:
+        """Whether it has to be told which lines are in review."""
+        return any((term.kind, term.pattern) == ("state", REVIEW) for term in self.terms)
 
     def takes(self, line: WantedLine, reason: Reason) -> bool:
         """Tell whether a line is wanted that would be made for this reason."""
         language = language_of(line.line_id, self.language) if self._by_kind else ""
         return all(
-            any(term.fits(line, reason, language) for term in alternatives) for alternatives in self._by_kind.values()
+            any(term.fits(line, reason, language, self.in_review) for term in alternatives)
+            for alternatives in self._by_kind.values()
         )
 
     def _require_known(self, term: Term, project: Project) -> None:
@@ -102,7 +114,8 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def _term(written: str) -> Term:
+def term(written: str) -> Term:
+    """Read a selector; raises `UsageError` where it is none."""
     if written == "changed":
         return Term("state", "changed")
     kind, colon, pattern = (part.strip() for part in written.partition(":"))

@@ -1,7 +1,7 @@
 """Read-only questions that cross the stages: how a run stands, what a production has, which voices there are."""
 
 from pipeline.views.auditions import voice
-from pipeline.views.hearing import REVIEW_LIMIT, review
+from pipeline.views.hearing import REVIEW_LIMIT, lines_in_review, review
 from pipeline.views.productions import PAGE_LIMIT, line_takes, productions, unclear_attempts, voices
 from pipeline.views.runs import IS_PAUSED, IS_RUNNING, LATEST, find_run, runs
 from pipeline.views.standing import is_running, run_status
@@ -17,6 +17,7 @@ __all__ = [
     "histories",
     "is_running",
     "line_takes",
+    "lines_in_review",
     "productions",
     "review",
     "run_status",

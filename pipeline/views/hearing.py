@@ -37,6 +37,12 @@ def in_review(session: Session, production_id: str) -> dict[str, Any]:
     return {"count": count, "lines": list(session.scalars(lines.order_by(Line.position).limit(SHOWN)))}
 
 
+def lines_in_review(session: Session, production_id: str) -> frozenset[str]:
+    """Return the ids of all lines that are in review."""
+    lines = _in_review(session.get_one(Production, production_id)).with_only_columns(Line.line_id)
+    return frozenset(session.scalars(lines))
+
+
 def review(session: Session, production_id: str, *, after: int = -1, limit: int = REVIEW_LIMIT) -> dict[str, Any]:
     """List the lines in review from position `after` on, and count by reason those that could not be checked.
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from pipeline.cli import line_takes, outcome, review
+from pipeline.cli import line_takes, outcome, review, selected_lines
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json, talk
 from pipeline.cli.context import context
@@ -19,6 +19,15 @@ Production = Annotated[str, typer.Argument(help="Name of the production.")]
 LineIds = Annotated[list[str], typer.Argument(help="Ids of lines.")]
 SomeLineIds = Annotated[list[str] | None, typer.Argument(help="Ids of lines.")]
 Characters = Annotated[list[str] | None, typer.Option("--character", help="All lines of this character; repeatable.")]
+Some = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        help="In place of ids: character:NAME, lang:TAG, line:ID, state:review or state:failed; * stands for any"
+        " letters. Repeat it to widen (same word before the colon) or to narrow.",
+    ),
+]
+LINES_AT_ONCE = 100
 Number = Annotated[int | None, typer.Option("--take", min=1, help="Number of the take; without it, the chosen one.")]
 
 
@@ -32,6 +41,7 @@ def retake(  # noqa: PLR0913 - an option each
     production: Production,
     line: SomeLineIds = None,
     *,
+    only: Some = None,
     in_review: Annotated[bool, typer.Option("--review", help="Of all lines in review, where none is named.")] = False,
     count: Annotated[int, typer.Option(min=1, max=20, help="How many more takes of each line.")] = 1,
     direction: Annotated[
@@ -50,9 +60,9 @@ def retake(  # noqa: PLR0913 - an option each
     """
     client = context.client()
     path = f"/productions/{segment(production)}/retakes"
-    lines = _meant_by_review(client, production) if in_review and not line else line
+    lines = selected_lines.meant(client, production, line or (), only or (), in_review=in_review)
     if not lines:
-        raise UsageError("Which lines?", hint="Name their ids, or take all that are in review with --review.")
+        raise UsageError("Which lines?", hint="Name their ids, select with --only, or take those in --review.")
     wish = {"lines": lines, "count": count, "direction": direction, "budget_micros": outcome.cap(budget)}
     drawn = client.post(f"{path}/plan", wish)
     talk.print(line_takes.retake_view(drawn))
@@ -71,6 +81,7 @@ def takes(
     production: Production,
     line: SomeLineIds = None,
     *,
+    only: Some = None,
     in_review: Annotated[
         bool, typer.Option("--review", help="List the lines whose takes are bad by what was heard, and why.")
     ] = False,
@@ -85,11 +96,13 @@ def takes(
     """
     client = context.client()
     if in_review:
-        _show_review(client, production, line, fetch, as_json=as_json)
+        _show_review(client, production, [*(line or ()), *(only or ())], fetch, as_json=as_json)
         return
-    if not line:
-        raise UsageError("Which lines?", hint="Name their ids, or list with --review those that wait for you.")
-    listed = _listed(client, production, line)
+    lines = selected_lines.meant(client, production, line or (), only or (), in_review=False)
+    if not lines:
+        hint = "Name their ids, select with --only, or list with --review those that wait for you."
+        raise UsageError("Which lines?", hint=hint)
+    listed = _listed(client, production, lines)
     fetched = line_takes.fetch(client, listed, fetch) if fetch else []
     if as_json:
         show_json({"data": [{name: value for name, value in take.items() if name != "url"} for take in listed]})
@@ -163,26 +176,16 @@ def _judge(
     return judged
 
 
-def _meant_by_review(client: Client, production: str) -> list[str]:
-    """Return the ids of the lines in review; raises `UsageError` where there is none."""
-    ids = [row["line"] for row in review.load(client, production)["data"]]
-    if not ids:
-        raise UsageError(f"No line of {production} is in review.", hint="Name the lines that you want once more.")
-    return ids
-
-
-def _show_review(
-    client: Client, production: str, lines: list[str] | None, fetch: Path | None, *, as_json: bool
-) -> None:
+def _show_review(client: Client, production: str, lines: list[str], fetch: Path | None, *, as_json: bool) -> None:
     if lines or fetch:
-        raise UsageError("--review lists all lines in review.", hint="Leave the line ids and --fetch away.")
+        raise UsageError("--review lists all lines in review.", hint="Leave ids, --only and --fetch away.")
     found = review.load(client, production)
     show_json(found) if as_json else data.print(review.view(found, production))
 
 
 def _listed(client: Client, production: str, lines: list[str]) -> list[Json]:
-    listed: list[Json] = client.get(f"/productions/{segment(production)}/takes", line=lines)["data"]
-    return listed
+    path, starts = f"/productions/{segment(production)}/takes", range(0, len(lines), LINES_AT_ONCE)
+    return [take for at in starts for take in client.get(path, line=lines[at : at + LINES_AT_ONCE])["data"]]
 
 
 def _show(answer: Json, *, as_json: bool) -> None:

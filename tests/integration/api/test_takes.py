@@ -223,3 +223,23 @@ def test_all_lines_in_review_are_retaken_by_one_command(run: Run, spoken: Caller
     code, _, err = run("retake", "game", "--review", "--yes")
     assert (code, "No line of game is in review" in err) == (ExitCode.USAGE, True)
     assert run("takes", "game", "open_1", "--review")[0] == run("retake", "game")[0] == ExitCode.USAGE
+
+
+def test_lines_are_selected_as_plans_select_them(run: Run, spoken: Caller, stage: Stage) -> None:
+    with stage.database.write() as session:
+        session.execute(update(Take).where(Take.text == "Who goes there?").values(outcome=Outcome.BAD, verdict={}))
+
+    def listed(*only: str) -> list[str]:
+        terms = [word for term in only for word in ("--only", term)]
+        code, out, err = run("takes", "game", *terms, "--json")
+        return [take["line"] for take in json.loads(out)["data"]] if code == ExitCode.OK else [err]
+
+    assert listed("state:review") == ["open_1"]
+    assert listed("line:open_*") == ["open_1", "open_2", "open_3"]
+    assert listed("line:open_2", "state:review")[0].startswith("No line of game fits line:open_2, state:review.")
+    assert "Allowed: review, failed." in listed("changed")[0]
+    assert "Did you mean review?" in listed("state:reviw")[0]
+    assert run("retake", "game", "--only", "state:review", "--yes", "--detach")[0] == ExitCode.OK
+    stage.settle_down(3)
+    assert [take["chosen"] for take in takes(spoken)] == [False, True]
+    assert run("retake", "game", "open_1", "--only", "state:review", "--yes")[0] == ExitCode.USAGE

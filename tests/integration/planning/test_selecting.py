@@ -6,13 +6,16 @@ import pytest
 from sqlalchemy import select
 
 from pipeline.errors import Conflict
-from pipeline.intake.models import Line, RunState
+from pipeline.intake.models import Line, Production, RunState, Verdict
+from pipeline.intake.rules import QualitySettings
 from pipeline.ledger.models import Budget
 from pipeline.planning import service as planning
 from pipeline.planning.rules import Reason
+from pipeline.speech import service as speech
 from pipeline.voices.rules import ACTIVATION_LINE
 from tests.integration.planning.plans import apply, plan, reasons, run
 from tests.support.databases import on_sqlite
+from tests.support.ears import bad, good
 from tests.support.factories import Sheet
 from tests.support.stage import Stage
 
@@ -90,3 +93,17 @@ def test_the_plan_of_one_selection_is_not_that_of_another(stage: Stage, owner: s
     agreed = plan(stage, owner, some(SHEET, "character:mara")).digest()
     with pytest.raises(Conflict):
         apply(stage, owner, some(SHEET, "character:bram"), agreed=agreed)
+
+
+@on_sqlite
+def test_lines_in_review_are_selected_whatever_has_changed_of_them(stage: Stage, owner: str) -> None:
+    stage.ears.will_find(*[lambda _, expected: bad() if expected.text == "Halt!" else good()] * 9)
+    apply(stage, owner, SHEET.submission(quality=QualitySettings()))
+    stage.settle_down(6)
+    changed = CAST.says("mara", "Halt, you!", "Who is there?").says("bram", "A friend.").says("narrator", "Night fell.")
+    planned = plan(stage, owner, some(changed, "state:review"))
+    assert list(reasons(planned).values()) == [Reason.TEXT, Reason.LEFT_OUT, Reason.REUSED, Reason.REUSED]
+    with stage.edge.write() as session:
+        production = session.scalars(select(Production)).one()
+        speech.judge(session, production, ["line_1"], Verdict.APPROVED)
+    assert reasons(plan(stage, owner, some(changed, "state:review")))["line_1"] is Reason.LEFT_OUT

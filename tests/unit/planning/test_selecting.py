@@ -56,7 +56,8 @@ def test_changed_is_whatever_was_spoken_before_and_would_sound_otherwise(reason:
         ("character:marra", "There are: mara, bram.", "Did you mean mara?"),
         ("line:nowhere_*", "Nothing on the sheet fits line:nowhere_*.", "`callsheet plan --all` lists every line."),
         ("lang:de", "There are: en.", "`callsheet plan --all` lists every line."),
-        ("state:faild", "Allowed: new, changed, missing, failed.", "Did you mean failed?"),
+        ("state:faild", "Allowed: new, changed, missing, failed, review.", "Did you mean failed?"),
+        ("state:reviw", "Allowed: new, changed, missing, failed, review.", "Did you mean review?"),
     ],
 )
 def test_what_selects_nothing_is_refused_with_what_there_is(term: str, told: str, hint: str) -> None:
