@@ -91,7 +91,8 @@ def hear(client: Client, lines: Sequence[Json], report: Report) -> Iterator[Hear
         def listen(line: Json) -> Heard:
             known = report.find(line)
             heard = Heard(line, known or _judged(client, line, ears, voices))
-            voices.learn(line["voice"], heard.verdict)
+            if not line["pitch"]:
+                voices.learn(line["voice"], heard.verdict)
             if known is None:
                 report.keep(heard)
             return heard
@@ -101,7 +102,8 @@ def hear(client: Client, lines: Sequence[Json], report: Report) -> Iterator[Hear
 
 def expectation(line: Json, voice: tuple[Voiceprint, ...] = ()) -> Expectation:
     """Return what a line's take should be: what was sent to be spoken, and how."""
-    return Expectation(line["said"] or line["text"], line["language"], line["speed"] or 1.0, voice=voice)
+    text, speed, acted = line["said"] or line["text"], line["speed"] or 1.0, line["emotion"] is not None
+    return Expectation(text, line["language"], speed, voice=voice, acted=acted)
 
 
 def view(heard: Iterable[Heard]) -> Table:
@@ -127,4 +129,6 @@ def counts(heard: Iterable[Heard]) -> Mapping[Outcome, int]:
 
 def _judged(client: Client, line: Json, ears: Judging, voices: Voices) -> Verdict:
     content = require_whole(client.download(line["url"]), line["sha256"], f"The take of {line['id']}")
-    return ears.judge(content, line["format"], expectation(line, voices.of(line["voice"])))
+    # One that was raised or lowered sounds like another voice.
+    voice = () if line["pitch"] else voices.of(line["voice"])
+    return ears.judge(content, line["format"], expectation(line, voice))

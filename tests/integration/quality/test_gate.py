@@ -19,6 +19,9 @@ from pipeline.sandbox.voice import SAMPLE_RATE, VoiceEngine, load_engine
 pytest.importorskip("pocketsphinx", reason="no wheel for this Python")
 LINE = "Keep the lantern low and wait until the tide has turned."
 VOICE = "English_Narrator"
+RELATIVE = "English_Magistrate"
+"""Of the same base voice and formants, three and a half semitones higher."""
+SAID_BEFORE = ("My brother paid for that horse in silver.", "The kitchen smells of onions and old smoke.", LINE)
 
 
 @cache
@@ -27,11 +30,11 @@ def pico() -> VoiceEngine:
 
 
 @cache
-def take(text: str = LINE, *points: Point) -> bytes:
+def take(text: str = LINE, *points: Point, voice: str = VOICE) -> bytes:
     engine = pico()
-    profile = engine.system_profile(VOICE)
+    profile = engine.system_profile(voice)
     assert profile is not None
-    pcm = speak(engine, profile, (text, VOICE), 1.0, points).pcm
+    pcm = speak(engine, profile, (text, voice), 1.0, points).pcm
     return encode_speech(pcm[None, :], SAMPLE_RATE, "mp3")
 
 
@@ -72,6 +75,21 @@ def test_without_the_limits_of_words_another_line_would_pass() -> None:
     deaf = Limits(mean_misfit=1e9, word_misfit=1e9, phone_misfit=1e9, few_phones_misfit=1e9, extra_seconds=60)
     assert Examination().judge(wrong, "mp3", expected).outcome is Outcome.BAD
     assert Examination(limits=deaf).judge(wrong, "mp3", expected).failed in ((), (CheckName.WORDS,))
+
+
+def test_a_wrong_voice_of_the_same_timbre_is_caught_by_its_pitch_and_by_nothing_else() -> None:
+    gate, text = Examination(), "We sail at first light, whatever happens."
+    before = [gate.judge(take(said), "mp3", Expectation(said)).voiceprint for said in SAID_BEFORE]
+    expected = Expectation(text, voice=tuple(filter(None, before)))
+    assert gate.judge(take(text), "mp3", expected).outcome is Outcome.GOOD
+    wrong = take(text, voice=RELATIVE)
+    verdict = gate.judge(wrong, "mp3", expected)
+    assert (verdict.outcome, verdict.failed) == (Outcome.BAD, (CheckName.VOICE,))
+    assert "semitones higher than this voice's takes" in verdict.sentence
+    deaf = Examination(limits=Limits(pitch_semitones=12.0))
+    assert deaf.judge(wrong, "mp3", expected).outcome is Outcome.GOOD
+    acted = gate.judge(wrong, "mp3", replace(expected, acted=True))
+    assert (acted.outcome, acted.voiceprint and acted.voiceprint.pitch) == (Outcome.GOOD, None)
 
 
 def test_missing_words_in_the_middle_are_missed(gate: Examiner) -> None:

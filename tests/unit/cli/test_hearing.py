@@ -34,6 +34,8 @@ def line(number: int, sound: str = "good", **change: Any) -> Json:
         "text": "Xalthar falls.",
         "said": "ZAL-thar falls.",
         "speed": 1.5,
+        "pitch": None,
+        "emotion": None,
         "take": f"take_{number}",
         "number": 1,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -120,6 +122,18 @@ def test_what_was_sent_is_what_is_expected_in_the_voice_of_the_good_takes_before
     assert hear(Api(line(1), line(2, "silent"), line(3), line(4, voice="voice_2")), monkeypatch) == ExitCode.PARTIAL
     assert {(one.text, one.speed) for one in ear.expected} == {("ZAL-thar falls.", 1.5)}
     assert [one.voice for one in ear.expected] == [(), (VOICE,), (VOICE,), ()]
+
+
+def test_a_take_whose_pitch_was_changed_is_held_to_no_voice_and_tells_of_none(
+    monkeypatch: pytest.MonkeyPatch, ear: type[Ear]
+) -> None:
+    assert hear(Api(line(1, pitch=4), line(2), line(3, pitch=-2)), monkeypatch) == 0
+    assert [one.voice for one in ear.expected] == [(), (), ()]
+
+
+def test_a_take_with_an_emotion_is_heard_as_an_acted_one(monkeypatch: pytest.MonkeyPatch, ear: type[Ear]) -> None:
+    assert hear(Api(line(1), line(2, emotion="angry")), monkeypatch) == 0
+    assert [one.acted for one in ear.expected] == [False, True]
 
 
 def test_a_bad_take_is_rejected_with_its_reason_unless_a_person_has_said_otherwise(
