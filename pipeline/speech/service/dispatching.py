@@ -7,7 +7,7 @@ starts where the others are, not where it once left off: it cannot save its turn
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,9 @@ WINDOW_PER_SLOT = 2
 REFILLS_PER_SLOTS = 2
 """A take that ends fills the window once half as many as there are slots are missing: looking costs a little."""
 
+_SLOTS = select(func.count()).where(limits.Slot.name == bindparam("provider")).scalar_subquery()
+_TAKEN = (Take.state.in_(IN_WINDOW), Take.provider == bindparam("provider"))
+_WINDOW = select(_SLOTS, select(func.count()).where(*_TAKEN).scalar_subquery())
 NOT_READY = tuple(state for state in TakeState if state is not TakeState.READY)
 
 
@@ -87,10 +90,8 @@ def _enter(session: Session, provider: str) -> int | None:
 
 def _window(session: Session, provider: str) -> tuple[int, int]:
     """Return how many slots a provider has, and how many takes are on their way to it."""
-    slots = select(func.count()).where(limits.Slot.name == provider).scalar_subquery()
-    taken = select(func.count()).where(Take.state.in_(IN_WINDOW), Take.provider == provider).scalar_subquery()
-    counted = session.execute(select(slots, taken)).one()
-    return counted[0], counted[1]
+    slots, taken = session.execute(_WINDOW, {"provider": provider}).one()
+    return slots, taken
 
 
 def _in_flight(session: Session, provider: str) -> Mapping[str, int]:
