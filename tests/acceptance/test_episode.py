@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.support.episodes import id3_chapters, nero_chapters
 from tests.support.stack import RunningStack
@@ -19,6 +21,7 @@ episode:
   show: Harbours
   narrator: HOST
   link: https://example.org/harbour
+  sting: bucket:bell
 ---
 
 # Harbour Talk
@@ -44,6 +47,13 @@ def write(folder: Path, script: str = SCRIPT) -> Path:
     return path
 
 
+def ring(folder: Path, pitch: float) -> Path:
+    """A second of a bell."""
+    path, time = folder / "bell.wav", np.arange(48_000) / 48_000
+    soundfile.write(path, 0.3 * np.exp(-3 * time) * np.sin(2 * np.pi * pitch * time), 48_000)
+    return path
+
+
 def speeches(stack: RunningStack) -> int:
     return sum(1 for charge in stack.sandbox("ledger")["charges"] if charge["operation"] == "speech")
 
@@ -51,6 +61,7 @@ def speeches(stack: RunningStack) -> int:
 @pytest.fixture(scope="module")
 def made(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     folder = tmp_path_factory.mktemp("harbour")
+    stack.ask("music", "add", ring(folder, 440.0))
     told = stack.ask("episode", write(folder), "--yes", "--out", folder / "out")
     return folder, told
 
@@ -79,6 +90,17 @@ def test_an_episode_that_is_made_of_the_same_stands_as_it_is(stack: RunningStack
     again = stack.ask("episode", folder / "harbour.md", "--out", folder / "out")
     assert (again["files"], again["fetched"], speeches(stack)) == (told["files"], 0, paid)
     assert {path: path.stat().st_mtime_ns for path in (folder / "out").iterdir()} == before
+
+
+def test_music_that_was_replaced_in_the_bucket_makes_another_episode(
+    stack: RunningStack, made: tuple[Path, Any]
+) -> None:
+    folder, told = made
+    assert stack.run("music", "add", ring(folder, 880.0)).code == 2
+    stack.ask("music", "add", folder / "bell.wav", "--replace")
+    again = stack.ask("episode", folder / "harbour.md", "--out", folder / "out")
+    assert [file["sha256"] for file in again["files"]] != [file["sha256"] for file in told["files"]]
+    assert again["lines"] == told["lines"]
 
 
 def test_a_file_that_somebody_has_touched_is_made_anew(stack: RunningStack, made: tuple[Path, Any]) -> None:
@@ -110,6 +132,16 @@ def test_of_what_is_not_all_spoken_only_a_partial_episode_is_built_and_says_what
     ended = stack.run("episode", longer, "--partial", "--out", folder / "partial", "--json")
     assert (ended.code, len(ended.json["missing"]), len(ended.json["lines"])) == (3, 1, 5)
     assert "1 lines are not in it" in ended.err
+
+
+def test_what_is_spoken_already_is_heard_under_its_new_chapter_and_with_its_old_text(
+    stack: RunningStack, made: tuple[Path, Any]
+) -> None:
+    folder, _ = made
+    paid = speeches(stack)
+    renamed = write(folder, SCRIPT.replace("## The tide", "## High water"))  # and the sentence is changed back
+    told = stack.ask("preview", renamed, "high water", "--out", folder / "rough")
+    assert (len(told["lines"]), told["missing"], speeches(stack) - paid) == (3, [], 0)
 
 
 def test_a_chapter_is_heard_roughly_before_the_rest_is_made(stack: RunningStack, made: tuple[Path, Any]) -> None:

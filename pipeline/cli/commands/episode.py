@@ -18,6 +18,7 @@ from pipeline.cli.episode.music import bring_music, require_usable
 from pipeline.cli.episode.pieces import chapter_named
 from pipeline.cli.episode.progress import BuildProgress
 from pipeline.cli.episode.script import Script
+from pipeline.cli.episode.taking_up import take_up
 from pipeline.cli.options import PANEL, AsJson, Mode, ProjectPath, Yes
 from pipeline.cli.signing import Sign, signer
 from pipeline.cli.submission import LocalProject
@@ -69,6 +70,7 @@ def episode(  # noqa: PLR0913 - an option each
     if not partial:
         _speak(client, local, music, outcome.cap(budget), budget_mode, yes=yes)
     script = Script.of(client, local, language, music)
+    take_up(client, script)
     _require_spoken(script, partial=partial)
     with BuildProgress() as progress:
         told = build_episode(client, script, folder, formats, progress, signing)
@@ -87,6 +89,7 @@ def preview(
     local = LocalProject.read(project)
     client = context.client()
     script = Script.of(client, local, language)
+    take_up(client, script)
     number = chapter_named(script.pieces, chapter)
     title = next(piece.chapter_title for piece in script.pieces if piece.chapter == number)
     folder = out or Path(local.project.production)

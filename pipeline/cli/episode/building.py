@@ -127,7 +127,7 @@ def _fetched(
     client: Client, script: Script, folder: Path, chosen: Sequence[Piece]
 ) -> tuple[Shelf, Mapping[str, StoredTake]]:
     shelf = Shelf(folder / TAKES)
-    wanted = {piece.line_id for piece in chosen} & script.spoken
+    wanted = {piece.line_id for piece in chosen} & script.spoken.keys()
     return shelf, shelf.bring(client, script.local.project.production, wanted) if wanted else {}
 
 

@@ -31,11 +31,11 @@ def pieces(project: Project, lines: Iterable[Line]) -> list[Piece]:
     return [_piece(project, line, counted) for line in lines]
 
 
-def spoken_lines(client: Client, body: Json) -> set[str]:
-    """Return the lines that have the take which the script asks for, by the plan as it is now."""
+def spoken_lines(client: Client, body: Json) -> dict[str, str]:
+    """Return the lines that have the take which the script asks for, by the plan as it is now, and its fingerprint."""
     rows = client.rows("/plans/lines", body)
     next(rows)
-    return {row["line_id"] for row in rows if row.get("reason") in SPOKEN}
+    return {row["line_id"]: row["fingerprint"] for row in rows if row.get("reason") in SPOKEN}
 
 
 def chapter_titles(pieces: Iterable[Piece]) -> dict[int, str]:

@@ -19,7 +19,8 @@ class Script:
     local: LocalProject
     language: str
     pieces: Sequence[Piece]
-    spoken: frozenset[str]
+    spoken: Mapping[str, str]
+    """The fingerprint of each line's take."""
     music: Mapping[str, Path] = field(default_factory=dict)
     """Where on this disk the music lies that it names in the bucket, by its name."""
 
@@ -36,7 +37,7 @@ class Script:
         chosen = language or project.language
         found = pieces(project, lines_in(project, chosen))
         body = {**local.plan_body(client), "only": []}
-        return cls(local, chosen, found, frozenset(spoken_lines(client, body)), music or {})
+        return cls(local, chosen, found, spoken_lines(client, body), music or {})
 
     @property
     def episode(self) -> Episode:

@@ -114,7 +114,7 @@ def test_all_that_is_no_music_and_no_picture_is_named_by_where_it_stands(tmp_pat
 
 def test_the_mix_reads_shared_music_from_this_disk_and_the_settings_keep_its_name(tmp_path: Path) -> None:
     local = script(tmp_path, "intro: {file: 'bucket:theme', under: 1}")
-    made = Script(local, "en", (), frozenset(), {"theme": tmp_path / "theme.ogg"})
+    made = Script(local, "en", (), {}, {"theme": tmp_path / "theme.ogg"})
     assert made.scored.intro is not None
     assert made.episode.intro is not None
     assert (made.scored.intro.file, made.scored.intro.under) == (str(tmp_path / "theme.ogg"), 1.0)

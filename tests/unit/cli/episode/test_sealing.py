@@ -81,7 +81,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Script:
     (folder / "talk.md").write_text(SCRIPT)
     local = LocalProject.read(folder / "talk.md")
     lines = local.project.lines
-    return Script(local, "en", pieces(local.project, lines), frozenset(line.id for line in lines))
+    return Script(local, "en", pieces(local.project, lines), {line.id: "1" for line in lines})
 
 
 @pytest.fixture(scope="module")
