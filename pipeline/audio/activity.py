@@ -37,7 +37,9 @@ def find_activity(powers: npt.NDArray[np.float64]) -> Activity:
         return Activity(1.0, None, None)
     loudest = 10 * np.log10(powers.max())
     active = np.flatnonzero(powers == powers.max())
-    for threshold in np.arange(_FLOOR_DBFS, loudest, _STEP_DB):
+    # If all of it were speech, it would lie no further than the mean above the threshold: none below can be it.
+    hopeless = max(0, int((10 * np.log10(energy / len(powers)) - _MARGIN_DB - _FLOOR_DBFS) / _STEP_DB))
+    for threshold in np.arange(_FLOOR_DBFS, loudest, _STEP_DB)[hopeless:]:
         candidate = np.flatnonzero(powers >= 10 ** (threshold / 10))
         if 10 * np.log10(energy / _with_gaps_closed(candidate)) - threshold <= _MARGIN_DB:
             active = candidate

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,11 @@ _WEIGHTS = {"LFE": 0.0, "LFE2": 0.0} | dict.fromkeys(("SL", "SR", "BL", "BR"), S
 def channel_weights(names: tuple[str, ...]) -> npt.NDArray[np.float32]:
     """Return the weight of each channel by its speaker name (`FL`, `LFE`, `SR`, ...)."""
     return np.array([_WEIGHTS.get(name, 1.0) for name in names], dtype=np.float32)
+
+
+def without_twin(samples: Samples) -> Samples:
+    """Return the first channel alone where both of two are the same, as speech in stereo is: half the work."""
+    return samples[:1] if len(samples) == 2 and np.array_equal(samples[0], samples[1]) else samples  # noqa: PLR2004
 
 
 class LoudnessMeter:
@@ -78,7 +84,7 @@ class _KWeighting:
     def __init__(self, rate: int, channels: int) -> None:
         self._history = math.ceil(rate * _HISTORY_SECONDS)
         self._size = 1 << math.ceil(math.log2(4 * self._history))
-        self._response = _k_response(rate, self._size).astype(np.complex64)
+        self._response = _k_response(rate, self._size)
         self._pending: Samples = np.zeros((channels, self._history), dtype=np.float32)
 
     def feed(self, samples: Samples) -> Iterator[Samples]:
@@ -95,13 +101,14 @@ class _KWeighting:
             self._pending = self._pending[:, -self._history :]
 
     def _filtered(self, block: Samples) -> Samples:
-        spectrum = np.fft.rfft(block, axis=1)
+        spectrum = np.fft.rfft(without_twin(block), axis=1)
         spectrum *= self._response
         filtered = np.fft.irfft(spectrum, n=self._size, axis=1).astype(np.float32, copy=False)
-        return filtered[:, self._history :]
+        return np.broadcast_to(filtered, block.shape)[:, self._history :]
 
 
-def _k_response(rate: int, size: int) -> npt.NDArray[np.complex128]:
+@cache
+def _k_response(rate: int, size: int) -> npt.NDArray[np.complex64]:
     """Return the frequency response of the weighting for this rate.
 
     The standard tabulates coefficients for 48 kHz alone; these are the analogue prototypes behind the
@@ -116,5 +123,4 @@ def _k_response(rate: int, size: int) -> npt.NDArray[np.complex128]:
     k, q = math.tan(math.pi * 38.13547087602444 / rate), 0.5003270373238773
     a0 = 1 + k / q + k * k
     high_pass = (1 - z) ** 2 / np.polyval([(1 - k / q + k * k) / a0, 2 * (k * k - 1) / a0, 1], z)
-    response: npt.NDArray[np.complex128] = shelf * high_pass
-    return response
+    return np.asarray(shelf * high_pass, dtype=np.complex64)

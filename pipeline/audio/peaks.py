@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audio.loudness import Samples
+from pipeline.audio.loudness import Samples, without_twin
 
 FULL_SCALE = 1 - 2**-15
 """The highest 16-bit sample; what reaches it in a row was cut off."""
@@ -55,7 +55,7 @@ class TruePeakMeter:
         self._highest = max(self._highest, float(samples.max()), -float(samples.min()))
         if self._factor == 1:
             return
-        blocks = in_blocks(samples)
+        blocks = in_blocks(without_twin(samples))
         peaks = np.maximum(blocks.max(axis=2), -blocks.min(axis=2))
         candidates = blocks[peaks * HEADROOM > self._highest]
         for at in range(0, len(candidates), BATCH):

@@ -6,7 +6,7 @@ The gain is held long enough for a tone of 40 Hz to pass without being bent with
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audio.loudness import Samples
+from pipeline.audio.loudness import Samples, without_twin
 from pipeline.audio.mixdown.score import RATE
 from pipeline.audio.peaks import BATCH, BLOCK, GUARD, HEADROOM, STEP, between_samples, in_blocks, oversampling
 
@@ -64,7 +64,7 @@ class Limiter:
     def _asked(self, heard: Samples) -> Decibels:
         """Return the gain in dB, 0 or below, that each hop asks for by itself."""
         peaks = np.zeros((heard.shape[1] // STEP, STEP // _HOP))
-        for channel in in_blocks(heard):
+        for channel in in_blocks(without_twin(heard)):
             loud = np.flatnonzero(np.maximum(channel.max(axis=1), -channel.min(axis=1)) * HEADROOM > self._ceiling)
             for at in range(0, len(loud), BATCH):
                 some = loud[at : at + BATCH]
