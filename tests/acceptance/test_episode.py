@@ -128,10 +128,11 @@ def test_of_what_is_not_all_spoken_only_a_partial_episode_is_built_and_says_what
     stack: RunningStack, made: tuple[Path, Any]
 ) -> None:
     folder, _ = made
-    longer = write(folder, f"{CHANGED}\nGUEST: Nobody has spoken this yet.\n")
+    longer = write(folder, f"{CHANGED}\nGUEST: Nobody has spoken this yet.[^1]\n\n[^1]: Nor this.\n")
     ended = stack.run("episode", longer, "--partial", "--out", folder / "partial", "--json")
     assert (ended.code, len(ended.json["missing"]), len(ended.json["lines"])) == (3, 1, 5)
     assert "1 lines are not in it" in ended.err
+    assert "not spoken: the footnote in line" in ended.err
 
 
 def test_what_is_spoken_already_is_heard_under_its_new_chapter_and_with_its_old_text(

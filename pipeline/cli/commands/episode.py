@@ -63,6 +63,8 @@ def episode(  # noqa: PLR0913 - an option each
     What was spoken before is neither spoken nor paid again. Exit code 3 where lines are missing in it.
     """
     local = LocalProject.read(project)
+    for note in local.project.notes:
+        say(f"[yellow]note[/]  {escape(note)}")
     formats = _formats(form or (local.project.episode or Episode()).formats)
     signing = signer() if sign else None
     client, folder = context.client(), out or Path(local.project.production)

@@ -14,6 +14,7 @@ from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, stream_json, talk
 from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
+from pipeline.cli.episode.music import require_usable
 from pipeline.cli.listening import Judged
 from pipeline.cli.options import PANEL, AsJson, Detach, Mode, Only, ProjectPath, Yes
 from pipeline.cli.recordings import from_recordings
@@ -79,6 +80,7 @@ def check(
 ) -> None:
     """Read a project and its sheets and say everything that is wrong. Offline; nothing is sent or spent."""
     local = LocalProject.read(project)
+    require_usable(local)
     facts = _facts(local)
     judged = list(_listened(local)) if recordings else []
     said = list(spoken_otherwise(local.project)) if spoken else []

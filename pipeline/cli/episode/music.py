@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.audio import AudioRejected
@@ -39,15 +40,20 @@ def bring_music(client: Client, local: LocalProject, folder: Path) -> dict[str, 
         if music.shared and music.shared not in known
     ]
     if problems:
-        raise invalid_sheet(problems)
+        refused = invalid_sheet(problems)
+        refused.hint = "Correct what is listed; `callsheet music` lists what is in the bucket."
+        raise refused
     with writing_to(folder):
         brought = {name: _bring(client, known[name], folder / MUSIC) for name in sorted(wanted)}
         _clear(folder / MUSIC, brought)
     return brought
 
 
-def require_usable(local: LocalProject, music: Mapping[str, Path]) -> None:
-    """Raise `InvalidSheet` with every piece of music that is no sound, and a cover that players cannot show."""
+def require_usable(local: LocalProject, music: Mapping[str, Path] = MappingProxyType({})) -> None:
+    """Raise `InvalidSheet` with every piece of music that is no sound, and a cover that players cannot show.
+
+    Of what lies in the bucket the pieces in `music` are heard.
+    """
     problems = list(_unusable(local, music))
     if problems:
         raise invalid_sheet(problems)
@@ -89,7 +95,9 @@ def _unknown(file: str, role: str, name: str, known: list[str]) -> Problem:
 def _unusable(local: LocalProject, music: Mapping[str, Path]) -> Iterator[Problem]:
     episode = local.project.episode or Episode()
     for role, one in episode.music.items():
-        path = music[one.shared] if one.shared else local.folder / one.file
+        path = music.get(one.shared) if one.shared else local.folder / one.file
+        if path is None:
+            continue
         try:
             if not any(block.size for block in read_sound(Sound(path), episode.channels)):
                 yield Problem(local.name, f"episode.{role}", one.file, "there is no sound in it")

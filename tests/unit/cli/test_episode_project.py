@@ -4,19 +4,21 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
+import soundfile
 
 from pipeline.cli.client import Client
 from pipeline.cli.commands.project import check, init
 from pipeline.cli.submission import LocalProject
-from pipeline.errors import UsageError
+from pipeline.errors import InvalidSheet, UsageError
 
 SCRIPT = """\
 ---
 production: lamp
 characters: {HOST: {voice: {system: English_Narrator}}}
 lexicon: {Ayr: air}
-episode: {narrator: HOST, intro: in.mp3}
+episode: {narrator: HOST, intro: in.wav}
 ---
 
 It is 5 km to Ayr, in [Fife](say:five).
@@ -26,7 +28,7 @@ It is 5 km to Ayr, in [Fife](say:five).
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "lamp.md").write_text(SCRIPT)
-    (tmp_path / "in.mp3").write_bytes(b"music")
+    soundfile.write(tmp_path / "in.wav", np.zeros(480, np.float32), 48_000)
     return tmp_path
 
 
@@ -53,8 +55,16 @@ def test_a_folder_with_one_script_that_names_a_production_is_a_project(folder: P
 
 def test_music_goes_to_the_bucket_with_the_run_and_not_with_the_plan(folder: Path) -> None:
     local = LocalProject.read(folder)
-    assert list(local.hashes) == ["lamp.md", "in.mp3"]
+    assert list(local.hashes) == ["lamp.md", "in.wav"]
     assert list(local.plan_body(cast("Client", Silent()))["documents"]) == ["lamp.md"]
+
+
+def test_music_that_is_no_sound_is_a_problem_of_the_project(folder: Path) -> None:
+    (folder / "in.wav").write_bytes(b"<html>")
+    with pytest.raises(InvalidSheet) as raised:
+        check(folder)
+    (problem,) = raised.value.data["problems"]
+    assert (problem["file"], problem["place"], problem["value"]) == ("lamp.md", "episode.intro", "in.wav")
 
 
 def test_what_will_be_said_otherwise_is_listed_with_who_says_so_and_whether_it_is_sent(
