@@ -13,6 +13,7 @@ class Aside(Enum):
     EMPTY_CHAPTER = "no line is spoken in the chapter"
     EMPHASIS = "spoken without emphasis, because no voice takes any: the words in line"
     LINK = "spoken without its address: the link in line"
+    ADDRESS = "spoken, because it stands in the text itself: the address in line"
     CODE_SPOKEN = "spoken as text: the code in line"
     NUMBERING = "spoken without its numbers: the list in line"
     FOOTNOTE = "not spoken: the footnote in line"

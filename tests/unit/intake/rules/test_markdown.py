@@ -112,3 +112,19 @@ def test_a_speaker_is_a_short_name_before_a_colon(line: str, is_cue: bool) -> No
         assert problems == [line.partition(":")[0].partition("：")[0].partition(" (")[0]]
     else:
         assert len(files.project().lines) == 1 + is_cue
+
+
+@pytest.mark.parametrize("kind", ["markdown", "text"])
+def test_an_address_that_stands_in_the_text_is_told_to_be_spoken(kind: str) -> None:
+    script = "MARA: See https://a.example/b for more.\n\nMARA: Or www.a.example, or\nask me. http it is.\n"
+    (note,) = only_sheet("scene.md", script, f", format: {kind}").project().notes
+    assert note == "scene.md: spoken, because it stands in the text itself: the address in line 1, 3"
+
+
+def test_of_an_address_in_angle_brackets_nobody_is_told_that_it_is_not_spoken() -> None:
+    project = markdown("MARA: See <https://a.example> or [this](https://b.example).\n").project()
+    assert project.lines[0].text == "See https://a.example or this."
+    assert [note.partition(": ")[2].partition(",")[0] for note in project.notes] == [
+        "spoken without its address: the link in line 1",
+        "spoken",
+    ]
