@@ -23,7 +23,7 @@ from pipeline.planning.rules import Reason
 from pipeline.references import service as references
 from pipeline.speech import service as speech
 from pipeline.speech.models import Take
-from pipeline.speech.rules import Sound, TakeState, alternative
+from pipeline.speech.rules import LINE_PRIORITIES, Priority, Sound, TakeState, alternative
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceState
 
@@ -232,6 +232,7 @@ def _wanted(one: Spoken, production: Production, fingerprint: str) -> speech.Wan
         estimate=one.price,
         language=_language(production, one.line),
         production_name=production.name,
+        priority=LINE_PRIORITIES[Priority.FIRST],  # somebody waits for it
         fingerprint=fingerprint,
         alternative_of=take.fingerprint,
     )

@@ -36,8 +36,18 @@ class TakeKind(StrEnum):
     """The first words of a new voice."""
 
 
+class Priority(StrEnum):
+    """Which of an account's lines are spoken first; accounts take turns, whatever their lines say."""
+
+    FIRST = "first"
+    NORMAL = "normal"
+    LAST = "last"
+
+
+LINE_PRIORITIES = {Priority.FIRST: -1, Priority.NORMAL: 1, Priority.LAST: 3}
+"""As takes keep it: the lower goes first."""
 AUDITION_PRIORITY = 0
-"""The lower goes first: a voice speaks its first words before its lines."""
+"""A voice speaks its first words before its lines."""
 REDO_PRIORITY = 2
 """Of takes that the quality gate asks for: they come after all lines of the run, and are let go for want of money."""
 
@@ -123,6 +133,15 @@ class Manner:
 def alternative(sound: str, production_id: str, line_id: str, number: int) -> str:
     """Return the fingerprint of one more take of a sound: that of take `number` of one line alone."""
     told = [FINGERPRINT_VERSION, sound, production_id, line_id, number]
+    return hashlib.sha256(_CANONICAL(told).encode()).hexdigest()
+
+
+def freshened(sound: str, production: str, line_id: str, number: int) -> str:
+    """Return the fingerprint of a fresh take of a sound, of which a line of that production has `number` - 1 takes.
+
+    Unlike `alternative` it is known before there is a production, whose first lines may have takes of another's.
+    """
+    told = [FINGERPRINT_VERSION, "fresh", sound, production, line_id, number]
     return hashlib.sha256(_CANONICAL(told).encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ from pipeline.intake import service as intake
 from pipeline.intake.models import Run
 from pipeline.intake.rules import pages
 from pipeline.speech.models import RunTake, RunVoice, Take
-from pipeline.speech.rules import OPEN, UNBEGUN, Sound, TakeKind, TakeState
+from pipeline.speech.rules import LINE_PRIORITIES, OPEN, UNBEGUN, Priority, Sound, TakeKind, TakeState
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceState
 
@@ -35,7 +35,7 @@ class WantedTake(NamedTuple):
     language: str
     production_name: str
     kind: TakeKind = TakeKind.LINE
-    priority: int = 1
+    priority: int = LINE_PRIORITIES[Priority.NORMAL]
     fingerprint: str = ""
     """That of the sound, where it is known already, or that of an alternative."""
     alternative_of: str | None = None
@@ -52,7 +52,7 @@ def want(session: Session, run: Run, wanted: Iterable[WantedTake]) -> None:
 
 
 def _want(session: Session, run: Run, wanted: Mapping[str, WantedTake]) -> None:
-    columns = (Take.id, Take.fingerprint, Take.state, Take.run_id)
+    columns = (Take.id, Take.fingerprint, Take.state, Take.run_id, Take.priority)
     query = select(*columns).where(Take.account_id == run.account_id, Take.fingerprint.in_(wanted))
     known = {row.fingerprint: row for row in session.execute(query).all()}
     unmade = [row for row in known.values() if row.state is not TakeState.DONE]
@@ -136,6 +136,7 @@ def _opened(run: Run, wanted: WantedTake) -> Values:
         "consent_id": voice.consent_id,
         "language": wanted.language,
         "production_name": wanted.production_name,
+        "priority": wanted.priority,
         "attempt": 0,
         "claims": 0,
         "not_before": 0,
@@ -154,7 +155,7 @@ def _standing(voice: Voice, *, is_started: bool) -> Values:
 
 
 def _open_again(
-    session: Session, run: Run, wanted: Mapping[str, WantedTake], rows: Sequence[Row[str, str, TakeState, str]]
+    session: Session, run: Run, wanted: Mapping[str, WantedTake], rows: Sequence[Row[str, str, TakeState, str, int]]
 ) -> None:
     """Open what failed or is blocked; what stands open under a run that was stopped is taken over."""
     if not rows:
@@ -166,9 +167,20 @@ def _open_again(
     if closed:
         opened = [{"taken": row.id, **_opened(run, wanted[row.fingerprint])} for row in closed]
         session.connection().execute(update(Take).where(Take.id == bindparam("taken")), opened)
+    _hasten(session, {row: wanted[row.fingerprint].priority for row in rows if row not in closed})
     # What is open under a run that goes on stays with it: it is at it and pays.
     left = [row.id for row in rows if row.state in OPEN and row.run_id in stopped - unstarted]
     _take_over(session, run, left)
+
+
+def _hasten(session: Session, wanted: Mapping[Row[str, str, TakeState, str, int], int]) -> None:
+    """Let lines that stand open be spoken as early as this run wants them, where another has less haste."""
+    lines = LINE_PRIORITIES.values()
+    for priority in sorted(set(wanted.values())):
+        late = [row.id for row, wish in wanted.items() if wish == priority < row.priority and row.priority in lines]
+        if late:
+            hastened = update(Take).where(Take.id.in_(late), Take.state.in_(UNBEGUN)).values(priority=priority)
+            session.execute(hastened.execution_options(synchronize_session=False))
 
 
 def _take_over(session: Session, run: Run, takes: Collection[str]) -> None:
