@@ -15,6 +15,7 @@ from pipeline.db.events import emit
 from pipeline.errors import Conflict, NotFound
 from pipeline.intake import service as intake
 from pipeline.intake.models import Line, LineTake, Run, RunState
+from pipeline.references import service as references
 from pipeline.speech import service as speech
 from pipeline.speech.models import RunVoice, Take
 from pipeline.voices.models import Attempt, Voice
@@ -51,12 +52,18 @@ def pause(session: Session, run: Run) -> None:
 
 
 def resume(session: Session, run: Run) -> None:
-    """Let a paused run go on; harmless where it goes on already."""
+    """Let a paused run go on; harmless where it goes on already.
+
+    Raises `ConsentRequired` where it is over because a talent of its cast is suspended.
+    """
+    mine = select(Voice).join(RunVoice, RunVoice.voice_id == Voice.id).where(RunVoice.run_id == run.id)
+    cast = session.scalars(mine.order_by(Voice.id)).all()
+    if run.state is RunState.PARTIAL:
+        for voice in cast:
+            references.require_unsuspended(session, voice.consent_id)
     _require_open(session, run, "resumed")
     if not intake.resume_run(session, run.id):
         return
-    mine = select(Voice).join(RunVoice, RunVoice.voice_id == Voice.id).where(RunVoice.run_id == run.id)
-    cast = session.scalars(mine.order_by(Voice.id)).all()
     for voice in cast:
         if voice.state is VoiceState.WANTED and voice.run_id == run.id:
             emit(session, "voice.wanted", voice.id)

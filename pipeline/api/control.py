@@ -11,7 +11,7 @@ from pipeline.api.deps import AccountId, TheEdge, TheMarket
 from pipeline.api.faults import SCOPED, refusals
 from pipeline.api.paging import Text
 from pipeline.api.schemas import CancelRequest, RetryChoice, RetryRequest
-from pipeline.errors import BudgetExceeded, Conflict, NotFound
+from pipeline.errors import BudgetExceeded, Conflict, ConsentRequired, NotFound
 from pipeline.intake.models import Run
 from pipeline.planning import retrying
 from pipeline.planning.budget import refusal
@@ -29,7 +29,7 @@ def pause(run_id: Text, edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
     return _status(edge, account_id, run.id)
 
 
-@router.post("/runs/{run_id}/resume", summary="Let a paused run go on", responses=REFUSED)
+@router.post("/runs/{run_id}/resume", summary="Let a paused run go on", responses=REFUSED | refusals(ConsentRequired))
 def resume(run_id: Text, edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
     """Let a run go on, with nothing counted against it. `latest` is the newest that is paused."""
     with edge.write() as session:
@@ -55,7 +55,11 @@ def cancel(run_id: Text, body: CancelRequest, edge: TheEdge, account_id: Account
     return {"cancelled": None, **_status(edge, account_id, run.id)}
 
 
-@router.post("/runs/{run_id}/retry/plan", summary="What a retry of a run would make", responses=refusals(NotFound))
+@router.post(
+    "/runs/{run_id}/retry/plan",
+    summary="What a retry of a run would make",
+    responses=refusals(NotFound, ConsentRequired),
+)
 def plan_retry(
     run_id: Text, body: RetryChoice, edge: TheEdge, account_id: AccountId, market: TheMarket
 ) -> dict[str, Any]:
@@ -74,7 +78,7 @@ def plan_retry(
     "/runs/{run_id}/retry",
     status_code=201,
     summary="Start a run of what another has not brought",
-    responses=refusals(NotFound, Conflict, BudgetExceeded),
+    responses=refusals(NotFound, Conflict, BudgetExceeded, ConsentRequired),
 )
 def retry(run_id: Text, body: RetryRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> dict[str, Any]:
     """Start a run. Refused with 409 where it is not the retry agreed to, or nothing is left; with 402 as an apply."""

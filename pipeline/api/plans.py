@@ -20,6 +20,7 @@ from pipeline.planning import explaining
 from pipeline.planning import service as planning
 from pipeline.planning.budget import refusal, run_cap
 from pipeline.planning.lapsing import lapsing_voices
+from pipeline.planning.leave import suspended
 from pipeline.planning.market import Market
 from pipeline.planning.rules import Plan, PlannedLine, Reason
 from pipeline.planning.spending import before_and_after, spending
@@ -37,8 +38,11 @@ def plan(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: TheMar
     it would be refused with, or null where every cap has room for it. `spent` and `by_character` tell what was spent
     before this plan and what will have been after it; `missing_languages` names the first `limit` lines without a text.
     `retakes` is how many more takes of a line a run may make where they are bad, which is not in the price.
+    Refused with 403 where something is to be made with a talent who has not agreed, or who is suspended.
     """
     drawn, facts = _drawn(body, edge, account_id, market, most_missing=body.limit)
+    if facts["suspended"]:
+        raise ConsentRequired(**{name: value for name, value in facts["suspended"].items() if name != "code"})
     changes = (line for line in drawn.lines if line.reason is not Reason.REUSED)
     shown = list(islice(changes, body.limit + 1))
     removed = list(islice(drawn.removed, body.limit))
@@ -52,7 +56,8 @@ def plan(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: TheMar
 def plan_lines(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: TheMarket) -> StreamingResponse:
     """Answer with rows of JSON: first the plan without its lines, then each line in the order of the sheet.
 
-    Lines that have left the sheet follow at the end, as `{"removed": id}`.
+    Lines that have left the sheet follow at the end, as `{"removed": id}`. `suspended` is the error that a run of it
+    would be refused with, or null where it needs no talent who is suspended: what exists is told all the same.
     """
     drawn, facts = _drawn(body, edge, account_id, market)
     return StreamingResponse(_rows(drawn, facts), media_type=NDJSON)
@@ -76,6 +81,7 @@ def _drawn(
         refused = refusal(session, account_id, drawn, run_cap(submission.project, body.budget_micros))
         spent = spending(session, account_id, drawn.production)
         lapsing = lapsing_voices(session, account_id, drawn)
+        stopped = suspended(session, account_id, submission, drawn)
     facts = {
         "digest": drawn.digest(),
         "production": drawn.production,
@@ -84,6 +90,7 @@ def _drawn(
         "by_reason": dict(drawn.by_reason),
         "voices": [asdict(voice) for voice in drawn.voices],
         "over_budget": refused.as_dict() if refused else None,
+        "suspended": stopped.as_dict() if stopped else None,
         "retakes": submission.project.quality.allowed_retakes,
         **before_and_after(drawn, spent),
         "by_language": {language: total._asdict() for language, total in drawn.by_language().items()},

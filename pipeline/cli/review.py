@@ -17,6 +17,7 @@ SEQUELS = {
     "off": "none is allowed",
     "tried": "as many as allowed",
     "budget": "no money beyond the plan",
+    "consent": "the talent is suspended",
     "run over": "the run was over",
     "asked": "the last was not spoken",
     "unwanted": "",

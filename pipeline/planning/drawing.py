@@ -173,6 +173,7 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
 
 _ASKS_FOR_NO_VOICE = frozenset((Reason.REUSED, Reason.LEFT_OUT, Reason.RETAKE, Reason.LOCKED_CONFLICT))
 
+        with_work=drawing.with_work,
 
 class _Drawing:
     """Goes through a sheet once, and learns on the way what has to be known of all lines together."""

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session
 
-from pipeline.errors import Cancelled, Conflict, NeedsReconcile, NotFound
+from pipeline.errors import Cancelled, Conflict, ConsentRequired, NeedsReconcile, NotFound
 from pipeline.intake import service as intake
 from pipeline.intake.models import Line, LineTake, Production, Run, asked_sound
 from pipeline.intake.rules import spoken_chars
@@ -22,7 +22,7 @@ from pipeline.planning.market import Market
 from pipeline.references import service as references
 from pipeline.references.models import Reference
 from pipeline.speech import service as speech
-from pipeline.speech.models import RunTake, Take
+from pipeline.speech.models import RunTake, RunVoice, Take
 from pipeline.speech.rules import Sound, TakeKind, TakeState
 from pipeline.voices import service as voices
 from pipeline.voices.models import Voice
@@ -86,7 +86,8 @@ class Retry:
 def draw_up(session: Session, run: Run, choice: Choice, market: Market) -> Retry:
     """Return what a retry of a run would make. Reads the database, writes nothing and calls nobody.
 
-    Raises `NotFound` where the run's production has no such line, `NotStarted` where the run never was.
+    Raises `NotFound` where the run's production has no such line, `NotStarted` where the run never was, and
+    `ConsentRequired` where all that is missing would be spoken in the voice of a talent who is suspended.
     """
     unstarted = intake.not_started(session, run)
     if unstarted is not None:
@@ -95,8 +96,12 @@ def draw_up(session: Session, run: Run, choice: Choice, market: Market) -> Retry
     _require_lines(session, production, choice)
     retry = Retry(production.name, market.provider)
     made: dict[str, int] = {}
+    refused = _refused(session, run)
     for take, voice in session.execute(_missing(run, choice, market)).yield_per(BATCH):
         cause = take.error_kind or ""
+        if voice.id in refused:
+            retry.left[ConsentRequired.code] += 1
+            continue
         if not _may_retry(take, voice):
             retry.left[cause] += 1
             continue
@@ -106,6 +111,8 @@ def draw_up(session: Session, run: Run, choice: Choice, market: Market) -> Retry
         retry.takes.append((take.id, market.prices.speech(take.model, chars)))
         if is_made_anew(voice):
             made[voice.id] = remaking_price(voice, take.model, market)
+    if retry.left[ConsentRequired.code] and not retry.takes:
+        raise next(iter(refused.values()))
     retry.voices = sorted(made.items())
     return retry
 
@@ -179,6 +186,14 @@ def _require_lines(session: Session, production: Production, choice: Choice) -> 
     unknown = [line_id for line_id in choice.lines if line_id not in known]
     if unknown:
         raise NotFound(f"{production.name} has no line {', '.join(unknown)}.", hint="Correct the id; nothing started.")
+
+
+def _refused(session: Session, run: Run) -> dict[str, ConsentRequired]:
+    """Return the voices of the run whose talents are suspended, each with the error that says so."""
+    suspended = references.suspended_consents(run.account_id)
+    cast = select(Voice).join(RunVoice, RunVoice.voice_id == Voice.id).where(RunVoice.run_id == run.id)
+    found = session.scalars(cast.where(Voice.consent_id.in_(suspended)).order_by(Voice.id))
+    return {voice.id: error for voice in found if (error := voices.refusal(session, voice)) is not None}
 
 
 def _may_retry(take: Take, voice: Voice) -> bool:

@@ -161,6 +161,8 @@ class Plan:
 
     @property
     def has_work(self) -> bool:
+    with_work: Collection[str] = frozenset()
+    """The keys of the voices that something is to be spoken with."""
         """Tell whether a run would make anything."""
         return bool(self._made() or self.totals()["lines_to_speak"])
 

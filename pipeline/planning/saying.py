@@ -17,6 +17,7 @@ from pipeline.ledger.models import Account
 from pipeline.planning.budget import refusal, run_cap
 from pipeline.planning.casting import want_voices
 from pipeline.planning.drawing import Sounds, Submission, draw_up
+from pipeline.planning.leave import require_leave
 from pipeline.planning.market import Market
 from pipeline.planning.rules import Plan, PlannedLine
 from pipeline.planning.selecting import Selection, as_hint
@@ -54,9 +55,13 @@ class Saying:
 
 
 def draw(session: Session, account_id: str, whole: Submission, wish: Wish, market: Market) -> Saying:
-    """Return what saying it takes; raises `UsageError` where the project has no such character or language."""
+    """Return what saying it takes; raises `UsageError` where the project has no such character or language.
+
+    Raises `ConsentRequired` where the talent has not agreed, or is suspended.
+    """
     one = _alone(whole, wish)
     plan = draw_up(session, account_id, one, market)
+    require_leave(session, account_id, one, plan)
     mine = (Take.account_id == account_id, Take.fingerprint == plan.lines[0].fingerprint, Take.state == TakeState.DONE)
     return Saying(one, plan, one.project.said(one.project.lines[0]), session.scalar(select(Take).where(*mine)))
 

@@ -24,6 +24,7 @@ from pipeline.planning.budget import refusal, run_cap
 from pipeline.planning.casting import want_voices
 from pipeline.planning.collecting import COLLECTIONS
 from pipeline.planning.drawing import Sounds, Submission, draw_up, require_consents
+from pipeline.planning.leave import require_leave
 from pipeline.planning.market import Market
 from pipeline.planning.rules import Plan, PlannedLine, Reason
 from pipeline.planning.selecting import Selection
@@ -163,7 +164,8 @@ def apply(
     """Start a run of the plan, all in this transaction; raises `Conflict` where it is not the plan agreed to.
 
     `agreed` is the digest of the plan the caller has seen, `budget` the cap in micro-dollars. Raises `BudgetExceeded`
-    where a cap has less left than the plan costs and `mode` is hard.
+    where a cap has less left than the plan costs and `mode` is hard, `ConsentRequired` where it needs a talent who is
+    suspended.
     """
     return _apply(session, _Order(account_id, submission, market, agreed, budget, mode))
 
@@ -194,6 +196,7 @@ def _begin(session: Session, order: _Order, plan: Plan, open_run: Callable[..., 
     if refused is not None:
         raise refused
     is_new = intake.find_production(session, order.account_id, project.production) is None
+    require_leave(session, order.account_id, order.submission, plan)
     production = intake.declare_production(session, order.account_id, project)
     run = open_run(session, production, plan_digest=plan.digest(), estimate=plan.price)
     ledger.open_budget(session, run.id, order.account_id, cap)

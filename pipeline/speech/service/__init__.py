@@ -22,6 +22,7 @@ from pipeline.speech.service.storing import Keeper, restore
 from pipeline.speech.service.sweeping import sweep
 from pipeline.speech.service.tallying import OPEN_TALLY, add_up, tallied, tallies
 from pipeline.speech.service.wanting import block_voice, open_voice
+from pipeline.speech.service.withholding import Withheld, being_spoken, withhold
 
 __all__ = [
     "OPEN_TALLY",
@@ -41,10 +42,12 @@ __all__ = [
     "TakeMissed",
     "Utterance",
     "WantedTake",
+    "Withheld",
     "add_up",
     "adopt",
     "begin",
     "begin_hearing",
+    "being_spoken",
     "block_voice",
     "call",
     "cancel",
@@ -74,4 +77,5 @@ __all__ = [
     "unlock",
     "want",
     "wanted_takes",
+    "withhold",
 ]

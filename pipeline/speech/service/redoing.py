@@ -14,6 +14,7 @@ from pipeline.speech.rules import REDO_PRIORITY, Sound, TakeKind, redone
 from pipeline.speech.service.asking import WantedTake, want
 from pipeline.speech.service.dispatching import dispatch
 from pipeline.speech.service.verdicts import Sequel
+from pipeline.voices import service as voices
 from pipeline.voices.models import Voice
 
 REASON = "quality"
@@ -48,6 +49,8 @@ def _hindrance(session: Session, run: Run, take: Take, *, left: int) -> Sequel |
         return Sequel.OFF
     if intake.is_stopped(session, run.id):
         return Sequel.RUN_OVER
+    if voices.refusal(session, session.get_one(Voice, take.voice_id)) is not None:
+        return Sequel.CONSENT
     if not left:
         return Sequel.TRIED
     return None if _has_room(session, run, take) else Sequel.BUDGET

@@ -194,6 +194,8 @@ def _require_leave(session: Session, take: Take) -> None:
     if take.consent_id and take.production_name:
         today = datetime.now(UTC).date()
         references.require_consent(session, take.consent_id, take.production_name, take.language, today)
+    else:
+        references.require_unsuspended(session, take.consent_id)
 
 
 def _hold(session: Session, takes: Sequence[Take]) -> dict[str, CallsheetError]:

@@ -21,6 +21,8 @@ class Sequel(StrEnum):
     """The line has had all that it may have."""
     BUDGET = "budget"
     """A cap has no room for it beside what was planned."""
+    CONSENT = "consent"
+    """The talent is suspended."""
     RUN_OVER = "run over"
     """Its run starts nothing more."""
     UNWANTED = "unwanted"

@@ -14,6 +14,8 @@ from pipeline.speech.rules import AUDITION_PRIORITY, Sound, TakeKind, TakeState
 from pipeline.speech.service.asking import WantedTake, want
 from pipeline.speech.service.blocking import block
 from pipeline.speech.service.dispatching import dispatch
+from pipeline.speech.service.withholding import withhold
+from pipeline.voices import service as voices
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import ACTIVATION_LINE, GONE, VoiceKind, VoiceState
 
@@ -23,13 +25,18 @@ STEP = 5_000
 
 
 def open_voice(session: Session, voice_id: str, *, prices: Prices) -> None:
-    """Start the lines of a voice that has become ready, its audition first; one step of them, where they are many."""
+    """Start the lines of a voice that has become ready, its audition first; one step of them, where they are many.
+
+    Those of a suspended talent are blocked instead.
+    """
     voice = session.get_one(Voice, voice_id, with_for_update=True)  # the message may be there twice, at the same time
     if voice.state is not VoiceState.READY:
         return
     if voice.kind is not VoiceKind.SYSTEM and voice.spoke_at is None:
         _want_audition(session, voice, prices)
-    if _open_some(session, voice_id) == STEP:
+    refused = voices.refusal(session, voice)
+    is_whole = withhold(session, [voice_id], refused).is_whole if refused else _open_some(session, voice_id) < STEP
+    if not is_whole:
         emit(session, "voice.ready", voice_id)
     dispatch(session, voice.provider)
 

@@ -29,6 +29,7 @@ from pipeline.voices.service.wanting import (
     want,
 )
 from pipeline.voices.service.watching import about_to_lapse, gone, lapsed
+from pipeline.voices.service.withholding import Withheld, of_consents, refusal, withhold
 
 __all__ = [
     "Action",
@@ -38,6 +39,7 @@ __all__ = [
     "Doubted",
     "Job",
     "WantedVoice",
+    "Withheld",
     "about_to_lapse",
     "answers",
     "balance",
@@ -56,11 +58,13 @@ __all__ = [
     "look",
     "lose",
     "lose_recording",
+    "of_consents",
     "orphans",
     "parked",
     "pay_first_use",
     "read_before",
     "recording",
+    "refusal",
     "refuse",
     "renew_consent",
     "request",
@@ -72,4 +76,5 @@ __all__ = [
     "sweep",
     "unclear",
     "want",
+    "withhold",
 ]

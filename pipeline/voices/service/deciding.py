@@ -16,7 +16,8 @@ from pipeline.provider.port import Capabilities, ChargeMoment
 from pipeline.voices.models import Attempt, Orphan, Voice
 from pipeline.voices.rules import AttemptState, Move, OrphanState, VoiceState
 from pipeline.voices.service.marking import fail
-from pipeline.voices.service.settling import disprove, is_taken, lapses_at, move, own, pay
+from pipeline.voices.service.moving import move
+from pipeline.voices.service.settling import disprove, is_taken, lapses_at, own, pay
 
 LISTING = "`callsheet reconcile` lists what waits."
 

@@ -20,6 +20,8 @@ from pipeline.references.models import Reference
 from pipeline.storage.port import ObjectStore
 from pipeline.voices.models import Attempt, Voice
 from pipeline.voices.rules import ACTIVATION_LINE, AttemptState, VoiceKind
+from pipeline.voices.service.moving import give_up
+from pipeline.voices.service.withholding import refusal
 
 OLDEST_READING_MS = 60_000
 """How old the reading of the provider's account may be when an attempt is claimed: what it is held against is newer."""
@@ -117,12 +119,16 @@ def read_before(session: Session, provider: str) -> Before:
 def begin(session: Session, job: Job, *, holder: str, timeout: float, before: Before) -> Claim | None:
     """Claim a reserved attempt: once this is committed, and not before, the request may be sent.
 
-    None where the attempt is not to be sent now: a twin has it, its run was stopped or is paused, `before` is too old,
-    or another attempt is under way with a provider whose balance is the evidence.
+    None where it is not to be sent now: a twin has it, its run was stopped or is paused, `before` is too old,
+    or another is under way with a provider whose balance is the evidence. One of a suspended talent is given up.
     """
     send_by = time.monotonic() + LEASE_MARGIN_SECONDS
     attempt = session.get_one(Attempt, job.id)
     if intake.is_held_up(session, attempt.run_id) or _must_wait(session, attempt) or _is_old(session, before):
+        return None
+    refused = refusal(session, session.get_one(Voice, attempt.voice_id))
+    if refused is not None:
+        give_up(session, attempt, refused.code, refused.message)
         return None
     crash.here("before_sending_commit")
     states = (AttemptState.RESERVED, AttemptState.SENDING)

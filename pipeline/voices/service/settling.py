@@ -9,7 +9,6 @@ from pipeline import crash
 from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
 from pipeline.db.ids import new_id
-from pipeline.db.leases import rowcount
 from pipeline.intake import service as intake
 from pipeline.ledger import provider_account
 from pipeline.ledger import service as ledger
@@ -20,7 +19,6 @@ from pipeline.references import service as references
 from pipeline.voices.models import Attempt, Orphan, Voice
 from pipeline.voices.rules import (
     MAX_ATTEMPTS,
-    TRANSITIONS,
     AttemptState,
     Move,
     OrphanState,
@@ -30,6 +28,7 @@ from pipeline.voices.rules import (
     verdict,
 )
 from pipeline.voices.service.marking import fail, fees_due, mark
+from pipeline.voices.service.moving import move
 from pipeline.voices.service.sending import Claim
 
 RETRY_SECONDS = 5.0
@@ -168,16 +167,6 @@ def lose_recording(session: Session, attempt_id: str) -> None:
         ledger.release(session, attempt.id)
         fail(session, attempt.voice_id, REFERENCE_LOST, message)
         references.lose(session, session.get_one(Voice, attempt.voice_id).reference_id or "")
-
-
-def move(session: Session, attempt: Attempt, by: Move, **values: object) -> bool:
-    """Make one transition by one conditional UPDATE; False where the attempt's state or fence does not allow it."""
-    transition = TRANSITIONS[by]
-    moving = update(Attempt).where(
-        Attempt.id == attempt.id, Attempt.fence == attempt.fence, Attempt.state.in_(transition.before)
-    )
-    freed = {"state": transition.after, "holder": None, "lease_until": None}
-    return rowcount(session, moving.values(**freed, **values)) == 1
 
 
 def tell_next(session: Session, provider: str) -> None:

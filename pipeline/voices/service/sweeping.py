@@ -7,12 +7,11 @@ from pipeline.db import leases
 from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
 from pipeline.intake.models import Run, RunState
-from pipeline.ledger import service as ledger
 from pipeline.references.models import Reference, ReferenceState
 from pipeline.voices.models import Attempt, Voice
-from pipeline.voices.rules import AttemptState, Move, VoiceState
-from pipeline.voices.service.marking import fail
-from pipeline.voices.service.settling import doubt, move
+from pipeline.voices.rules import AttemptState, VoiceState
+from pipeline.voices.service.moving import give_up_reserved, give_up_wanted
+from pipeline.voices.service.settling import doubt
 
 HINT_MS = 5_000
 """What has not been taken up for this long is announced again: its message is lost."""
@@ -48,15 +47,9 @@ def stop_run(session: Session, run_id: str) -> None:
     """Give up what a stopped run has not sent: its money is free again, its voices wait for the next run."""
     reason = session.get_one(Run, run_id).reason or "run_stopped"
     # What somebody is at is left to the next sweep: two that stop a run at once would wait for each other.
-    unsent = select(Voice.id).where(Voice.run_id == run_id, Voice.state == VoiceState.WANTED).order_by(Voice.id)
-    for voice_id in session.scalars(unsent.with_for_update(skip_locked=True)).all():
-        fail(session, voice_id, reason, "The run was stopped before it was its turn.")
+    give_up_wanted(session, Voice.run_id == run_id, reason, "The run was stopped before it was its turn.")
     # Voices before budgets, as `reserve` takes them.
-    reserved = select(Attempt).where(Attempt.run_id == run_id, Attempt.state == AttemptState.RESERVED)
-    for attempt in session.scalars(reserved.order_by(Attempt.id).with_for_update(skip_locked=True)).all():
-        if move(session, attempt, Move.GIVE_UP, settled_at=now_ms()):
-            ledger.release(session, attempt.id)
-            fail(session, attempt.voice_id, reason, "The run was stopped before it was sent.")
+    give_up_reserved(session, Attempt.run_id == run_id, reason, "The run was stopped before it was sent.")
     emit(session, "run.voices_stopped", run_id)
 
 

@@ -5,11 +5,12 @@ All by the provider's clock, which the account's row tells.
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.db.clock import now_ms
 from pipeline.ledger.models import ProviderAccount
+from pipeline.references import service as references
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceKind, VoiceState
 
@@ -18,8 +19,12 @@ MARGIN_MS = 24 * 3_600_000
 
 
 def about_to_lapse(session: Session) -> Sequence[Voice]:
-    """Return the voices that will be deleted within the margin unless they speak."""
-    return _unheard(session, MARGIN_MS)
+    """Return the voices that will be deleted within the margin unless they speak, and that may speak.
+
+    That of a suspended talent may not, and is lost if nobody reinstates the talent in time.
+    """
+    suspended = references.suspended_consents()
+    return _unheard(session, MARGIN_MS, Voice.consent_id.is_(None) | Voice.consent_id.not_in(suspended))
 
 
 def lapsed(session: Session) -> Sequence[Voice]:
@@ -36,7 +41,7 @@ def gone(voice: Voice, why: str) -> str:
     return f"{voice.provider} no longer has the voice {voice.label} ({voice.provider_voice_id}): {why} {advice}"
 
 
-def _unheard(session: Session, margin_ms: int) -> Sequence[Voice]:
+def _unheard(session: Session, margin_ms: int, *which: ColumnElement[bool]) -> Sequence[Voice]:
     providers_now = now_ms() + func.coalesce(ProviderAccount.clock_offset_ms, 0)
     query = (
         select(Voice)
@@ -46,6 +51,7 @@ def _unheard(session: Session, margin_ms: int) -> Sequence[Voice]:
             Voice.problem.is_(None),
             Voice.spoke_at.is_(None),
             Voice.lapses_at <= providers_now + margin_ms,
+            *which,
         )
     )
     return session.scalars(query.order_by(Voice.lapses_at)).all()

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from pipeline.db import leases
 from pipeline.voices.models import Attempt
 from pipeline.voices.rules import TRANSITIONS, AttemptState, Move
-from pipeline.voices.service import settling
-from pipeline.voices.service.settling import move
+from pipeline.voices.service import moving
+from pipeline.voices.service.moving import move
 from tests.integration.voices.attempts import send, want
 from tests.support.stage import Stage
 
@@ -71,7 +71,7 @@ def test_control_a_table_without_its_conditions_lets_anything_through(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everywhere = {by: replace(told, before=frozenset(AttemptState)) for by, told in TRANSITIONS.items()}
-    monkeypatch.setattr(settling, "TRANSITIONS", everywhere)
+    monkeypatch.setattr(moving, "TRANSITIONS", everywhere)
     # What has succeeded has a voice: there the table's own constraint would still refuse.
     others = [state for state in AttemptState if state is not AttemptState.SUCCEEDED]
     assert passes(session, Move.GIVE_UP, others) == set(others)
