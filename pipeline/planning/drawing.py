@@ -168,12 +168,12 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
         lines=lines,
         removed=drawing.removed(),
         languages=project.languages,
+        with_work=drawing.with_work,
     )
 
 
 _ASKS_FOR_NO_VOICE = frozenset((Reason.REUSED, Reason.LEFT_OUT, Reason.RETAKE, Reason.LOCKED_CONFLICT))
 
-        with_work=drawing.with_work,
 
 class _Drawing:
     """Goes through a sheet once, and learns on the way what has to be known of all lines together."""

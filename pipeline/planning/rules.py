@@ -152,6 +152,8 @@ class Plan:
     """Lines that are no longer on the sheet; their takes are kept."""
     languages: Sequence[str] = ()
     """Those of the lines, the source language first."""
+    with_work: Collection[str] = frozenset()
+    """The keys of the voices that something is to be spoken with."""
 
     @property
     def price(self) -> int:
@@ -161,8 +163,6 @@ class Plan:
 
     @property
     def has_work(self) -> bool:
-    with_work: Collection[str] = frozenset()
-    """The keys of the voices that something is to be spoken with."""
         """Tell whether a run would make anything."""
         return bool(self._made() or self.totals()["lines_to_speak"])
 

@@ -188,6 +188,7 @@ def _lock_and_plan(session: Session, order: _Order) -> Plan:
 
 def _begin(session: Session, order: _Order, plan: Plan, open_run: Callable[..., Run]) -> _Start:
     """Open the run and cast its voices, where the plan is the one agreed to and there is money for it."""
+    require_leave(session, order.account_id, order.submission, plan)
     _require_agreed(plan, order.agreed)
     intake.require_none_preparing(session, order.account_id)
     project = order.submission.project
@@ -196,7 +197,6 @@ def _begin(session: Session, order: _Order, plan: Plan, open_run: Callable[..., 
     if refused is not None:
         raise refused
     is_new = intake.find_production(session, order.account_id, project.production) is None
-    require_leave(session, order.account_id, order.submission, plan)
     production = intake.declare_production(session, order.account_id, project)
     run = open_run(session, production, plan_digest=plan.digest(), estimate=plan.price)
     ledger.open_budget(session, run.id, order.account_id, cap)
