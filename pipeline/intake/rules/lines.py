@@ -152,6 +152,7 @@ class _RowReader:
         self._columns = columns
         self._places = sheet.places
         self._has_cues = sheet.has_cues
+        self._stranger_hint = sheet.stranger_hint
         self._lock = sheet.lock
         self._origin = origin
         self._languages = origin.languages
@@ -300,7 +301,7 @@ class _RowReader:
         allowed = listed(self._into.characters)
         if not name:
             raise Refusal("no character is named", allowed=allowed)
-        hint = self._into.suggestions.hint(name) or "add the character to the project file"
+        hint = self._into.suggestions.hint(name) or self._stranger_hint
         raise Refusal("this character is not in the project file", allowed=allowed, hint=hint)
 
     def _check_width(self, record: Record) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import BinaryIO
 
@@ -23,6 +23,9 @@ SPEAKER_CHARS, SPEAKER_WORDS = 60, 4
 
 _E = EMPHASIS
 _SPEAKER = re.compile(rf"[\s{_E}]*([^\s:：({_E}][^:：()]*?)[\s{_E}]*(?:\(([^()]*)\)[\s{_E}]*)?(?::(?=\s|$)|：)\s*")
+_STRANGER_HINT = r"add the character to the project file; where nobody speaks here, write \: for the colon"
+_RULE_MARKS = " \t-–—*_=~#•·⁂"
+"""What a line between two parts of a plain text is drawn with: it is seen and not heard."""
 _COMMENT = re.compile(r"\s*<!--")
 _IN_PARENTHESES = re.compile(r"\s*\([^()]*\)\s*")
 _INDENTED = re.compile(r"\t|  ")
@@ -51,7 +54,8 @@ def _read(file: BinaryIO, wanted: Wanted, parser: MarkdownIt) -> Sheet:
     end = end_of_block(lines)
     body = [*[""] * end, *lines[end:]]  # lines keep their numbers
     script = _Script(body, wanted.course, asides)
-    return sheet_of(script.read(parser.parse("\n".join(body))), encoding, asides)
+    sheet = sheet_of(script.read(parser.parse("\n".join(body))), encoding, asides)
+    return replace(sheet, stranger_hint=_STRANGER_HINT)
 
 
 @dataclass
@@ -114,6 +118,7 @@ class _Script:
             self.asides.add(Aside.FOOTNOTE, first)
             return
         spoken = len(self.turns.every)
+        said = [line if line.strip(_RULE_MARKS) else "" for line in said]
         self.turns.begin_paragraph()
         cued = [number for number, line in enumerate(said) if _cue(line)]
         self._uncued(said[: cued[0]] if cued else said, first, is_indented=is_indented)

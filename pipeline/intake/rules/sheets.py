@@ -61,6 +61,7 @@ class Sheet:
     `has_cues` says that characters are named by cues: in capitals, or in tags that hold no space. `lock` is the column
     that changes with the text of the source, and that translations repeat as long as they are of that text.
     `knows_pauses` says that its reader has cut the texts at their pauses: what looks like one there is said.
+    `stranger_hint` says what to do about a character that the project does not know, where it is no misspelt one.
     """
 
     header: Record | None
@@ -71,6 +72,7 @@ class Sheet:
     has_cues: bool = False
     lock: str = ""
     knows_pauses: bool = False
+    stranger_hint: str = "add the character to the project file"
 
 
 @dataclass(frozen=True, slots=True)

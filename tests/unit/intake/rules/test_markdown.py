@@ -128,3 +128,21 @@ def test_of_an_address_in_angle_brackets_nobody_is_told_that_it_is_not_spoken() 
         "spoken without its address: the link in line 1",
         "spoken",
     ]
+
+
+def test_a_line_that_is_drawn_between_two_parts_of_a_text_is_no_speech() -> None:
+    script = "MARA: One.\n\n* * *\n\nMARA: Two.\n--------\nStill Mara.\n\n———\n\nMARA: Three — no rule - at all.\n"
+    project = only_sheet("scene.txt", script).project()
+    assert [" ".join(line.text.split()) for line in project.lines] == [
+        "One.",
+        "Two. Still Mara.",
+        "Three — no rule - at all.",
+    ]
+    assert project.notes == ()
+
+
+def test_a_word_before_a_colon_that_is_no_speaker_is_told_to_be_escaped() -> None:
+    (problem,) = markdown("MARA: Hm.\n\nWarning: it rains.\n").problems()
+    assert (problem["value"], r"write \: for the colon" in problem["hint"]) == ("Warning", True)
+    (problem,) = markdown("MARRA: Hm.\n").problems()
+    assert problem["hint"] == "did you mean MARA?"
