@@ -22,6 +22,7 @@ from pipeline.cli.episode.taking_up import take_up
 from pipeline.cli.options import PANEL, AsJson, Mode, ProjectPath, Yes
 from pipeline.cli.signing import Sign, signer
 from pipeline.cli.submission import LocalProject
+from pipeline.cli.unlisted import unlisted_voices
 from pipeline.errors import ExitCode, PartialError, UsageError
 from pipeline.intake.rules.episode import Episode
 from pipeline.intake.rules.script import slug
@@ -117,6 +118,7 @@ def _speak(
     """Have spoken what is missing; leaves with the exit code of a run that did not bring all of it."""
     bounds: Json = {"budget_micros": cap, "only": []}
     drawn = client.post("/plans", {**local.plan_body(client), **bounds}, takes_long=True)
+    drawn |= {"unlisted_voices": unlisted_voices(client, drawn)}
     if not drawn["totals"]["lines_to_speak"] and not drawn["totals"]["voices_to_make"]:
         return
     require_usable(local, music)
