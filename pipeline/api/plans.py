@@ -107,7 +107,7 @@ def _missing(lacking: Mapping[str, Sequence[str]], most: int | None) -> dict[str
 
 def _submitted(body: PlanRequest, edge: Edge, account_id: str) -> planning.Submission:
     project = read_submitted(edge, account_id, body.project, inline=body.documents, files=body.files)
-    return planning.Submission(project, body.references, planning.Selection.of(body.only, project))
+    return planning.Submission(project, body.references, planning.Selection.of(body.only, project), body.fresh)
 
 
 def _rows(drawn: Plan, facts: dict[str, Any]) -> Iterator[bytes]:
@@ -125,7 +125,7 @@ def _told(line: PlannedLine) -> dict[str, Any]:
         "reason": line.reason,
         "price": line.price,
         "chars": line.chars,
-        "fingerprint": line.fingerprint,
+        "fingerprint": line.wanted,
         "shares_with": line.shares_with,
         "conflict": _conflict(line),
     }

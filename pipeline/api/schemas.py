@@ -29,6 +29,12 @@ Selectors = Annotated[
     ),
 ]
 
+Fresh = Field(
+    False,
+    description="Whether lines that have a take are spoken anew. While a run that was asked for them lacks some, those"
+    " alone are made.",
+)
+
 
 class UploadFile(Body):
     """One file that is to be uploaded."""
@@ -71,6 +77,7 @@ class PlanRequest(Body):
     references: dict[str, Sha256] = Field(default_factory=dict, description="SHA-256 of each recording, by path.")
     budget_micros: Cap = Field(None, description="Cap of a run of it, in micro-dollars; without it, the project's own.")
     only: Selectors = Field(default_factory=list)
+    fresh: bool = Fresh
     limit: int = Field(PAGE_LIMIT, ge=0, le=PAGE_LIMIT, description="Most lines in the answer.")
 
     model_config = ConfigDict(
@@ -157,6 +164,7 @@ class RunRequest(Body):
     files: dict[str, Sha256] = Field(description="SHA-256 of every file of the submission, by path.")
     agreed: Sha256 | None = Field(None, description="Digest of the plan that was agreed to.")
     only: Selectors = Field(default_factory=list)
+    fresh: bool = Fresh
     budget_micros: Cap = Field(None, description="Cap of this run, in micro-dollars; without it, the project's own.")
     budget_mode: BudgetMode = Field(
         BudgetMode.HARD,

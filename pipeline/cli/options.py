@@ -28,6 +28,14 @@ Only = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the decision.")]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh",
+        help="Speak anew what there is, too: at its price, and once for each time that it is asked for; the same"
+        " command goes on with what an interrupted one lacks.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Detach = Annotated[bool, typer.Option(help="Start the run and do not wait for its end.")]
 NAME_LIMIT = 80

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 SHOWN_LINES = 12
 MOST_LINES = 2_000
 """Lines that `plan --all` shows: nobody reads more, and a table is held whole."""
-MADE = ("new", "text", "voice", "model", "lexicon", "delivery", "missing", "failed", "lapsed")
+MADE = ("new", "text", "voice", "model", "lexicon", "delivery", "missing", "failed", "lapsed", "fresh")
 NAMED_LINES = 5
 LEFT_TO_PEOPLE = {
     "locked-conflict": "locked, and the sheet asks for something else. `callsheet unlock` lets plans change them.",
@@ -30,6 +30,7 @@ STYLES = {
     "unclear": "bold red",
     "reused": "dim",
     "shared": "cyan",
+    "fresh": "cyan",
     "under way": "blue",
 }
 
@@ -121,12 +122,13 @@ def run_view(status: Json) -> Group:
     if status.get("slowed"):
         lines.append(f"limit  {escape(slowed(status['slowed']))}")
     lines += [
-        f"[red]voice {escape(v['label'])}[/] {v['state']}: {escape(v['problem'])}"
+        f"[red]voice {escape(v['label'])}[/] {v['state']}: {escape(v['message'] or v['problem'])}"
         for v in status["voices"]
         if v["problem"]
     ]
     for failure in status["failures"]:
-        lines.append(f"[red]{failure['count']} lines[/] {failure['cause']}: {escape(failure['message'] or '')}")
+        said = f": {escape(failure['message'])}" if failure["message"] else ""
+        lines.append(f"[red]{failure['count']} lines[/] {failure['cause']}{said}")
         lines.append(f"       [dim]{escape(failure['next'])}[/]")
     rejected = status.get("wanting_retakes") or {"count": 0, "lines": []}
     if rejected["count"]:

@@ -39,6 +39,7 @@ class _Document(_Part):
     production: str
     digest: str
     only: list[str]
+    fresh: bool = False
     totals: _Totals
     lines: list[_Row]
 
@@ -51,6 +52,7 @@ class SavedPlan:
     project: str
     digest: str
     only: list[str]
+    fresh: bool
     total_micros: int
     lines: Mapping[str, tuple[str, int]]
     """Reason and price in micro-dollars, by id."""
@@ -71,7 +73,7 @@ class SavedPlan:
                 hint=f"callsheet plan --save {path} writes one.",
             ) from error
         lines = {row.line_id: (row.reason, row.price) for row in plan.lines}
-        return cls(path, plan.production, plan.digest, plan.only, plan.totals.total_micros, lines)
+        return cls(path, plan.production, plan.digest, plan.only, plan.fresh, plan.totals.total_micros, lines)
 
     def require(self, drawn: Json, rows: Iterable[Json]) -> None:
         """Raise `Conflict` where a run would now do something else; `rows` are the lines of the plan as it is now."""
@@ -99,11 +101,14 @@ class SavedPlan:
         return [line_id for line_id in every if self.lines.get(line_id) != now.get(line_id)]
 
 
-def save(path: Path, rows: Iterator[Json], only: list[str]) -> None:
-    """Write a plan down with each line that it would make; `rows` are what it is as a whole, then its lines."""
+def save(path: Path, rows: Iterator[Json], wanted: Json) -> None:
+    """Write a plan down with each line that it would make, and what was wanted of the sheet.
+
+    `rows` are what the plan is as a whole, then its lines.
+    """
     drawn = next(rows)
     facts = {name: drawn[name] for name in ("production", "provider", "digest", "totals", "voices")}
-    document = {"callsheet_plan": VERSION, **facts, "only": only, "lines": list(made(rows))}
+    document = {"callsheet_plan": VERSION, **facts, **wanted, "lines": list(made(rows))}
     with writing_to(path.parent):
         write_whole(path, json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n")
 

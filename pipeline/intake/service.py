@@ -175,20 +175,36 @@ def add_take(session: Session, which: ColumnElement[bool], fingerprint: str) -> 
     return rowcount(session, _as_next(which, literal(fingerprint)))
 
 
+def add_takes(session: Session, production_id: str, takes: Mapping[str, str]) -> None:
+    """Write one more take into the history of each of some lines, by their ids, where it is not there yet."""
+    for page in pages(takes, BATCH):
+        keep_takes(session, production_id, page)
+        there = (LineTake.production_id == production_id, LineTake.line_id.in_(page))
+        known = {tuple(row) for row in session.execute(select(LineTake.line_id, LineTake.fingerprint).where(*there))}
+        last = select(func.max(LineTake.number)).where(*_OF_LINE).correlate(Line).scalar_subquery()
+        mine = (Line.production_id == production_id, Line.line_id.in_(page))
+        rows = [
+            (production_id, line_id, number + 1, takes[line_id], direction, "")
+            for line_id, number, direction in session.execute(select(Line.line_id, last, Line.direction).where(*mine))
+            if (line_id, takes[line_id]) not in known
+        ]
+        insert_rows(session, LineTake, _TAKE_COLUMNS, rows)
+
+
 def _keep_chosen(session: Session, which: ColumnElement[bool]) -> None:
     known = exists().where(*_OF_LINE, LineTake.fingerprint == Line.fingerprint).correlate(Line)
     session.execute(_as_next(which & ~known, Line.fingerprint))
 
 
+_TAKE_COLUMNS = ("production_id", "line_id", "number", "fingerprint", "direction", "note")
 _OF_LINE = (LineTake.production_id == Line.production_id, LineTake.line_id == Line.line_id)
 
 
 def _as_next(which: ColumnElement[bool], fingerprint: SQLColumnExpression[str]) -> Insert:
     """Return what writes a take into the history of each of some lines, as the next number."""
     last = select(func.coalesce(func.max(LineTake.number), 0)).where(*_OF_LINE).correlate(Line).scalar_subquery()
-    columns = ("production_id", "line_id", "number", "fingerprint", "direction", "note")
     values = (Line.production_id, Line.line_id, last + 1, fingerprint, Line.direction, literal(""))
-    return insert(LineTake).from_select(columns, select(*values).where(which), include_defaults=False)
+    return insert(LineTake).from_select(_TAKE_COLUMNS, select(*values).where(which), include_defaults=False)
 
 
 def open_run(session: Session, production: Production, *, plan_digest: str, estimate: int) -> Run:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import ConsentRequired, UsageError
 from pipeline.intake import service as intake
-from pipeline.intake.models import OFF_SHEET
+from pipeline.intake.models import OFF_SHEET, Production
 from pipeline.intake.models import Line as LineRow
 from pipeline.intake.rules import (
     Character,
@@ -31,6 +31,7 @@ from pipeline.intake.rules import (
 from pipeline.planning.collecting import COLLECTIONS
 from pipeline.planning.differing import spoken_before, told_apart
 from pipeline.planning.market import Market
+from pipeline.planning.refreshing import Refreshing
 from pipeline.planning.rules import (
     KnownLine,
     KnownVoice,
@@ -67,6 +68,8 @@ class Submission:
     references: Mapping[str, str]
     selection: Selection = EVERYTHING
     """Which of its lines are wanted now."""
+    is_fresh: bool = False
+    """Whether those that have a take are to be spoken anew."""
 
     def reference_sha256(self, talent: Talent) -> str:
         """Return the hash of a talent's recording; raises `UsageError` where the submission lacks it."""
@@ -156,7 +159,7 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
     require_consents(project)
     sounds = Sounds.of(submission, market)
     cast = _known_voices(session, account_id, market.provider)
-    drawing = _Drawing(session, account_id, sounds, cast, submission.selection)
+    drawing = _Drawing(session, account_id, sounds, cast, submission)
     with COLLECTIONS.rare():
         lines = LongList(drawing.lines(), _pack, _unpack)
     sounds.require_deliverable()
@@ -184,7 +187,7 @@ class _Drawing:
         account_id: str,
         sounds: Sounds,
         cast: Mapping[str, KnownVoice],
-        selection: Selection,
+        submission: Submission,
     ) -> None:
         self._session = session
         self._account_id = account_id
@@ -192,7 +195,8 @@ class _Drawing:
         self._unclear = {key for key, voice in cast.items() if voice.state is VoiceState.UNCLEAR}
         production = intake.find_production(session, account_id, sounds.project.production)
         self._production_id = production.id if production else None
-        self._selection = self._informed(selection)
+        self._selection = self._informed(submission.selection)
+        self._refreshing = self._refresher(production) if submission.is_fresh else None
         self._met = 0
         """Lines of the sheet that the production has already."""
         self.with_work: set[str] = set()
@@ -210,10 +214,16 @@ class _Drawing:
             self._met += sum(found.is_on_sheet for found in standing.values())
             planned = planner.plan(wanted, known, takes)
             heeded = [judged(line, ask, standing.get(ask.line_id)) for line, ask in zip(planned, asked, strict=True)]
+            if self._refreshing is not None:
+                heeded = list(self._refreshing.plan(heeded, asked, standing))
             self.with_work |= {
                 ask.voice_key for line, ask in zip(heeded, asked, strict=True) if line.reason not in _ASKS_FOR_NO_VOICE
             }
             yield from self._told_apart(page, heeded, known)
+
+    def _refresher(self, production: Production | None) -> Refreshing:
+        name = self._sounds.project.production
+        return Refreshing(self._session, production, name, self._selection.takes, self._unclear)
 
     def _informed(self, selection: Selection) -> Selection:
         if self._production_id is None or not selection.asks_for_review:

@@ -39,6 +39,7 @@ SENTENCES = {
     Reason.UNCLEAR: "A paid call may have made its voice; `callsheet reconcile` decides.",
     Reason.LEFT_OUT: "It would be made, and was not selected.",
     Reason.RETAKE: "Its take was rejected; `callsheet retake` makes another.",
+    Reason.FRESH: "There is a take that sounds so; another is asked for.",
     Reason.LOCKED_CONFLICT: "It is locked, and the sheet asks for something else; `callsheet unlock` lets it change.",
 }
 

@@ -49,6 +49,8 @@ class Reason(StrEnum):
     """Its take was rejected: a person asks for another, and no plan makes one."""
     LOCKED_CONFLICT = "locked-conflict"
     """The sheet asks for something else than the lock keeps; it stays as it was."""
+    FRESH = "fresh"
+    """It exists, and is asked for anew."""
 
     def is_work(self) -> bool:
         """Tell whether something is made because of it."""
@@ -60,7 +62,7 @@ class Reason(StrEnum):
 
 
 CHANGED = frozenset((Reason.TEXT, Reason.VOICE, Reason.MODEL, Reason.LEXICON, Reason.DELIVERY))
-_WORK = CHANGED | {Reason.NEW, Reason.MISSING, Reason.FAILED, Reason.LAPSED}
+_WORK = CHANGED | {Reason.NEW, Reason.MISSING, Reason.FAILED, Reason.LAPSED, Reason.FRESH}
 SHA256_BYTES = 32
 
 
@@ -125,6 +127,13 @@ class PlannedLine(NamedTuple):
     locked_text: str | None = None
     """What a locked line says while the sheet asks for something else, `sheet_text`."""
     sheet_text: str | None = None
+    fresh: str | None = None
+    """The fingerprint of the fresh take that is asked for; until it is spoken, the chosen one stays."""
+
+    @property
+    def wanted(self) -> str:
+        """The fingerprint of the take that is made, or is there."""
+        return self.fresh or self.fingerprint
 
 
 @dataclass(frozen=True)
@@ -213,7 +222,7 @@ class Plan:
         by_character, by_language = Sums(), Sums()
         chars = micros = 0
         for page in pages(self.lines):
-            digest.add([[line.line_id, line.fingerprint, _agreed(line.reason), line.price] for line in page])
+            digest.add([[line.line_id, line.wanted, _agreed(line.reason), line.price] for line in page])
             by_reason.update(line.reason for line in page)
             chars += sum(line.chars for line in page if line.reason.is_work())
             micros += sum(line.price for line in page)

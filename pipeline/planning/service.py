@@ -93,19 +93,22 @@ class _Start:
         """Write some of the lines and takes down."""
         is_part = bool(self.order.submission.selection.terms)
         intake.declare_lines(session, self.production.id, portion.rows, is_new=self.is_new, in_place=is_part)
+        intake.add_takes(session, self.production.id, portion.fresh)
         speech.want(session, self.run, portion.takes)
 
     def portion(self, pairs: Iterable[Pair], *, position: int) -> "_Portion":
         """Return what is to be written for some of the lines; `position` is that of the first of them on the sheet."""
         sounds = Sounds.of(self.order.submission, self.order.market)
-        rows, takes = [], []
+        rows, takes, fresh = [], [], {}
         for number, (line, planned) in enumerate(pairs, position):
             if planned.reason is Reason.LEFT_OUT:
                 continue
             rows.append(_row(sounds, number, line, planned))
+            if planned.fresh is not None:
+                fresh[line.id] = planned.fresh
             if planned.reason not in _ASKS_FOR_NOTHING:
                 takes.append(self._take(sounds, line, planned))
-        return _Portion(rows, takes)
+        return _Portion(rows, takes, fresh)
 
     def _take(self, sounds: Sounds, line: Line, planned: PlannedLine) -> speech.WantedTake:
         sound = sounds.sound(line)
@@ -117,7 +120,8 @@ class _Start:
             sounds.price(sound),
             project.language_of(line.id),
             project.production,
-            fingerprint=planned.fingerprint,
+            fingerprint=planned.wanted,
+            alternative_of=sound.fingerprint() if planned.fresh is not None else None,
         )
 
 
@@ -127,6 +131,8 @@ class _Portion:
 
     rows: Sequence[intake.LineRow]
     takes: Sequence[speech.WantedTake]
+    fresh: Mapping[str, str]
+    """The fingerprints of fresh takes, by their lines."""
 
 
 def start(

@@ -16,7 +16,7 @@ from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.episode.music import require_usable
 from pipeline.cli.listening import Judged
-from pipeline.cli.options import PANEL, AsJson, Detach, Mode, Only, ProjectPath, Yes
+from pipeline.cli.options import PANEL, AsJson, Detach, Fresh, Mode, Only, ProjectPath, Yes
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.saved_plan import SavedPlan
 from pipeline.cli.spoken import spoken_otherwise
@@ -126,6 +126,7 @@ def plan(
     project: ProjectPath,
     *,
     only: Only = None,
+    fresh: Fresh = False,
     every_line: Annotated[bool, typer.Option("--all", help="List every line, the reused ones too.")] = False,
     explain: Annotated[str | None, typer.Option(help="Show of one line, by its id, what differs and why.")] = None,
     save: Annotated[
@@ -136,13 +137,14 @@ def plan(
     """Show what would be made, why, and what it costs. Nothing is made or spent; large sheets are uploaded for it."""
     local = LocalProject.read(project)
     client = context.client()
-    body = {**local.plan_body(client), "only": only or []}
+    wanted = {"only": only or [], "fresh": fresh}
+    body = {**local.plan_body(client), **wanted}
     if explain is not None:
         told = client.post("/plans/explain", {**body, "line": explain}, takes_long=True)
         show_json(told) if as_json else data.print(render.explained_view(told))
         return
     if save is not None:
-        saved_plan.save(save, client.rows("/plans/lines", body), only or [])
+        saved_plan.save(save, client.rows("/plans/lines", body), wanted)
         say(f"Saved to {escape(str(save))}. [bold]Next[/]  {escape(f'callsheet apply {project} --plan {save}')}")
     if as_json:
         _stream_plan(client, client.rows("/plans/lines", body))
@@ -162,6 +164,7 @@ def apply(  # noqa: PLR0913 - an option each
     ] = None,
     budget_mode: Mode = BudgetMode.HARD,
     only: Only = None,
+    fresh: Fresh = False,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Do what this saved plan says, or nothing where that has changed.")
     ] = None,
@@ -172,15 +175,16 @@ def apply(  # noqa: PLR0913 - an option each
     """Make exactly what the plan says, and watch it. Ctrl-C stops watching, not the run."""
     local = LocalProject.read(project)
     cap = outcome.cap(budget)
-    saved = _saved(plan_file, only)
-    wanted = saved.only if saved else only or []
+    saved = _saved(plan_file, only, fresh=fresh)
+    wanted: Json = {"only": saved.only, "fresh": saved.fresh} if saved else {"only": only or [], "fresh": fresh}
     client = context.client()
-    body = {**local.plan_body(client), "budget_micros": cap, "only": wanted}
+    body = {**local.plan_body(client), "budget_micros": cap, **wanted}
     drawn = _drawn(client, body)
     if saved is not None:
         saved.require(drawn, client.rows("/plans/lines", body))
     applying.agree(drawn, budget_mode, yes=yes)
-    run = applying.start(client, local, drawn, {"budget_micros": cap, "budget_mode": budget_mode, "only": wanted})
+    terms = {"budget_micros": cap, "budget_mode": budget_mode, **wanted}
+    run = applying.start(client, local, drawn, terms)
     if not detach:
         run = outcome.watch(client, run)
     if as_json:
@@ -188,11 +192,12 @@ def apply(  # noqa: PLR0913 - an option each
     raise typer.Exit(outcome.report(run))
 
 
-def _saved(plan_file: Path | None, only: list[str] | None) -> SavedPlan | None:
+def _saved(plan_file: Path | None, only: list[str] | None, *, fresh: bool) -> SavedPlan | None:
     if plan_file is None:
         return None
-    if only:
-        raise UsageError("--plan says already what is wanted.", hint="Leave --only out, or save a plan with it.")
+    if only or fresh:
+        hint = "Leave --only and --fresh out, or save a plan with them."
+        raise UsageError("--plan says already what is wanted.", hint=hint)
     return SavedPlan.read(plan_file)
 
 

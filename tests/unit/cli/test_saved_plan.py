@@ -31,7 +31,7 @@ def rows(*lines: Json, **facts: Any) -> Iterator[Json]:
 @pytest.fixture
 def saved(tmp_path: Path) -> SavedPlan:
     path = tmp_path / "plan.json"
-    save(path, rows(line("a"), line("b"), line("c", "reused", 0)), ["character:MARA"])
+    save(path, rows(line("a"), line("b"), line("c", "reused", 0)), {"only": ["character:MARA"], "fresh": True})
     return SavedPlan.read(path)
 
 
@@ -50,7 +50,7 @@ def test_a_plan_with_a_value_of_another_kind_is_refused_before_it_is_compared(
     tmp_path: Path, field: str, value: object
 ) -> None:
     path = tmp_path / "plan.json"
-    save(path, rows(line("a")), [])
+    save(path, rows(line("a")), {"only": [], "fresh": False})
     path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
     with pytest.raises(UsageError, match="not a saved plan"):
         SavedPlan.read(path)
