@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.client import Client
-from pipeline.errors import UsageError
+from pipeline.errors import InvalidSheet, UsageError
 from pipeline.intake.rules import Project, read_project
 from pipeline.intake.rules.front_matter import end_of_block
 
@@ -16,6 +16,8 @@ INLINE_BYTES = 1_000_000
 """Of all documents together, up to which they are part of a request."""
 SNIFFED_CHARS = 100_000
 """Of a Markdown file, to find out whether it is a project."""
+SHEET_SUFFIXES = (".csv", ".tsv", ".xlsx", ".xlsm", ".jsonl", ".ndjson", ".fountain", ".ssml", ".txt")
+"""Of files that hold lines and never a project."""
 PROJECT_NAMES = ("cast.yaml", "episode.yaml", "project.yaml", "episode.md")
 
 
@@ -37,7 +39,11 @@ class LocalProject:
         def read(name: str) -> Path:
             return folder / name
 
-        project = read_project(path.name, read, exists=lambda name: (folder / name).is_file())
+        try:
+            project = read_project(path.name, read, exists=lambda name: (folder / name).is_file())
+        except InvalidSheet as wrong:
+            _refuse_sheet(path, wrong)
+            raise
         return cls(folder, path.name, project, {name: _sha256(folder / name) for name in project.files})
 
     def recordings(self) -> dict[str, str]:
@@ -86,6 +92,17 @@ def project_path(given: Path) -> Path:
         f"There is no project file at {given}.",
         hint=f"Name one, or a folder with one of {', '.join(PROJECT_NAMES)}; `callsheet init` writes one.",
     )
+
+
+def _refuse_sheet(path: Path, wrong: InvalidSheet) -> None:
+    """Raise `UsageError` where a sheet was given that is no project file, and what is wrong is told of it as of one."""
+    kind = path.suffix.lower()
+    if kind in SHEET_SUFFIXES and all(problem["file"] == path.name for problem in wrong.data["problems"]):
+        raise UsageError(
+            f"{path.name} holds lines, and does not say who speaks them: it is no project file.",
+            hint=f"Write a project file beside it, with `lines: {path.name}` and the characters in it, and name that one;"
+            " `callsheet init` writes one to start from.",
+        ) from wrong
 
 
 def _scripts(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from pipeline.cli import submission
 from pipeline.cli.client import Client
 from pipeline.cli.commands.project import _some_lines, _stream_plan
 from pipeline.cli.submission import LocalProject
+from pipeline.errors import InvalidSheet, UsageError
 
 CAST = "production: game\ncharacters:\n  HERALD: {voice: {system: narrator}}\nlines: lines.csv\n"
 LINES = "id,character,text\na_1,HERALD,Nobody.\n"
@@ -67,3 +68,18 @@ def test_a_plan_is_streamed_as_one_document(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_person_is_shown_lines_and_not_what_has_left() -> None:
     assert [line["line_id"] for line in _some_lines(rows())] == ["a_0", "a_1", "a_2"]
+
+
+@pytest.mark.parametrize("name", ["essay.txt", "play.fountain", "lines.csv", "Lines.XLSX"])
+def test_a_sheet_that_is_given_for_a_project_is_told_apart_from_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes("There’s a wait.".encode("cp1252"))
+    with pytest.raises(UsageError, match="it is no project file") as raised:
+        LocalProject.read(tmp_path / name)
+    assert f"`lines: {name}`" in raised.value.hint
+
+
+def test_a_project_file_may_have_any_name(tmp_path: Path) -> None:
+    (tmp_path / "cast.txt").write_text("production: x\ncharacters: {A: {voice: {system: V}}}\nlines: l.csv\n")
+    (tmp_path / "l.csv").write_text("id,character,text\na,B,Hm.\n")
+    with pytest.raises(InvalidSheet, match=r"l\.csv"):
+        LocalProject.read(tmp_path / "cast.txt")
