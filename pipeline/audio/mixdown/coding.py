@@ -27,6 +27,11 @@ class Coding:
         """Whether the codec changes the sound, and so its peaks."""
         return self.bit_rates is not None or self.vbr_quality is not None
 
+    @property
+    def dithered(self) -> bool:
+        """Whether samples are rounded so far that it could be heard as more than noise."""
+        return not self.lossy and self.bits == 16  # noqa: PLR2004 - what is rounded to 24 bits nobody can hear
+
     def bit_rate(self, channels: int) -> int:
         """Return its bit rate in bit/s, 0 where it has none."""
         return self.bit_rates[channels - 1] if self.bit_rates else 0

@@ -17,6 +17,7 @@ from av.stream import Disposition, Stream
 
 from pipeline.audio.loudness import Samples
 from pipeline.audio.mixdown.coding import Coding, Tags
+from pipeline.audio.mixdown.dithering import Dither
 from pipeline.audio.mixdown.encoding import ParallelMp3, codec_options, set_up
 from pipeline.audio.mixdown.picture import MEDIA_TYPES, opened_picture, picture_format
 from pipeline.audio.mixdown.score import RATE
@@ -40,6 +41,7 @@ class EpisodeFile:
     def __init__(self, output: OutputContainer, coding: Coding, channels: int) -> None:
         self._output, self._gain = output, np.float32(1 / coding.scale)
         self._stream = _add_stream(output, coding, channels)
+        self._dither = Dither(channels) if coding.dithered else None
         parallel = coding.codec == "libmp3lame"
         self._encoder = ParallelMp3(coding, channels) if parallel else _OneEncoder(self._stream, channels)
 
@@ -64,7 +66,8 @@ class EpisodeFile:
         if not block.shape[1]:
             return
         with _told():
-            self._mux(self._encoder.feed(block * self._gain))
+            sound = block * self._gain
+            self._mux(self._encoder.feed(self._dither.feed(sound) if self._dither else sound))
 
     def end(self) -> None:
         """Write what the codec still holds."""
