@@ -47,7 +47,7 @@ class Limits:
     likeness: float = 0.80
     """To the middle of a voice's earlier takes, while there are fewer than `known_takes`."""
     known_takes: int = 4
-    likeness_margins: tuple[tuple[float, float], ...] = ((4.0, 0.06), (2.2, 0.08), (0.0, 0.12))
+    likeness_margins: tuple[tuple[float, float], ...] = ((4.0, 0.06), (2.2, 0.08), (0.0, 0.15))
     """From so many seconds of speech on, how far a take may fall behind what the voice's takes are like each other."""
     least_likeness: float = 0.75
     most_likeness: float = 0.92
@@ -59,7 +59,7 @@ class Limits:
     usual_spread: float = 1.0
     """How far a voice's takes lie apart in semitones before any is known, which counts as much as `usual_takes` do."""
     usual_takes: float = 2.0
-    short_spread: float = 0.35
+    short_spread: float = 0.5
     """What a take's pitch may be off by for its shortness: so many semitones, divided by its voiced seconds."""
-    exclaimed_semitones: float = 2.0
+    exclaimed_semitones: float = 1.0
     """So much higher may a text be said that ends a sentence in an exclamation mark."""
