@@ -100,7 +100,7 @@ def _refuse_sheet(path: Path, wrong: InvalidSheet) -> None:
     if kind in SHEET_SUFFIXES and all(problem["file"] == path.name for problem in wrong.data["problems"]):
         raise UsageError(
             f"{path.name} holds lines, and does not say who speaks them: it is no project file.",
-            hint=f"Write a project file beside it, with `lines: {path.name}` and the characters in it, and name that one;"
+            hint=f"Name a project file beside it, with `lines: {path.name}` and the characters in it;"
             " `callsheet init` writes one to start from.",
         ) from wrong
 
