@@ -11,8 +11,8 @@ from rich.table import Table
 
 from pipeline.errors import CallsheetError
 
-PIPED_WIDTH = 200
-"""Columns where nobody watches: nothing that goes to a file or a pipe is cut off."""
+PIPED_WIDTH = 2_000
+"""Columns where nobody watches: what goes to a file or a pipe is not broken into lines, so that it can be searched."""
 
 data = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 talk = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)

@@ -20,6 +20,14 @@ MENDING = {
 }
 """What to do where trying the same again does not help, or is not a retry's to decide."""
 
+SAID = {
+    Cancelled.code: "A person has cancelled them.",
+    BudgetExceeded.code: "A cap has too little left for them.",
+    RunStopped.code: "The run was stopped before they were spoken.",
+    WasteCapReached.code: "Too many paid calls of the run brought nothing that could be kept, so it was stopped.",
+}
+"""What is said of causes that are the run's and not a take's."""
+
 
 def next_step(cause: str, run_id: str) -> str:
     """Return what to do about the takes of a run that were not spoken because of `cause`."""

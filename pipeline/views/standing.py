@@ -17,7 +17,7 @@ from pipeline.ledger.money import UNLIMITED
 from pipeline.speech import service as speech
 from pipeline.speech.models import RunTake, RunVoice, Take
 from pipeline.speech.rules import IN_WINDOW, TakeState
-from pipeline.views.causes import next_step
+from pipeline.views.causes import SAID, next_step
 from pipeline.views.hearing import heard_of_run, in_review
 from pipeline.views.takes import wanting_retakes
 from pipeline.voices.models import Attempt, Voice
@@ -128,9 +128,8 @@ def _pause(run: Run) -> CallsheetError:
 
 def _run_voices(session: Session, run_id: str) -> list[dict[str, Any]]:
     rows = session.scalars(select(Voice).where(Voice.id.in_(_cast(run_id))).order_by(Voice.id))
-    return [
-        {"label": voice.label, "kind": voice.kind, "state": voice.state, "problem": voice.problem} for voice in rows
-    ]
+    told = ("label", "kind", "state", "problem", "message")
+    return [{name: getattr(voice, name) for name in told} for voice in rows]
 
 
 def _cast(run_id: str) -> Select[str]:
@@ -145,7 +144,7 @@ def _failures(session: Session, run_id: str, tallies: Tallies) -> list[dict[str,
     return [
         {
             "cause": cause,
-            "message": _said(session, run_id, cause),
+            "message": _said(session, run_id, cause) or SAID.get(cause),
             "count": count,
             "next": next_step(cause, run_id),
         }

@@ -9,8 +9,12 @@ from sqlalchemy.orm import Session
 from pipeline import views
 from pipeline.db import limits
 from pipeline.db.limits import Pace
+from pipeline.errors import WasteCapReached
 from pipeline.intake.models import Run, RunState
+from pipeline.speech import service as speech
 from pipeline.speech.rules import TakeState
+from pipeline.views.causes import SAID
+from pipeline.voices import service as voices
 from tests.support import factories
 from tests.support.fakes import PROVIDER
 from tests.support.stage import Stage
@@ -71,3 +75,26 @@ def test_what_it_took_to_begin_does_not_make_a_young_run_look_slow(stage: Stage)
         pace = views.run_status(session, run)["takes_per_second"]
     # Five takes in the ten seconds since the first one, and not six in twenty.
     assert pace == pytest.approx(0.5, rel=0.1)
+
+
+def failed_for(stage: Stage, cause: str, message: str) -> Any:
+    """Return the status of a run whose one voice and one take have failed for a cause."""
+    with stage.edge.write() as session:
+        run = factories.run(session, factories.account(session))
+        voice = factories.voice(session, run)
+        factories.take(session, run, voice, "A line.")
+        voices.fail(session, voice.id, cause, message)
+        speech.block_voice(session, voice.id)
+        return views.run_status(session, run)
+
+
+def test_a_voice_that_failed_says_why(stage: Stage) -> None:
+    told = failed_for(stage, "reference_refused", "references/mara.wav: 4.0 s")
+    assert [(one["problem"], one["message"]) for one in told["voices"]] == [
+        ("reference_refused", "references/mara.wav: 4.0 s")
+    ]
+
+
+def test_a_cause_that_is_the_runs_is_told_in_a_sentence(stage: Stage) -> None:
+    told = failed_for(stage, WasteCapReached.code, "")
+    assert [one["message"] for one in told["failures"]] == [SAID[WasteCapReached.code]]

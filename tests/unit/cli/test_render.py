@@ -203,7 +203,7 @@ def test_the_voices_show_every_state(state: VoiceState) -> None:
 
 def every_view() -> dict[str, RenderableType]:
     failure = {"count": 1, "cause": "refused", "message": MARKUP, "next": MARKUP}
-    bad_voice = {"label": MARKUP, "state": "failed", "problem": MARKUP}
+    bad_voice = {"label": MARKUP, "state": "failed", "problem": MARKUP, "message": MARKUP}
     run = {"id": "run_1", "production": MARKUP, "state": "done", "estimate_micros": 0, "started_at": "2026"}
     production = {"name": MARKUP, "title": MARKUP, "language": "en", "lines": 3, "spoken": 1}
     own = {
