@@ -7,10 +7,9 @@ from typing import Any
 from pipeline.cli import review
 from pipeline.cli.client import Client, segment
 from pipeline.errors import UsageError
-from pipeline.planning.selecting import REVIEW, Term, term
+from pipeline.intake.rules.selectors import IN_REVIEW, REVIEW, Term, term
 
 Json = dict[str, Any]
-IN_REVIEW = Term("state", REVIEW)
 STATES = (REVIEW, "failed")
 """What can be said of a line without its sheet."""
 

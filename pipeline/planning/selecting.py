@@ -11,10 +11,12 @@ from fnmatch import fnmatchcase
 from pipeline.errors import UsageError
 from pipeline.intake.rules import Project, language_of
 from pipeline.intake.rules.problems import did_you_mean, listed
+from pipeline.intake.rules.selectors import IN_REVIEW, REVIEW, Term, as_hint, term
 from pipeline.planning.rules import CHANGED, Reason, WantedLine
 
-REVIEW = "review"
-STATES = {
+__all__ = ["EVERYTHING", "Selection", "as_hint"]
+
+_STATES = {
     "new": frozenset((Reason.NEW,)),
     "changed": CHANGED,
     "missing": frozenset((Reason.MISSING,)),
@@ -22,33 +24,6 @@ STATES = {
     REVIEW: frozenset(Reason),
 }
 """For which reasons lines of a state would be made; whether one is in review is no matter of its reason."""
-KINDS = ("character", "lang", "line", "state")
-ALLOWED = f"character:NAME, lang:TAG, line:ID, state:{{{','.join(STATES)}}} and changed; * stands for any letters"
-
-
-@dataclass(frozen=True)
-class Term:
-    """One condition, as it was written; `*` and `?` in the pattern stand for any letters and one."""
-
-    kind: str
-    pattern: str
-
-    def __str__(self) -> str:
-        """Return it as it was written."""
-        return f"{self.kind}:{self.pattern}"
-
-    def fits(self, line: WantedLine, reason: Reason, language: str, in_review: Collection[str]) -> bool:
-        """Tell whether a line in a language is meant that would be made for this reason."""
-        match self.kind:
-            case "character":
-                return fnmatchcase(line.character, self.pattern)
-            case "line":
-                return fnmatchcase(line.line_id, self.pattern)
-            case "lang":
-                return fnmatchcase(language.casefold(), self.pattern.casefold())
-            case _:
-                is_there = self.pattern != REVIEW or line.line_id in in_review
-                return is_there and reason in STATES[self.pattern]
 
 
 @dataclass(frozen=True)
@@ -64,8 +39,8 @@ class Selection:
 
     def __post_init__(self) -> None:
         """Sort the terms once: a sheet has a million lines."""
-        for term in self.terms:
-            self._by_kind.setdefault(term.kind, []).append(term)
+        for one in self.terms:
+            self._by_kind.setdefault(one.kind, []).append(one)
 
     @classmethod
     def of(cls, written: Sequence[str], project: Project) -> "Selection":
@@ -79,13 +54,13 @@ class Selection:
     @property
     def asks_for_review(self) -> bool:
         """Whether it has to be told which lines are in review."""
-        return any((term.kind, term.pattern) == ("state", REVIEW) for term in self.terms)
+        return IN_REVIEW in self.terms
 
     def takes(self, line: WantedLine, reason: Reason) -> bool:
         """Tell whether a line is wanted that would be made for this reason."""
         language = language_of(line.line_id, self.language) if self._by_kind else ""
         return all(
-            any(term.fits(line, reason, language, self.in_review) for term in alternatives)
+            any(_fits(one, line, reason, language, self.in_review) for one in alternatives)
             for alternatives in self._by_kind.values()
         )
 
@@ -114,21 +89,15 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def term(written: str) -> Term:
-    """Read a selector; raises `UsageError` where it is none."""
-    if written == "changed":
-        return Term("state", "changed")
-    kind, colon, pattern = (part.strip() for part in written.partition(":"))
-    if not colon or kind not in KINDS or not pattern:
-        raise UsageError(f"{written!r} selects nothing.", hint=f"Select with {ALLOWED}.")
-    if kind == "state" and pattern not in STATES:
-        raise UsageError(
-            f"{written!r} is no state of a line to be made. Allowed: {', '.join(STATES)}.",
-            hint=as_hint(did_you_mean(pattern, list(STATES))) or f"Select with {ALLOWED}.",
-        )
-    return Term(kind, pattern)
-
-
-def as_hint(question: str) -> str:
-    """Return a question as a sentence of its own."""
-    return question[:1].upper() + question[1:]
+def _fits(wanted: Term, line: WantedLine, reason: Reason, language: str, in_review: Collection[str]) -> bool:
+    """Tell whether a line in a language is meant that would be made for this reason."""
+    match wanted.kind:
+        case "character":
+            return fnmatchcase(line.character, wanted.pattern)
+        case "line":
+            return fnmatchcase(line.line_id, wanted.pattern)
+        case "lang":
+            return fnmatchcase(language.casefold(), wanted.pattern.casefold())
+        case _:
+            is_there = wanted != IN_REVIEW or line.line_id in in_review
+            return is_there and reason in _STATES[wanted.pattern]
