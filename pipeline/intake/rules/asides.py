@@ -9,6 +9,7 @@ class Aside(Enum):
     """A kind, as a note tells it; the lines follow."""
 
     UNREAD = "not spoken, because no SPEAKER: begins it: the paragraph in line"
+    ACTION = "not spoken, because it is no dialogue: the text in line"
     PARENTHESES = "not spoken, because all of it is in parentheses: the paragraph in line"
     EMPTY_CHAPTER = "no line is spoken in the chapter"
     EMPHASIS = "spoken without emphasis, because no voice takes any: the words in line"

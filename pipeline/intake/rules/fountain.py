@@ -8,7 +8,7 @@ from typing import BinaryIO
 from screenplay_tools.fountain.parser import Parser
 from screenplay_tools.screenplay import Character, ElementType
 
-from pipeline.intake.rules.asides import Asides
+from pipeline.intake.rules.asides import Aside, Asides
 from pipeline.intake.rules.course import Course
 from pipeline.intake.rules.problems import Refusal
 from pipeline.intake.rules.script import Speech, joined, read_script, sheet_of, split_directions
@@ -33,7 +33,9 @@ def read_fountain(file: BinaryIO, wanted: Wanted) -> Sheet:
     text = _OWN_ID.sub("", "\n".join(lines))
     for opening, closing in _COMMENTS:
         text = _without(text, opening, closing)
-    return sheet_of(_speeches(text.split("\n"), ids, wanted.course), encoding, Asides(), knows_pauses=False)
+    asides = Asides()
+    speeches = _speeches(text.split("\n"), ids, wanted.course, asides)
+    return sheet_of(speeches, encoding, asides, knows_pauses=False)
 
 
 def _without(text: str, opening: str, closing: str) -> str:
@@ -103,13 +105,15 @@ class _Script:
         )
 
 
-def _speeches(lines: Sequence[str], ids: dict[int, str], course: Course) -> Iterator[Speech]:
+def _speeches(lines: Sequence[str], ids: dict[int, str], course: Course, asides: Asides) -> Iterator[Speech]:
     script = _Script(course)
     for number, kind, element in _elements(lines):
         if kind is not ElementType.DIALOGUE:
             yield from script.close()
         if kind in {ElementType.HEADING, ElementType.SECTION}:
             script.heading = element.text.strip()
+        elif kind is ElementType.ACTION and element.text.strip():
+            asides.add(Aside.ACTION, number)
         elif kind is ElementType.CHARACTER:
             script.cue(element)
             script.id = ids.get(number - 1, "")  # a cue is known by the line below it

@@ -13,8 +13,6 @@ from pipeline.intake.rules.pauses import pause_seconds
 from pipeline.intake.rules.problems import Refusal
 
 SAY_CHARS = 200
-_ADDRESS = re.compile(r"\bhttps?://|\bwww\.\w")
-"""What nobody wants to hear; an address that is read out on purpose is one, too."""
 FOOTNOTE = re.compile(r" {0,3}\[\^[^\]\s]{1,100}\]:")
 """The beginning of a footnote's text."""
 
@@ -99,9 +97,7 @@ def marked_lines(token: Token, first: int, asides: Asides) -> list[str]:
             below += 1
             parts.append("\n")
             continue
-        if part.type == "text" and _ADDRESS.search(part.content):
-            asides.add(Aside.ADDRESS, first + below)
-        elif part.type in _ASIDES and part.markup != "autolink":
+        if part.type in _ASIDES and part.markup != "autolink":
             asides.add(_ASIDES[part.type], first + below)
         elif part.type == "html_inline" and not part.content.startswith("<!--"):
             asides.add(Aside.TAG, first + below)

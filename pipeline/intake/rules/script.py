@@ -34,6 +34,8 @@ MOST_DIRECTIONS = 10
 _DIRECTION = re.compile(r"\s*\(([^()]*)\)\s*")
 _LAST_DIRECTION = re.compile(r"\(([^()]*)\)\s*\Z")
 _PARENTHESES = re.compile(r"\([^()]*\)")
+_ADDRESS = re.compile(r"\bhttps?://|\bwww\.\w")
+"""What few want to hear; one that is read out on purpose is told of, too."""
 _SCRIPT = Places("line", "part")
 
 
@@ -103,6 +105,8 @@ def _records(
             continue
         if _PARENTHESES.search(speech.text):
             asides.add(Aside.INSIDE, speech.line)
+        if _ADDRESS.search(speech.text):
+            asides.add(Aside.ADDRESS, speech.line)
         yield Record(speech.line, speech.line, [speech.id or derived_id(speech, met), *speech.cells])
     notes.extend(asides.told())
 

@@ -57,7 +57,7 @@ def test_cues_parentheticals_and_dialogue_become_lines() -> None:
         ferry | {"paragraph": "2"},
         {"scene": "EXT. MARSH - DAY", "chapter": "2", "paragraph": "3"},
     ]
-    assert project.notes == ()
+    assert project.notes == ("scene.fountain: not spoken, because it is no dialogue: the text in line 7",)
 
 
 def test_a_direction_is_never_part_of_the_text() -> None:
@@ -145,7 +145,7 @@ def test_names_are_cues_and_match_whatever_their_case() -> None:
     [
         ("MARA\nHi.\n/* out\nMARA\nHo.\n", "/* is opened in line 3 and never closed"),
         ("MARA\nHi. [[note\n\nMARA\nHo.\n", "[[ is opened in line 2 and never closed"),
-        ("The water is black.\n", "a header and no lines"),
+        ("The water is black.\n", "the sheet has no lines"),
         ("", "a header and no lines"),
         (f"MARA\n{'x' * 20_001}\n", "line 2 has 20001 characters"),
         ("\n" * 200_001, "the script has 200002 lines"),
@@ -167,3 +167,13 @@ def test_what_a_script_does_not_have_is_refused_in_the_project_file(entry: str) 
     problem = only_sheet("scene.fountain", SCENE, entry).problem()
     assert (problem["file"], problem["place"]) == ("cast.yaml", "lines.1")
     assert "a sheet of the format fountain has no" in problem["message"]
+
+
+def test_what_is_no_dialogue_is_told_and_so_is_an_address_that_is_spoken() -> None:
+    scene = "INT. FERRY\n\nThe water is black.\n\nMARA\nSee www.a.example.\n\nmara\nNobody says this.\n\nCUT TO:\n"
+    project = play(scene).project()
+    assert [line.text for line in project.lines] == ["See www.a.example."]
+    assert project.notes == (
+        "scene.fountain: not spoken, because it is no dialogue: the text in line 3, 8, 9",
+        "scene.fountain: spoken, because it stands in the text itself: the address in line 6",
+    )
