@@ -59,3 +59,10 @@ def test_a_word_that_no_dictionary_has_is_pronounced_by_its_parts_or_its_letters
 @pytest.mark.parametrize("entry", ["Z AE1 L TH AA2 R", "zal-thar"])
 def test_a_lexicon_gives_phones_or_a_respelling(entry: str) -> None:
     assert ("Z", "AE", "L", "TH", "AA", "R") in stated(entry, DICTIONARY.get)
+
+
+@pytest.mark.parametrize(
+    ("text", "exclaimed"), [("Run!", True), ("走！", True), ("Run.", False), ("Run<#0.5#>.", False)]
+)
+def test_what_is_called_out_is_told_by_its_mark(text: str, *, exclaimed: bool) -> None:
+    assert Script.of(text, "en").exclaimed is exclaimed
