@@ -6,6 +6,7 @@ No compressor, limiter or other dynamics: who speaks softly stays softer inside 
 import hashlib
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,18 +57,33 @@ def measure_take(take: bytes, format: str) -> Heard:  # noqa: A002 - as above
 def _write(partial: Path, wanted: Delivery, sound: Samples, before: Heard) -> Delivered:
     """Write, measure what was written, and write again with another gain while that is too loud or off its target."""
     gain_db, rule = _gain(before, wanted)
+    silence = np.zeros((wanted.channels, round(wanted.tail_seconds * wanted.rate)), np.float32)
     for _ in range(_ATTEMPTS):
-        write_file(partial, wanted, sound * np.float32(10 ** (gain_db / 20)))
-        after = _heard(read_file(partial, wanted.coding), wanted.rate, wanted.channels)
+        write_file(partial, wanted, np.concatenate((sound * np.float32(10 ** (gain_db / 20)), silence), axis=1))
+        after = _written(partial, wanted, sound.shape[1] if silence.size else None)
         change_db, rule = _change(after, wanted, rule)
         if not change_db:
             break
         gain_db += change_db
     else:
         raise AudioToolFailed(f"the file stays above {wanted.ceiling_dbtp:g} dBTP: {after.true_peak_dbtp:.2f} dBTP")
-    _require_whole(before.seconds, after.seconds)
+    _require_whole(before.seconds + wanted.tail_seconds, after.seconds)
     content = partial.read_bytes()
     return Delivered(before, after, gain_db, rule, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _written(path: Path, wanted: Delivery, spoken: int | None) -> Heard:
+    """Measure what was written, its levels on the first `spoken` samples where silence follows them."""
+    met = 0
+
+    def heard() -> Iterator[Samples]:
+        nonlocal met
+        for block in read_file(path, wanted.coding):
+            yield block if spoken is None else block[:, : max(0, spoken - met)]
+            met += block.shape[1]
+
+    levels = _heard(heard(), wanted.rate, wanted.channels)
+    return replace(levels, seconds=met / wanted.rate)
 
 
 def _change(after: Heard, wanted: Delivery, rule: LevelRule) -> tuple[float, LevelRule]:

@@ -38,6 +38,8 @@ class Delivery:
     target_lufs: float | None = TARGET_LUFS
     """None leaves the level as it is."""
     ceiling_dbtp: float = CEILING_DBTP
+    tail_seconds: float = 0.0
+    """Of silence behind the take; levels are those of what is in front of it."""
 
 
 class LevelRule(StrEnum):

@@ -73,6 +73,9 @@ def pull(  # noqa: PLR0913 - each is an option that people type
     rate: Annotated[int | None, typer.Option(help="Sample rate in Hz; 48000 without it.")] = None,
     bits: Annotated[int | None, typer.Option(help="16 or 24 bits a sample, of WAV and FLAC.")] = None,
     channels: Annotated[int | None, typer.Option(help="1 or 2; 1 without it.")] = None,
+    pauses: Annotated[
+        bool, typer.Option("--pauses", help="Write each line's pause_after as silence behind it.")
+    ] = False,
     sign: Annotated[
         SignMode | None,
         typer.Option(help="Sign each file (C2PA): the manifest in it, or beside it so that its bytes stay the same."),
@@ -93,7 +96,7 @@ def pull(  # noqa: PLR0913 - each is an option that people type
     client = context.client()
     meant = declared(production)
     folder = out or Path(meant.production)
-    asked = Asked(layout, form, name, loudness, rate, bits, channels)
+    asked = Asked(layout, form, name, loudness, rate, bits, channels, pauses)
     seal = Sealer(client, signing, sign) if signing and sign else None
     puller = Puller(client, folder, asked, prune=prune, seal=seal, languages=meant.languages, archive=archive)
     pulled = puller.pull(meant.production)

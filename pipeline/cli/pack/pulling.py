@@ -190,8 +190,10 @@ class _Job:
 
     def _wanted(self, line: Json) -> tuple[DeliveryClass | None, Delivery | None]:
         """Return the file that is wanted, and by which class its level was chosen, where one is."""
-        wanted = self._plan.delivery
-        if wanted is None or wanted.target_lufs is None:
+        if self._plan.delivery is None:
+            return None, None
+        wanted = replace(self._plan.delivery, tail_seconds=self._plan.tail_seconds(line["extras"]))
+        if wanted.target_lufs is None:
             return None, wanted
         spoken = delivery_class(line["extras"], line["direction"])
         return spoken, replace(wanted, target_lufs=wanted.target_lufs + spoken.offset_lu)

@@ -74,8 +74,8 @@ class Worklist:
     def name_files(self, plan: PackPlan) -> None:
         """Name the file of each spoken line.
 
-        Raises `UsageError` with every line that cannot have a name or has a delivery class there is none of, and with
-        both lines of each name that two would have.
+        Raises `UsageError` with every line that cannot have a name, or has a delivery class or a pause there is none
+        of, and with both lines of each name that two would have.
         """
         problems: list[Json] = []
         for number, text in self._pages("number, line", "spoken"):
@@ -84,6 +84,7 @@ class Worklist:
                 self._name(number, plan, line)
                 if plan.sets_levels:
                     delivery_class(line["extras"], line["direction"])
+                plan.tail_seconds(line["extras"])
             except Refusal as wrong:
                 problems.append(_problem(line, wrong))
             if len(problems) == _MOST_PROBLEMS:

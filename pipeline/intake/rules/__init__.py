@@ -1,11 +1,12 @@
 """What a submission is and whether it is right, as pure functions of its bytes."""
 
+from pipeline.intake.rules.columns import PAUSE_AFTER
 from pipeline.intake.rules.csv_sheet import EXPORT_MARK, guard, unguard
 from pipeline.intake.rules.first_met import FirstMet
 from pipeline.intake.rules.languages import language_of, plain_id
 from pipeline.intake.rules.lexicon import Lexicon, Pronunciation
 from pipeline.intake.rules.long_list import LongList, pages
-from pipeline.intake.rules.pauses import parts, require_pauses, spoken_chars
+from pipeline.intake.rules.pauses import as_seconds, parts, pause_after, require_pauses, spoken_chars
 from pipeline.intake.rules.problems import Problem, Refusal
 from pipeline.intake.rules.project import (
     Character,
@@ -26,6 +27,7 @@ from pipeline.intake.rules.talents import Consent, Scope, Talent, missing_consen
 
 __all__ = [
     "EXPORT_MARK",
+    "PAUSE_AFTER",
     "SHEET_BYTES",
     "Character",
     "ClonedFrom",
@@ -47,12 +49,14 @@ __all__ = [
     "SystemVoice",
     "Talent",
     "VoiceSource",
+    "as_seconds",
     "episode_scaffold",
     "guard",
     "language_of",
     "missing_consent",
     "pages",
     "parts",
+    "pause_after",
     "plain_id",
     "read_head",
     "read_project",

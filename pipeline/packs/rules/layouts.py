@@ -4,12 +4,13 @@ docs/packs.md names the page of each engine's manual that this follows.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.audio import TARGET_LUFS, Delivery, FileCoding
 from pipeline.errors import UsageError
+from pipeline.intake.rules import PAUSE_AFTER, as_seconds, pause_after
 from pipeline.packs.rules.names import LANGUAGE, LINE_ID, Clean, NameTemplate
 
 RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
@@ -79,6 +80,8 @@ class Asked:
     rate: int | None = None
     bits: int | None = None
     channels: int | None = None
+    pauses: bool = False
+    """Whether each line is followed by its `pause_after` in the file."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class PackPlan:
     clean: Clean
     delivery: Delivery | None
     """None delivers the take's own bytes."""
+    pauses: bool = False
 
     @property
     def sets_levels(self) -> bool:
@@ -104,7 +108,12 @@ class PackPlan:
         level = "level kept"
         if wanted.target_lufs is not None:
             level = f"{wanted.target_lufs:g} LUFS, at most {wanted.ceiling_dbtp:g} dBTP"
-        return f"{wanted.coding} {wanted.rate} Hz {wanted.channels} ch{bits}, {level}"
+        tail = f", {as_seconds(wanted.tail_seconds)} s of silence behind it" if wanted.tail_seconds else ""
+        return f"{wanted.coding} {wanted.rate} Hz {wanted.channels} ch{bits}, {level}{tail}"
+
+    def tail_seconds(self, extras: Mapping[str, str]) -> float:
+        """Return how much silence is written behind a line with these columns; raises `Refusal` where it is no time."""
+        return pause_after(extras.get(PAUSE_AFTER, "")) if self.pauses else 0.0
 
 
 def planned(asked: Asked, languages: Iterable[str]) -> PackPlan:
@@ -120,7 +129,7 @@ def planned(asked: Asked, languages: Iterable[str]) -> PackPlan:
     delivery = None if form is PackFormat.AS_IS else _delivery(asked, engine, form)
     if delivery is None:
         _refuse_conversion(asked)
-    return PackPlan(asked.layout, template, engine.clean, delivery)
+    return PackPlan(asked.layout, template, engine.clean, delivery, asked.pauses)
 
 
 def _own_template(layout: Layout, engine: _Engine, *, several: bool) -> str:
@@ -177,6 +186,7 @@ def _loudness(text: str) -> float | None:
 def _refuse_conversion(asked: Asked) -> None:
     wishes = {"--loudness": asked.loudness, "--rate": asked.rate, "--bits": asked.bits, "--channels": asked.channels}
     given = [option for option, wish in wishes.items() if wish is not None and wish != OFF]
+    given += ["--pauses"] if asked.pauses else []
     if given:
         raise UsageError(
             f"{', '.join(given)} would change the sound, and {PackFormat.AS_IS} keeps a take's own bytes.",

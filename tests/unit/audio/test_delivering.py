@@ -184,3 +184,21 @@ def test_without_writing_again_it_would_stay_too_soft(tmp_path: Path, monkeypatc
     delivered = deliver(high, "wav", tmp_path / "a.wav", Delivery(FileCoding.WAV, rate=24_000))
     assert delivered.after.lufs is not None
     assert delivered.after.lufs < -23.6
+
+
+@pytest.mark.parametrize("coding", FileCoding)
+def test_silence_behind_a_take_is_as_long_as_asked_and_changes_no_level(tmp_path: Path, coding: FileCoding) -> None:
+    plain = deliver(take(), "wav", tmp_path / f"plain.{coding}", Delivery(coding))
+    tailed = deliver(take(), "wav", tmp_path / f"tailed.{coding}", Delivery(coding, tail_seconds=2.5))
+    assert tailed.after.seconds - plain.after.seconds == pytest.approx(2.5, abs=0.03)
+    assert heard(tmp_path / f"tailed.{coding}")[2] == pytest.approx(tailed.after.seconds, abs=0.01)
+    assert tailed.after.lufs == pytest.approx(plain.after.lufs or 0.0, abs=0.1)
+    samples, rate = soundfile.read(tmp_path / f"tailed.{coding}", dtype="float32")
+    assert np.abs(samples[-2 * rate :]).max() < 1e-3 < np.abs(samples[:rate]).max()
+
+
+def test_a_bark_is_as_loud_with_silence_behind_it_as_without(tmp_path: Path) -> None:
+    plain = deliver(take(0.3), "wav", tmp_path / "plain.wav", Delivery(FileCoding.WAV))
+    tailed = deliver(take(0.3), "wav", tmp_path / "tailed.wav", Delivery(FileCoding.WAV, tail_seconds=5.0))
+    assert (plain.rule, tailed.rule) == (LevelRule.RMS, LevelRule.RMS)
+    assert tailed.gain_db == pytest.approx(plain.gain_db, abs=0.05)

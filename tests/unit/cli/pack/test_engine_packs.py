@@ -6,6 +6,7 @@ import io
 import json
 import multiprocessing
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -317,3 +318,28 @@ def test_the_manifest_of_a_pack_without_an_engine_can_have_any_format(tmp_path: 
     entry = manifest(tmp_path)["a_1"]
     assert entry["file"] == f"MARA/a_1.{form}"
     assert entry["lufs_after"] == pytest.approx(entry["lufs_before"], abs=0.5), "levels are kept unless asked"
+
+
+def test_pauses_are_metadata_unless_they_are_asked_for_and_then_silence_behind_the_line(tmp_path: Path) -> None:
+    api = Api(spoken(extras={"pause_after": "1.5"}), spoken("a_2", extras={"pause_after": ""}))
+    pull(api, tmp_path, FMOD)
+    assert {entry["seconds"] for entry in manifest(tmp_path).values()} == {1.0}
+    assert manifest(tmp_path)["a_1"]["extras"] == {"pause_after": "1.5"}
+    told = pull(api, tmp_path, replace(FMOD, pauses=True))
+    assert (told["fetched"], told["kept"]) == (1, 1), "a line without a pause stays as it is"
+    assert manifest(tmp_path)["a_1"]["seconds"] == 2.5
+    assert manifest(tmp_path)["a_1"]["settings"].endswith(", 1.5 s of silence behind it")
+    api.lines[0]["extras"] = {"pause_after": "2"}
+    assert pull(api, tmp_path, replace(FMOD, pauses=True))["fetched"] == 1
+
+
+def test_a_pause_that_is_no_time_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        pull(Api(spoken(extras={"pause_after": "long"})), tmp_path / "game", replace(FMOD, pauses=True))
+    assert refused.value.data["problems"][0]["allowed"] == "a number from 0 to 60 (s)"
+    assert not (tmp_path / "game").exists()
+
+
+def test_pauses_cannot_be_written_into_takes_that_stay_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--pauses would change the sound"):
+        pull(Api(spoken()), tmp_path, Asked(pauses=True))
