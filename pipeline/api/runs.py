@@ -30,7 +30,7 @@ def start_run(body: RunRequest, edge: TheEdge, account_id: AccountId, market: Th
     run_id = planning.start(
         edge,
         account_id,
-        planning.Submission(project, recordings, planning.Selection.of(body.only, project), body.fresh),
+        planning.Submission(project, recordings, planning.Selection.of(body.only, project), body.fresh, body.priority),
         market,
         agreed=body.agreed,
         budget=body.budget_micros,

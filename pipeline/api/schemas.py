@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from pipeline.intake.models import Verdict
 from pipeline.ledger.money import UNLIMITED, BudgetMode
+from pipeline.speech.rules import Priority
 from pipeline.views import PAGE_LIMIT
 from pipeline.voices.service import Action
 
@@ -170,6 +171,9 @@ class RunRequest(Body):
         BudgetMode.HARD,
         description="`hard` refuses a plan that costs more than a cap has left; `soft` makes what it is enough for.",
     )
+    priority: Priority = Field(
+        Priority.NORMAL, description="Which of the account's lines are spoken first, whatever run they are of."
+    )
 
     model_config = ConfigDict(
         extra="forbid",
@@ -325,6 +329,17 @@ class CapRequest(Body):
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"cap_micros": 50_000_000, "reason": "Act two was approved."}]}
+    )
+
+
+class TalentRequest(Body):
+    """Why a talent is suspended, or reinstated."""
+
+    reason: Reason = Field(description="Why; it is kept with the consent, and told where a line is refused.")
+    by: By = Field("", description="Who decided; kept beside the id of the key.")
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reason": "The agency has withdrawn the permission."}]}
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline.ledger.money import BudgetMode
+from pipeline.speech.rules import Priority
 
 PANEL = "Your productions"
 """Where the help lists the producer's commands, apart from those that run the stack."""
@@ -19,6 +20,10 @@ ProjectPath = Annotated[Path, typer.Argument(help="A project file such as cast.y
 Mode = Annotated[
     BudgetMode,
     typer.Option(help="hard: start nothing where a cap has too little left. soft: make what the money is enough for."),
+]
+Haste = Annotated[
+    Priority,
+    typer.Option(help="Whether these lines are spoken before or after those of your other runs."),
 ]
 Only = Annotated[
     list[str] | None,

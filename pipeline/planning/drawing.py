@@ -47,7 +47,7 @@ from pipeline.planning.selecting import EVERYTHING, Selection
 from pipeline.planning.standing import Standing, judged, standings, with_choices
 from pipeline.references.rules import reference_identity
 from pipeline.speech.models import Take
-from pipeline.speech.rules import OPEN, Manner, Sound, TakeState
+from pipeline.speech.rules import OPEN, Manner, Priority, Sound, TakeState
 from pipeline.views import lines_in_review
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import ACTIVATION_LINE, GONE, VoiceKind, VoiceState, cloned_key, designed_key, system_key
@@ -70,6 +70,8 @@ class Submission:
     """Which of its lines are wanted now."""
     is_fresh: bool = False
     """Whether those that have a take are to be spoken anew."""
+    priority: Priority = Priority.NORMAL
+    """Whether they are spoken before or after the account's other lines."""
 
     def reference_sha256(self, talent: Talent) -> str:
         """Return the hash of a talent's recording; raises `UsageError` where the submission lacks it."""

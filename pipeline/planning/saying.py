@@ -23,7 +23,7 @@ from pipeline.planning.rules import Plan, PlannedLine
 from pipeline.planning.selecting import Selection, as_hint
 from pipeline.speech import service as speech
 from pipeline.speech.models import Take
-from pipeline.speech.rules import TakeState
+from pipeline.speech.rules import LINE_PRIORITIES, Priority, TakeState
 
 LINE_ID = ".say"
 """No line of a sheet is called so, and none of a production: what is said so is in no history and no pack."""
@@ -104,7 +104,13 @@ def _want(session: Session, run: Run, saying: Saying, market: Market) -> None:
     cast = want_voices(session, run, saying.submission, market, saying.plan)
     if sound.voice_key in cast and saying.take is None:
         wanted = speech.WantedTake(
-            sound, cast[sound.voice_key], REASON, sounds.price(sound), project.language, project.production
+            sound,
+            cast[sound.voice_key],
+            REASON,
+            sounds.price(sound),
+            project.language,
+            project.production,
+            priority=LINE_PRIORITIES[Priority.FIRST],  # somebody waits for it
         )
         speech.want(session, run, [wanted])
 

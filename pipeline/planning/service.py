@@ -29,6 +29,7 @@ from pipeline.planning.market import Market
 from pipeline.planning.rules import Plan, PlannedLine, Reason
 from pipeline.planning.selecting import Selection
 from pipeline.speech import service as speech
+from pipeline.speech.rules import LINE_PRIORITIES
 from pipeline.voices.models import Voice
 from pipeline.voices.rules import VoiceState
 
@@ -120,6 +121,7 @@ class _Start:
             sounds.price(sound),
             project.language_of(line.id),
             project.production,
+            priority=LINE_PRIORITIES[self.order.submission.priority],
             fingerprint=planned.wanted,
             alternative_of=sound.fingerprint() if planned.fresh is not None else None,
         )
