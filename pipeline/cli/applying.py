@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import typer
 from rich.markup import escape
 
 from pipeline.cli import outcome, render
 from pipeline.cli.client import Client
 from pipeline.cli.console import say, talk
 from pipeline.cli.submission import LocalProject
+from pipeline.errors import ExitCode
 from pipeline.ledger.money import BudgetMode
 
 Json = dict[str, Any]
@@ -25,4 +27,8 @@ def start(client: Client, local: LocalProject, drawn: Json, bounds: Json) -> Jso
     """Send what the API does not have, and start the run of a plan that was agreed to."""
     local.upload(client, lambda name, size: say(f"uploaded {escape(name)} ({size / 1e6:.1f} MB)"))
     body = {"project": local.name, "files": local.hashes, "agreed": drawn["digest"], **bounds}
-    return client.post("/runs", body, takes_long=True)
+    try:
+        return client.post("/runs", body, takes_long=True)
+    except KeyboardInterrupt:
+        say("\nStopped while the run was being started; it may go on. [bold]callsheet status[/] tells.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None

@@ -1,6 +1,7 @@
 """episode, preview: from a script to what listeners and players get."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,8 @@ from pipeline.intake.rules.script import slug
 from pipeline.ledger.money import BudgetMode
 
 Json = dict[str, Any]
+UNDER_WAY = "under way"
+"""Reason on a plan of lines that another run is making."""
 Out = Annotated[Path | None, typer.Option(help="Folder for the files; without it, a folder named as the production.")]
 Language = Annotated[str | None, typer.Option("--lang", help="Which of the script's languages; without it, its own.")]
 
@@ -75,7 +78,7 @@ def episode(  # noqa: PLR0913 - an option each
     script = Script.of(client, local, language, music)
     take_up(client, script)
     _require_spoken(script, partial=partial)
-    with BuildProgress() as progress:
+    with _building() as progress:
         told = build_episode(client, script, folder, formats, progress, signing)
     _show(told, as_json=as_json)
 
@@ -97,7 +100,7 @@ def preview(
     title = next(piece.chapter_title for piece in script.pieces if piece.chapter == number)
     folder = out or Path(local.project.production)
     name = f"{'-'.join(part for part in (script.name, 'preview', str(number), slug(title)) if part)}.mp3"
-    with BuildProgress() as progress:
+    with _building() as progress:
         told = build_preview(client, script, number, folder, name, progress)
     _show(told, as_json=as_json)
 
@@ -117,8 +120,10 @@ def _speak(
 ) -> None:
     """Have spoken what is missing; leaves with the exit code of a run that did not bring all of it."""
     bounds: Json = {"budget_micros": cap, "only": []}
-    drawn = client.post("/plans", {**local.plan_body(client), **bounds}, takes_long=True)
-    drawn |= {"unlisted_voices": unlisted_voices(client, drawn)}
+    drawn = _drawn(client, local, bounds)
+    if drawn["by_reason"].get(UNDER_WAY):
+        _await_runs(client, local.project.production)
+        drawn = _drawn(client, local, bounds)
     if not drawn["totals"]["lines_to_speak"] and not drawn["totals"]["voices_to_make"]:
         return
     require_usable(local, music)
@@ -128,6 +133,30 @@ def _speak(
         code = outcome.report(run)
         say("[bold]Next[/]  callsheet episode --partial   builds of what is spoken so far.")
         raise typer.Exit(code or ExitCode.PARTIAL)
+
+
+def _drawn(client: Client, local: LocalProject, bounds: Json) -> Json:
+    drawn = client.post("/plans", {**local.plan_body(client), **bounds}, takes_long=True)
+    return {**drawn, "unlisted_voices": unlisted_voices(client, drawn)}
+
+
+def _await_runs(client: Client, production: str) -> None:
+    """Watch the runs of a production that are under way: one that nobody watches any more goes on."""
+    say("Some of it is being spoken by a run that was started before; it is waited for.")
+    for run in client.get("/runs")["data"]:
+        if run["production"] == production and run["state"] == "running":
+            outcome.watch(client, run)
+
+
+@contextmanager
+def _building() -> Iterator[BuildProgress]:
+    """Show how far building is; leaves where a person stops it."""
+    try:
+        with BuildProgress() as progress:
+            yield progress
+    except KeyboardInterrupt:
+        say("\nStopped. What is spoken is kept, and paid; the same command goes on from there.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _require_spoken(script: Script, *, partial: bool) -> None:
