@@ -38,10 +38,13 @@ def say(text: str) -> None:
 
 
 def table(title: str, *columns: str, right: frozenset[str] = frozenset()) -> Table:
-    """Return an empty table in the one look that all commands share; columns in `right` are right-aligned."""
+    """Return an empty table in the one look that all commands share; columns in `right` are right-aligned.
+
+    Where the terminal is too narrow cells go on below: an amount or an id that ends in dots is of no use.
+    """
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", header_style="dim")
+        made.add_column(column, justify="right" if column in right else "left", header_style="dim", overflow="fold")
     return made
 
 

@@ -1,6 +1,8 @@
+import io
 import json
 
 import pytest
+from rich.console import Console
 from rich.table import Table
 
 from pipeline.cli import console
@@ -70,3 +72,14 @@ def test_what_goes_to_a_pipe_is_not_cut_off(capsys: pytest.CaptureFixture[str]) 
     made.add_row("x" * 150)
     console.data.print(made)
     assert "x" * 150 in capsys.readouterr().out
+
+
+def test_a_narrow_terminal_loses_no_part_of_an_amount_or_an_id() -> None:
+    made = console.table("T", "run", "spent", right=frozenset({"spent"}))
+    made.add_row("run_01m84cvhrv0001zkw4kpwbb4pk", "$1,234.919420")
+    out = io.StringIO()
+    Console(file=out, width=24).print(made)
+    shown = "".join(out.getvalue().split())
+    assert "…" not in shown
+    letters = sorted("run_01m84cvhrv0001zkw4kpwbb4pk$1,234.919420")
+    assert sorted(shown.removeprefix("Trunspent")) == letters
