@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Enum, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from pipeline.db.clock import now_ms
+from pipeline.db.hashes import IndexedHash
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -19,6 +20,8 @@ NAMING = {
 Id = Annotated[str, mapped_column(String(40), primary_key=True)]
 Ref = Annotated[str, mapped_column(String(40))]
 Sha256 = Annotated[str, mapped_column(String(64))]
+Fingerprint = Annotated[str, mapped_column(IndexedHash(64))]
+"""A SHA-256 that rows are looked up by, of which an index holds the beginning."""
 Micros = Annotated[int, mapped_column(BigInteger)]
 """Micro-dollars: $2.10 is 2_100_000."""
 Millis = Annotated[int, mapped_column(BigInteger)]

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, func, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pipeline.db.base import Base, CreatedAt, Id, Micros, Millis, Ref, Sha256, states
+from pipeline.db.base import Base, CreatedAt, Fingerprint, Id, Micros, Millis, Ref, Sha256, states
+from pipeline.db.hashes import FINGERPRINT_BEGINS
 
 IS_REJECTED = "verdict = 'rejected'"
 
@@ -33,7 +34,7 @@ class Line(Base):
     __tablename__ = "lines"
     __table_args__ = (
         Index("ix_lines_production_id_position", "production_id", "position"),
-        Index("ix_lines_fingerprint", "fingerprint"),
+        Index("ix_lines_fingerprint", text(FINGERPRINT_BEGINS)),
     )
 
     production_id: Mapped[Ref] = mapped_column(ForeignKey("productions.id"), primary_key=True)
@@ -44,7 +45,7 @@ class Line(Base):
     direction: Mapped[str] = mapped_column(Text, default="")
     extras: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """Columns of the sheet that are not ours; they come back in every output."""
-    fingerprint: Mapped[Sha256]
+    fingerprint: Mapped[Fingerprint]
     """That of the take that was chosen for it."""
     sound: Mapped[Sha256 | None]
     """The fingerprint that the sheet asks for, where another take was chosen for it."""

@@ -20,7 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pipeline.db.base import Base, CreatedAt, Micros, Millis, Ref, Sha256, states
+from pipeline.db.base import Base, CreatedAt, Fingerprint, Micros, Millis, Ref, Sha256, states
+from pipeline.db.hashes import FINGERPRINT_BEGINS
 from pipeline.db.leases import Leased
 from pipeline.delivery import Delivery
 from pipeline.quality import Outcome
@@ -39,7 +40,7 @@ class Take(Leased, Base):
 
     __tablename__ = "takes"
     __table_args__ = (
-        Index("uq_takes_account_id_fingerprint", "account_id", "fingerprint", unique=True),
+        Index("uq_takes_account_id_fingerprint", "account_id", text(FINGERPRINT_BEGINS), unique=True),
         # In the order takes are looked for, so that neither the window nor the next take costs more in a large run.
         Index("ix_takes_due", "state", "run_id", "provider", "priority", "id", "not_before"),
         Index("ix_takes_voice_id_state", "voice_id", "state"),
@@ -66,7 +67,7 @@ class Take(Leased, Base):
     )
 
     account_id: Mapped[Ref] = mapped_column(ForeignKey("accounts.id"))
-    fingerprint: Mapped[Sha256]
+    fingerprint: Mapped[Fingerprint]
     alternative_of: Mapped[Sha256 | None]
     """The fingerprint of its sound, of which it is one more rendering that a person asked for."""
     kind: Mapped[TakeKind] = mapped_column(states(TakeKind), default=TakeKind.LINE)
@@ -166,7 +167,8 @@ class RunTake(Base):
     """That a run asked for a take, and why."""
 
     __tablename__ = "run_takes"
-    __table_args__ = (Index("ix_run_takes_take_id", "take_id"),)
+    # By its key alone: SQLite would keep the rows, and beside them an index that says them all again.
+    __table_args__ = (Index("ix_run_takes_take_id", "take_id"), {"sqlite_with_rowid": False})
 
     run_id: Mapped[Ref] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     take_id: Mapped[Ref] = mapped_column(ForeignKey("takes.id"), primary_key=True)

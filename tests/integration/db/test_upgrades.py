@@ -200,3 +200,44 @@ def test_histories_are_taken_back_and_lines_keep_the_takes_that_were_chosen(fift
     assert _history(fifth) == [(1, "take_2", True)]
     with fifth.read() as session:
         assert [found.invariant for found in audit(session).findings if found.broken] == []
+
+
+@pytest.fixture
+def eighth(first: Database) -> Database:
+    """A database of the version that indexed whole fingerprints; a run has asked for what it has made."""
+    upgrade(first, "0008")
+    asked = [{"run_id": "run_1", "take_id": take, "reason": "new"} for take in ("take_1", "take_2")]
+    _fill(first, {"lines": [LINE], "run_takes": asked})
+    return first
+
+
+ASKED = "SELECT run_id, take_id, reason, cancelled_at FROM run_takes ORDER BY take_id"
+TALLIED = (
+    "SELECT state, sum(takes) FROM (SELECT state, takes FROM tallies UNION ALL SELECT state, takes FROM tally_changes)"
+    " AS counted GROUP BY state ORDER BY state"
+)
+
+
+def test_what_runs_asked_for_stays_up_and_down_and_is_counted_on(eighth: Database) -> None:
+    kept = [("run_1", "take_1", "new", None), ("run_1", "take_2", "new", None)]
+    upgrade(eighth)
+    assert _ask(eighth, ASKED) == kept
+    with eighth.read() as session:
+        assert [found.invariant for found in audit(session).findings if found.broken] == []
+    with eighth.engine.begin() as connection:
+        connection.execute(text("UPDATE takes SET state = 'failed', lease_until = NULL WHERE id = 'take_2'"))
+    assert _ask(eighth, TALLIED) == [("done", 1), ("failed", 1), ("open", 0)]
+    _downgrade(eighth, "0008")
+    assert _ask(eighth, ASKED) == kept
+    with eighth.engine.begin() as connection:
+        connection.execute(text("DELETE FROM run_takes WHERE take_id = 'take_2'"))
+    assert _ask(eighth, TALLIED) == [("done", 1), ("failed", 0), ("open", 0)]
+    upgrade(eighth)
+    assert _ask(eighth, ASKED) == kept[:1]
+
+
+@pytest.mark.parametrize("version", ["0008", "head"])
+def test_no_version_takes_a_second_take_of_one_sound(eighth: Database, version: str) -> None:
+    upgrade(eighth, version)
+    with pytest.raises(DBAPIError), eighth.engine.begin() as connection:
+        connection.execute(text("UPDATE takes SET fingerprint = '1' WHERE id = 'take_2'"))
