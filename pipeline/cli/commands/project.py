@@ -25,6 +25,7 @@ from pipeline.cli.submission import LocalProject
 from pipeline.cli.unlisted import unlisted_voices
 from pipeline.errors import ExitCode, UsageError
 from pipeline.intake.rules import ClonedFrom, Project, episode_scaffold, missing_consent, scaffold
+from pipeline.intake.rules.stray_marks import stray_marks
 from pipeline.ledger.money import BudgetMode
 
 Json = dict[str, Any]
@@ -242,7 +243,7 @@ def _facts(local: LocalProject) -> Json:
             language: {"lines": len(ids), "ids": list(ids)} for language, ids in project.missing.items()
         },
         "encodings": {name: encoding for name, encoding in project.encodings.items() if encoding != "utf-8"},
-        "notes": list(project.notes),
+        "notes": [*project.notes, *stray_marks(project.lines)],
     }
 
 
