@@ -31,9 +31,8 @@ BIT_EXACT: Final = "+bitexact"
 SPARE_FRAMES: Final = 2
 """Kept of what stands beside a stretch: there another encoder may take over as well."""
 _MIDDLE_BIT_RATE: Final = 128_000
-_MIDDLE_OPTIONS: Final = {"reservoir": "0", "cutoff": "17000", "compression_level": "5"}
-"""What LAME is told where one channel stands for two at `_MIDDLE_BIT_RATE`: its band ends where that of two would, and
-with all bits for one channel its second best search leaves less noise than its third best does where two share them."""
+_MIDDLE_OPTIONS: Final = {"reservoir": "0", "cutoff": "17000"}
+"""What LAME is told where one channel stands for two at `_MIDDLE_BIT_RATE`: its band ends where that of two would."""
 
 
 @dataclass(frozen=True, slots=True)
