@@ -15,6 +15,7 @@ from pipeline.api import (
     runs,
     saying,
     takes,
+    talents,
     uploads,
 )
 from pipeline.api.bodies import BodyLimit
@@ -27,6 +28,8 @@ DESCRIPTION = """Plan and apply for voices. Amounts are integer micro-dollars, t
 Upload the files of a submission with the forms of `POST /v1/uploads`, look at `POST /v1/plans`, start it with
 `POST /v1/runs`, follow `GET /v1/runs/{id}/events`."""
 
+ROUTES = (uploads, music, plans, runs, saying, control, events, lines, takes, accounts, talents, money, reconcile)
+
 
 def create_app(edge: Edge, *, metrics_token: str | None = None) -> FastAPI:
     """Make the API over an edge. Without a token only this machine may read its metrics."""
@@ -36,7 +39,7 @@ def create_app(edge: Edge, *, metrics_token: str | None = None) -> FastAPI:
     app.state.lookout = events.Lookout()
     app.state.metrics = metrics.rows_registry(edge)
     app.state.metrics_token = metrics_token
-    for routes in (uploads, music, plans, runs, saying, control, events, lines, takes, accounts, money, reconcile):
+    for routes in ROUTES:
         app.include_router(routes.router, prefix="/v1")
     app.include_router(metrics.router)
     app.add_api_route("/v1/health", health, tags=["health"], summary="Whether the API answers, and for which provider")

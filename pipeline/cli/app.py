@@ -16,6 +16,7 @@ from pipeline.cli.commands import (
     results,
     say,
     takes,
+    talents,
     verify,
 )
 from pipeline.cli.console import data
@@ -36,7 +37,7 @@ def create_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
-    for commands in (project, say, episode, music, results, verify, takes, hearing, control, reconcile, money):
+    for commands in (project, say, episode, music, results, verify, takes, hearing, control, talents, reconcile, money):
         commands.register(app)
     return app
 

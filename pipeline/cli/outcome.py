@@ -1,6 +1,8 @@
 """What apply and retry share: the price that is agreed to, the watching, and the exit code of how a run ended."""
 
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import typer
@@ -36,6 +38,14 @@ def heed(over_budget: Json | None, mode: BudgetMode) -> None:
     if mode is BudgetMode.HARD:
         raise refused
     say("[yellow]budget[/]  The money is not enough for all of this; the run stops at the cap and keeps what it has.")
+
+
+def with_leave(plan: Iterator[Json]) -> Iterator[Json]:
+    """Return a plan's rows as they are, the whole first; raises `ConsentRequired` where it needs who is suspended."""
+    whole = next(plan)
+    if refused := whole.get("suspended"):
+        raise ConsentRequired(**{name: value for name, value in refused.items() if name != "code"})
+    return chain([whole], plan)
 
 
 def ask(price: int) -> None:

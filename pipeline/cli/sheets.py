@@ -1,8 +1,10 @@
 """Rows as CSV for spreadsheets: text that a spreadsheet would run as a formula is made plain text."""
 
 import csv
+import io
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -13,10 +15,18 @@ Columns = Mapping[str, Callable[[Mapping[str, Any]], str | int | None]]
 
 def write_csv(columns: Columns, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows to stdout as they come; text is guarded, numbers are left as they are."""
-    writer = csv.writer(sys.stdout)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([value(row) for value in columns.values()])
+    sys.stdout.writelines(csv_lines(columns, rows))
+
+
+def csv_lines(columns: Columns, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the rows' lines as they come, the headings first; text is guarded, numbers are left as they are."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    for cells in chain([columns], ([value(row) for value in columns.values()] for row in rows)):
+        writer.writerow(cells)
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
 
 
 def plain(value: str | None) -> str:

@@ -11,7 +11,7 @@ from pipeline.planning.drawing import Submission, voice_key
 from pipeline.planning.rules import Plan
 from pipeline.references import service as references
 from pipeline.references.models import Consent, Reference
-from pipeline.references.rules import talent_key, upload_key
+from pipeline.references.rules import talent_key
 from pipeline.references.service import Suspension
 from pipeline.voices.models import Voice
 
@@ -34,8 +34,7 @@ def suspended(session: Session, account_id: str, submission: Submission, plan: P
     recordings = _recordings(session, account_id, in_force)
     found: dict[str, Suspension] = {}
     for talent in _needed(submission, plan):
-        recording = upload_key(account_id, submission.reference_sha256(talent))
-        known = in_force.get(talent_key(talent.name)) or recordings.get(recording)
+        known = in_force.get(talent_key(talent.name)) or recordings.get(submission.reference_sha256(talent))
         if known is not None:
             found[talent_key(known.talent)] = known
     return _refusal([found[key] for key in sorted(found)]) if found else None
@@ -52,10 +51,11 @@ def _needed(submission: Submission, plan: Plan) -> Iterator[Talent]:
 
 def _recordings(session: Session, account_id: str, in_force: Mapping[str, Suspension]) -> dict[str, Suspension]:
     """Return the recordings that voices of suspended talents were made of: under another name they are theirs still."""
-    theirs = select(Reference.object_key, Consent.talent).join(Voice, Voice.reference_id == Reference.id)
+    theirs = select(Reference, Consent.talent).join(Voice, Voice.reference_id == Reference.id)
     withdrawn = theirs.join(Consent, Consent.id == Voice.consent_id).where(Consent.revoked_at.is_not(None))
     rows = session.execute(withdrawn.where(Voice.account_id == account_id)).all()
-    return {key: in_force[talent_key(name)] for key, name in rows if talent_key(name) in in_force}
+    known = ((references.original_sha256(reference), in_force.get(talent_key(name))) for reference, name in rows)
+    return {sha256: suspension for sha256, suspension in known if suspension is not None}
 
 
 def _refusal(found: list[Suspension]) -> ConsentRequired:

@@ -6,10 +6,13 @@ from pipeline.views.productions import PAGE_LIMIT, line_takes, productions, uncl
 from pipeline.views.runs import IS_PAUSED, IS_RUNNING, LATEST, find_run, runs
 from pipeline.views.standing import is_running, run_status
 from pipeline.views.takes import histories, wanting_retakes
+from pipeline.views.talent_lines import KEY_LIMIT, talent_lines
+from pipeline.views.talents import suspended_talents, talent, talents
 
 __all__ = [
     "IS_PAUSED",
     "IS_RUNNING",
+    "KEY_LIMIT",
     "LATEST",
     "PAGE_LIMIT",
     "REVIEW_LIMIT",
@@ -22,6 +25,10 @@ __all__ = [
     "review",
     "run_status",
     "runs",
+    "suspended_talents",
+    "talent",
+    "talent_lines",
+    "talents",
     "unclear_attempts",
     "voice",
     "voices",

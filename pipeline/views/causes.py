@@ -11,7 +11,7 @@ MENDING = {
     ContentBlocked.kind: "The provider will not speak these texts: change them, then callsheet apply.",
     "reference_refused": "Give another recording, then callsheet apply.",
     "reference_lost": "callsheet apply prepares the recording anew.",
-    ConsentRequired.code: "Renew or widen the consent, then callsheet apply.",
+    ConsentRequired.code: "Renew or widen the consent, or reinstate the talent, then callsheet apply.",
     BudgetExceeded.code: "callsheet apply --budget AMOUNT goes on.",
     NeedsReconcile.code: "callsheet reconcile decides what became of the voice.",
     GONE: "callsheet apply makes the voice anew, and shows its price before.",

@@ -13,6 +13,7 @@ from pipeline.references.models import Reference
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
 from pipeline.views.hearing import verdict_of
+from pipeline.views.talents import suspended_talents
 from pipeline.voices.models import Attempt, Voice
 
 PAGE_LIMIT = 1_000
@@ -50,8 +51,11 @@ def line_takes(
         .order_by(Line.position)
         .limit(limit)
     )
+    suspended = suspended_talents(session, account_id)
     return [
-        _line_take(line, take, language) | {"number": number, "verdict": verdict}
+        _line_take(line, take, language)
+        | {"number": number, "verdict": verdict}
+        | {"suspended_talent": suspended.get(take.consent_id or "") if take else None}
         for line, take, language, number, verdict in session.execute(query)
     ]
 

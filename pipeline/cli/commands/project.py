@@ -145,10 +145,10 @@ def plan(
         show_json(told) if as_json else data.print(render.explained_view(told))
         return
     if save is not None:
-        saved_plan.save(save, client.rows("/plans/lines", body), wanted)
+        saved_plan.save(save, outcome.with_leave(client.rows("/plans/lines", body)), wanted)
         say(f"Saved to {escape(str(save))}. [bold]Next[/]  {escape(f'callsheet apply {project} --plan {save}')}")
     if as_json:
-        _stream_plan(client, client.rows("/plans/lines", body))
+        _stream_plan(client, outcome.with_leave(client.rows("/plans/lines", body)))
         return
     drawn = _drawn(client, body)
     if every_line:

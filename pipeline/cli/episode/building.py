@@ -15,7 +15,7 @@ from pipeline.cli.episode.progress import BuildProgress
 from pipeline.cli.episode.record import made_of, remember, standing
 from pipeline.cli.episode.script import Script
 from pipeline.cli.episode.sealing import Seals, claim_of, forget_sidecars, hidden, sealed
-from pipeline.cli.episode.takes import Shelf, StoredTake
+from pipeline.cli.episode.takes import Shelf, StoredTake, suspended_notes
 from pipeline.cli.episode.views import Built
 from pipeline.cli.episode.words import listen
 from pipeline.cli.pack.keeping import sha256_of
@@ -62,7 +62,8 @@ def build_episode(
             told = built.told(script)
             remember(record, made, told, built.files())
         shelf.clear(takes.values())
-    return {**told, "folder": str(folder), "fetched": shelf.fetched}
+    notes = [*told["notes"], *suspended_notes(takes)]
+    return {**told, "notes": notes, "folder": str(folder), "fetched": shelf.fetched}
 
 
 def build_preview(client: Client, script: Script, chapter: int, folder: Path, name: str, told: BuildProgress) -> Json:

@@ -61,6 +61,14 @@ class Shelf:
         return StoredTake(path, row)
 
 
+def suspended_notes(takes: Mapping[str, StoredTake]) -> list[str]:
+    """Say how much is heard of talents who are suspended, where anything is: what was spoken before is delivered."""
+    theirs = [name for take in takes.values() if (name := take.row.get("suspended_talent"))]
+    if not theirs:
+        return []
+    return [f"{len(theirs)} lines are of talents who are suspended: {', '.join(sorted(set(theirs)))}"]
+
+
 def _pages(rows: Iterator[Json]) -> Iterator[list[Json]]:
     while page := list(islice(rows, _AT_ONCE)):
         yield page

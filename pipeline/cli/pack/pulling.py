@@ -150,6 +150,7 @@ class _Job:
             "missing": facts["missing"],
             "missing_languages": languages,
             "off_target": [entry["key"] for entry in work.delivered() if manifest.misses_target(entry)],
+            "suspended": [entry["file"] for entry in work.delivered() if entry.get("suspended_talent")],
             "outdated": [one["file"] for one in outdated],
             "unwanted": [one["file"] for one in unwanted],
             "pruned": pruned,

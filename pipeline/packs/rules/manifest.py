@@ -33,6 +33,7 @@ COLUMNS = (
         "source_sha256",
         "settings",
         "signed",
+        "suspended_talent",
     ),
 )
 """What the table shows of a line, before the sheet's own columns."""

@@ -98,6 +98,12 @@ def find(session: Session, account_id: str, sha256: str) -> Reference | None:
     return session.scalar(select(Reference).where(Reference.account_id == account_id, Reference.sha256 == sha256))
 
 
+def original_sha256(reference: Reference) -> str:
+    """Return the hash of a recording as it was submitted, also where a part of it is meant."""
+    part = reference.measured.get(PART)
+    return str(part["of_sha256"]) if part else reference.sha256
+
+
 def begin(session: Session, reference_id: str, holder: str) -> Job | None:
     """Claim a recording for preparation."""
     states = (ReferenceState.RECEIVED, ReferenceState.PREPARING)
