@@ -16,7 +16,7 @@ def test_a_check_says_what_of_the_sheets_was_left_out(capsys: pytest.CaptureFixt
 
     check(EXAMPLE, as_json=True)
     notes = json.loads(capsys.readouterr().out)["notes"]
-    assert [note.partition(":")[0] for note in notes] == ["strings.csv", "scene.md"]
+    assert [note.partition(":")[0] for note in notes] == ["strings.csv", "scene.fountain", "scene.md"]
 
 
 def test_a_check_says_what_of_the_texts_looks_like_no_speech(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
