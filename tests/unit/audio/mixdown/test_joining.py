@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 import pytest
 import soundfile
+from av.audio.codeccontext import AudioCodecContext
 
 from pipeline.audio.loudness import Samples
 from pipeline.audio.mixdown import encoding, joining, middle, reservoir, stretches
@@ -17,7 +19,7 @@ from pipeline.audio.mixdown.frames import Frames, go_on, set_begins, take_apart
 from pipeline.audio.mixdown.joining import Joining
 from pipeline.audio.mixdown.reservoir import Reservoir
 from pipeline.audio.mixdown.score import RATE
-from pipeline.audio.mixdown.stretches import Encoded, Stretch, encodings, hand_over
+from pipeline.audio.mixdown.stretches import Encoded, Packets, Stretch, encodings, hand_over
 from pipeline.audio.mixdown.writing import episode_file
 from tests.support.recordings import noise, speech_like
 
@@ -54,7 +56,7 @@ def by_one_encoder(sound: Samples, options: dict[str, str], bit_rate: int = 128_
 
 
 def played(frames: list[bytes]) -> Samples:
-    decoder = av.CodecContext.create("mp3float", "r")
+    decoder = cast("AudioCodecContext", av.CodecContext.create("mp3float", "r"))
     return np.concatenate([frame.to_ndarray() for one in frames for frame in decoder.decode(av.Packet(one))], axis=1)
 
 
@@ -160,7 +162,9 @@ def with_windows(windows: list[int], first: int = 0, stop: int | None = None) ->
             at = 8 * 4 + 20 + granule * 59 + 33
             row[at : at + 3] = window > 0, window >> 1, window & 1
     frames = Frames(np.packbits(bits, axis=1), [b""] * len(windows))
-    return Encoded(frames, [av.Packet(b"")] * len(windows), first, len(windows) if stop is None else stop)
+    return Encoded(
+        frames, cast("Packets", [av.Packet(b"")] * len(windows)), first, len(windows) if stop is None else stop
+    )
 
 
 def test_a_stretch_that_needs_more_bits_than_are_left_is_taken_as_it_is_encoded_next() -> None:
