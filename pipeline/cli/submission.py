@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pipeline.cli.client import Client
 from pipeline.errors import InvalidSheet, UsageError
 from pipeline.intake.rules import Project, read_project
 from pipeline.intake.rules.front_matter import end_of_block
+from pipeline.intake.rules.problems import NO_SUCH_FILE, closest
 
 INLINE_BYTES = 1_000_000
 """Of all documents together, up to which they are part of a request."""
@@ -18,6 +20,8 @@ SNIFFED_CHARS = 100_000
 """Of a Markdown file, to find out whether it is a project."""
 SHEET_SUFFIXES = (".csv", ".tsv", ".xlsx", ".xlsm", ".jsonl", ".ndjson", ".fountain", ".ssml", ".txt")
 """Of files that hold lines and never a project."""
+MOST_NEAR = 5_000
+"""Files of the project's folder among which a misspelt one is looked for."""
 PROJECT_NAMES = ("cast.yaml", "episode.yaml", "project.yaml", "episode.md")
 
 
@@ -43,6 +47,7 @@ class LocalProject:
             project = read_project(path.name, read, exists=lambda name: (folder / name).is_file())
         except InvalidSheet as wrong:
             _refuse_sheet(path, wrong)
+            _name_near_files(folder, wrong)
             raise
         return cls(folder, path.name, project, {name: _sha256(folder / name) for name in project.files})
 
@@ -103,6 +108,18 @@ def _refuse_sheet(path: Path, wrong: InvalidSheet) -> None:
             hint=f"Name a project file beside it, with `lines: {path.name}` and the characters in it;"
             " `callsheet init` writes one to start from.",
         ) from wrong
+
+
+def _name_near_files(folder: Path, wrong: InvalidSheet) -> None:
+    """Let each problem of a file that is not there name the one that was probably meant."""
+    missing = [problem for problem in wrong.data["problems"] if problem["message"] == NO_SUCH_FILE]
+    if not missing:
+        return
+    every = [path.relative_to(folder) for path in islice(folder.glob("**/*.*"), MOST_NEAR) if path.is_file()]
+    for problem in missing:
+        same_name = [path.as_posix() for path in every if path.name == Path(problem["value"]).name]
+        meant = same_name[0] if len(same_name) == 1 else closest(problem["value"], [path.as_posix() for path in every])
+        problem["hint"] = f"did you mean {meant}?" if meant else problem["hint"]
 
 
 def _scripts(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.errors import InvalidSheet
 
+NO_SUCH_FILE = "there is no such file"
 _VALUE_CHARS = 60
 _FIELD_CHARS = 1_000
 """Of one field of a problem: a key of a megabyte is shown by its beginning."""

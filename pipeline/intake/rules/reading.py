@@ -12,7 +12,7 @@ from pipeline.intake.rules.course import Course
 from pipeline.intake.rules.front_matter import is_script
 from pipeline.intake.rules.languages import Languages
 from pipeline.intake.rules.lines import Collected, Origin, read_lines
-from pipeline.intake.rules.problems import Problem, Refusal, invalid_sheet
+from pipeline.intake.rules.problems import NO_SUCH_FILE, Problem, Refusal, invalid_sheet
 from pipeline.intake.rules.project import Project
 from pipeline.intake.rules.project_file import ProjectFile
 from pipeline.intake.rules.readers import FORMATS
@@ -159,7 +159,7 @@ def _opened(path: str, read: Read, most: int) -> BinaryIO:
         found = read(path)
         file: BinaryIO = found.open("rb") if isinstance(found, Path) else io.BytesIO(found)
     except FileNotFoundError as wrong:
-        raise _NotThere("there is no such file", hint=f"looked for {path}") from wrong
+        raise _NotThere(NO_SUCH_FILE, hint=f"looked for {path}") from wrong
     except OSError as wrong:
         raise Refusal(f"the file cannot be read: {wrong.strerror or 'unknown reason'}") from wrong
     if (size := file.seek(0, io.SEEK_END)) > most:
@@ -175,7 +175,7 @@ def _check_attachments(file: ProjectFile, exists: Callable[[str], bool]) -> None
         beside = _beside(file.name, attached)
         if not exists(beside):
             hint = f"put the file there; looked for {beside}"
-            file.problem(where, "there is no such file", value=attached, hint=hint)
+            file.problem(where, NO_SUCH_FILE, value=attached, hint=hint)
 
 
 def _beside(path: str, other: str) -> str:

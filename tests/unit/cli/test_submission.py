@@ -54,13 +54,13 @@ def test_large_documents_are_uploaded_and_named_by_hash(local: LocalProject, mon
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    yield {"digest": "d", "totals": {}}
+    yield {"digest": "d", "totals": {}, "voices": []}
     yield from ({"line_id": f"a_{number}"} for number in range(3))
     yield {"removed": "b_1"}
 
 
 def test_a_plan_is_streamed_as_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    _stream_plan(rows())
+    _stream_plan(cast("Client", Bucket()), rows())
     told = json.loads(capsys.readouterr().out)
     assert [line["line_id"] for line in told["lines"]] == ["a_0", "a_1", "a_2"]
     assert (told["digest"], told["removed"]) == ("d", ["b_1"])
@@ -83,3 +83,19 @@ def test_a_project_file_may_have_any_name(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("id,character,text\na,B,Hm.\n")
     with pytest.raises(InvalidSheet, match=r"l\.csv"):
         LocalProject.read(tmp_path / "cast.txt")
+
+
+def test_a_misspelt_file_is_looked_for_in_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "theme.ogg").write_bytes(b"x")
+    (tmp_path / "essay.txt").write_text("A: Hm.")
+    episode = "episode: {intro: theme.ogg, outro: music/themes.ogg, bed: rain.wav}"
+    (tmp_path / "cast.yaml").write_text(
+        f"production: x\ncharacters: {{A: {{voice: {{system: V}}}}}}\nlines: esay.txt\n{episode}\n"
+    )
+    with pytest.raises(InvalidSheet) as raised:
+        LocalProject.read(tmp_path)
+    hints = {problem["value"]: problem["hint"] for problem in raised.value.data["problems"]}
+    assert hints["esay.txt"] == "did you mean essay.txt?"
+    assert hints["theme.ogg"] == hints["music/themes.ogg"] == "did you mean music/theme.ogg?"
+    assert hints["rain.wav"].startswith("put the file there")
