@@ -10,6 +10,9 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 
+# A stack of its own for another engine's voices: one that runs keeps the voices it was started with, and what they spoke.
+OWN_STACK = export CALLSHEET_HOME=.callsheet/$(ENGINE) CALLSHEET_SANDBOX_ENGINE=$(ENGINE); trap '$(BIN)/callsheet down' EXIT;
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-episode test sure lint types contracts up down status audit bench bench-voices quality bench-episode chaos revision promises fuzz simulate listen docs lock wheel clean
 
@@ -19,9 +22,10 @@ help: ## List what can be made
 demo: $(RUN) ## Clone a cast and speak its lines in the sandbox (REFS=folder CONSENT="who allows it": your recordings)
 	@$(BIN)/python deploy/demo.py $(if $(REFS),--recordings "$(REFS)") $(if $(CONSENT),--consent "$(CONSENT)")
 
-demo-episode: $(BENCH) ## Make a podcast episode from a script, and read its files back with other tools
-	@$(BIN)/callsheet episode examples/episode/small-machines.md --yes --out out/small-machines
-	@$(BIN)/python -m benchmarks.read_episode out/small-machines
+demo-episode: $(BENCH) ## Make a podcast episode, and read its files back with other tools (ENGINE=natural: in these voices; ARGS="--format mp3")
+	@out=out/small-machines$(if $(ENGINE),-$(ENGINE)); $(if $(ENGINE),$(OWN_STACK)) \
+	  $(BIN)/callsheet episode examples/episode/small-machines.md --yes --out $$out $(ARGS) && \
+	  $(BIN)/python -m benchmarks.read_episode $$out
 
 test: $(DEV) ## Run the tests in several processes (ARGS="-k take": only some; ARGS=-n0: in one)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto $(ARGS)  # else each process compiles all tests, each time

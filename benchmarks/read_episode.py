@@ -32,6 +32,8 @@ CEILING_DBTP = -1.0
 LENGTH_SECONDS, CHAPTER_SECONDS = 0.05, 0.02
 EDGE_SECONDS = 0.002
 LINE_CHARS = 65
+MARKLESS = ("wav",)
+"""Formats that hold neither chapters nor a cover."""
 FITTING, TIMELY = 0.9, 0.95
 _CHAPTER = re.compile(r"Chapter #\d+:\d+: start ([\d.]+), end ([\d.]+)\s+Metadata:\s+title\s*: (.+)")
 _DURATION = re.compile(r"Duration: (\d+):(\d+):([\d.]+)")
@@ -64,6 +66,8 @@ def _read_sound(path: Path, record: Json, report: Report) -> None:
     report.figures |= {f"{suffix}_lufs": lufs, f"{suffix}_dbtp": peak}
     report.check(f"{suffix}: {lufs} LUFS are the target", abs(lufs - TARGET_LUFS) <= LU, True)
     report.check(f"{suffix}: {peak} dBTP are below the ceiling", peak <= CEILING_DBTP, True)
+    if suffix in MARKLESS:
+        return
     # What follows tells of the output, which is thrown away.
     read = told[: told.index("Output #0")]
     chapters = [(title.strip(), float(start)) for start, _, title in _CHAPTER.findall(read)]
