@@ -77,7 +77,7 @@ class Examination:
             samples, rate = decode_speech(spoken, format)
         except AudioRejected as error:
             return concluded((checks.failed(CheckName.DECODES, error.problems[0].message),))
-        take = _Take(samples, rate, measure(samples, rate), script, expected)
+        take = _Take(samples, rate, measure(samples, rate, sum(script.pauses)), script, expected)
         return self._heard(take)
 
     def _heard(self, take: _Take) -> Verdict:

@@ -44,14 +44,15 @@ class Sound:
     """Whether there is sound, for each 10 ms."""
 
 
-def measure(samples: Samples, rate: int) -> Sound:
-    """Measure mono sound, (1, samples)."""
+def measure(samples: Samples, rate: int, paused: float = 0.0) -> Sound:
+    """Measure mono sound, (1, samples), of which `paused` seconds are silence that was asked for."""
     meter, bins = Meter(rate), PowerBins(rate, WINDOWS_PER_SECOND)
     for at in range(0, samples.shape[1], rate):
         meter.feed(samples[:, at : at + rate])
         bins.feed(np.square(samples[0, at : at + rate]))
     powers = bins.means()
-    levels, active = meter.levels(), _active(powers)
+    loud = _loud_dbfs(powers, round(paused * WINDOWS_PER_SECOND))
+    levels, active = meter.levels(), _active(powers, loud)
     edges = _edges(active)
     gaps = edges[2::2] - edges[1:-1:2]
     return Sound(
@@ -65,20 +66,22 @@ def measure(samples: Samples, rate: int) -> Sound:
         leading_silence=edges[0] / WINDOWS_PER_SECOND,
         trailing_silence=(len(active) - edges[-1]) / WINDOWS_PER_SECOND,
         longest_gap=float(gaps.max()) / WINDOWS_PER_SECOND if len(gaps) else 0.0,
-        ending_drop_db=_loud_dbfs(powers) - decibels(float(powers[-_ENDING_WINDOWS:].mean())) if len(powers) else 0.0,
+        ending_drop_db=loud - decibels(float(powers[-_ENDING_WINDOWS:].mean())) if len(powers) else 0.0,
         active=tuple(active.tolist()),
     )
 
 
-def _active(powers: NDArray[np.float64]) -> NDArray[np.bool_]:
-    if not len(powers):
-        return np.zeros(0, np.bool_)
-    floor = max(_SILENCE_DBFS, _loud_dbfs(powers) - _SILENT_UNDER_LOUD_DB)
+def _active(powers: NDArray[np.float64], loud_dbfs: float) -> NDArray[np.bool_]:
+    floor = max(_SILENCE_DBFS, loud_dbfs - _SILENT_UNDER_LOUD_DB)
     return np.asarray(powers >= 10 ** (floor / 10))
 
 
-def _loud_dbfs(powers: NDArray[np.float64]) -> float:
-    return decibels(float(np.percentile(powers, _LOUD_PERCENTILE)))
+def _loud_dbfs(powers: NDArray[np.float64], paused: int) -> float:
+    """Return how loud the loud parts are, asked pauses apart: most of a bark with a long one is silence."""
+    if not len(powers):
+        return _SILENCE_DBFS
+    heard = np.sort(powers)[min(paused, len(powers) - 1) :] if paused else powers
+    return decibels(float(np.percentile(heard, _LOUD_PERCENTILE)))
 
 
 def _edges(active: NDArray[np.bool_]) -> NDArray[np.intp]:

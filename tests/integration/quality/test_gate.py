@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from pipeline.audio import encode_speech
+from pipeline.audio import encode_speech, join
 from pipeline.quality import GATE_LIMITS, CheckName, Examiner, Expectation, Outcome
 from pipeline.quality.examining import Examination
 from pipeline.quality.limits import Limits
@@ -95,6 +95,13 @@ def test_a_wrong_voice_of_the_same_timbre_is_caught_by_its_pitch_and_by_nothing_
 def test_missing_words_in_the_middle_are_missed(gate: Examiner) -> None:
     verdict = gate.judge(take(LINE.replace("and wait until ", "")), "mp3", Expectation(LINE))
     assert CheckName.WORDS in verdict.failed
+
+
+def test_a_pause_that_was_asked_for_is_no_alarm_and_one_that_was_not_is(gate: Examiner) -> None:
+    paused = join([take("Halt!"), take("Who goes there?")], "mp3", (5.0,))
+    verdict = gate.judge(paused, "mp3", Expectation("Halt! <#5#> Who goes there?"))
+    assert verdict.outcome is Outcome.GOOD, verdict.sentence
+    assert gate.judge(paused, "mp3", Expectation("Halt! Who goes there?")).outcome is Outcome.BAD
 
 
 def test_a_name_that_no_dictionary_has_is_no_alarm(gate: Examiner) -> None:

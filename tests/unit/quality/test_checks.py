@@ -61,6 +61,17 @@ def test_a_short_line_with_a_long_pause_that_was_asked_for_is_not_silent() -> No
     assert failed(sound) == {CheckName.SILENCE, CheckName.GAPS}
 
 
+def test_how_loud_a_bark_is_does_not_depend_on_the_pause_that_was_asked_for_in_it() -> None:
+    samples = np.concatenate((noise(0.5), silence(20), noise(0.5), silence(0.1)), axis=1)
+    asked = replace(LINE, pauses=(20.0,))
+
+    def wrong(sound: Sound) -> set[CheckName]:
+        return {check.name for check in checks.of_sound(sound, asked, LIMITS) if check.result is Result.FAILED}
+
+    assert wrong(measure(samples, RATE, 20.0)) == set()
+    assert wrong(measure(samples, RATE)) == {CheckName.ENDING}
+
+
 def test_an_asked_pause_is_no_leave_to_begin_late() -> None:
     sound = sounding(silence(2), noise(2), silence(4), noise(2), silence(0.1))
     (gaps,) = (check for check in checks.of_sound(sound, replace(LINE, pauses=(4.0,)), LIMITS) if check.value == 2.0)
