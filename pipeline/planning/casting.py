@@ -32,7 +32,7 @@ def _want_voice(session: Session, run: Run, market: Market, wanted: voices.Wante
     voice = found or voices.want(
         session, account_id=run.account_id, provider=market.provider, run_id=run.id, wanted=wanted
     )
-    voices.renew_consent(voice, wanted.consent_id)
+    voices.renew_consent(session, voice, wanted.consent_id)
     return voice
 
 

@@ -16,7 +16,7 @@ from pipeline.ledger import provider_account
 from pipeline.ledger import service as ledger
 from pipeline.provider.port import Capabilities, Prices
 from pipeline.references import service as references
-from pipeline.references.models import Reference, ReferenceState
+from pipeline.references.models import Consent, Reference, ReferenceState
 from pipeline.voices.models import Attempt, Voice
 from pipeline.voices.rules import (
     GONE,
@@ -68,12 +68,14 @@ def want(session: Session, *, account_id: str, provider: str, run_id: str, wante
     return voice
 
 
-def renew_consent(voice: Voice, consent_id: str | None) -> None:
+def renew_consent(session: Session, voice: Voice, consent_id: str | None) -> None:
     """Let what the talent has declared last hold for a voice that is made, else a wider or renewed one never would.
 
-    One that is being made keeps what it was begun under: it may be of another production.
+    One that is being made keeps what it was begun under: it may be of another production. So does one whose talent is
+    suspended, or the same recording under another name would speak again.
     """
-    if voice.state is VoiceState.READY:
+    own = session.get(Consent, voice.consent_id) if voice.consent_id else None
+    if voice.state is VoiceState.READY and (own is None or own.revoked_at is None):
         voice.consent_id = consent_id
 
 

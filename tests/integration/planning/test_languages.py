@@ -11,6 +11,7 @@ from pipeline.intake.rules import ClonedFrom, Lexicon, Line, Pronunciation, Syst
 from pipeline.intake.rules.talents import Scope
 from pipeline.planning import service as planning
 from pipeline.planning.rules import Reason
+from pipeline.references import service as references
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeKind
 from pipeline.voices.models import Voice
@@ -129,8 +130,22 @@ def test_a_consent_that_was_widened_holds_for_a_voice_that_was_made_before(stage
 def test_control_a_voice_that_keeps_its_first_consent_speaks_no_new_language(
     stage: Stage, owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.voices.service.renew_consent", lambda _voice, _consent: None)
+    monkeypatch.setattr("pipeline.voices.service.renew_consent", lambda *_: None)
     assert widened(stage, owner) == set()
+
+
+@on_sqlite
+def test_a_suspended_talents_voice_keeps_its_consent_under_whatever_name_it_is_cast(stage: Stage, owner: str) -> None:
+    sheet = replace(Sheet().cloned("mara", consent=allowed_in("en")), lines=(LINES[0],))
+    apply(stage, owner, sheet.submission())
+    stage.settle_down(4)
+    with stage.edge.write() as session:
+        references.suspend(session, owner, "mara", by="operator", reason="her agent called")
+        first = session.scalars(select(Voice.consent_id)).one()
+    renamed = replace(allowed_in("en"), name="Somebody Else")
+    apply(stage, owner, replace(Sheet().cloned("mara", consent=renamed), lines=(LINES[0],)).submission())
+    with stage.database.read() as session:
+        assert session.scalars(select(Voice.consent_id)).one() == first
 
 
 @on_sqlite
