@@ -125,6 +125,8 @@ class Client:
 
 
 def _no_answer(who: str, error: Exception) -> EnvironmentFault:
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return EnvironmentFault(f"{who} is no address of http or https.", hint="Correct CALLSHEET_API_URL.")
     return EnvironmentFault(
         f"{who} does not answer: {type(error).__name__}.",
         hint="Is the stack running? `callsheet doctor` tells, `callsheet up` starts it.",

@@ -117,7 +117,7 @@ def authenticate(session: Session, key: str) -> str:
                 return row.account_id
     raise Unauthorised(
         "The API key is missing or unknown.",
-        hint="Send `Authorization: Bearer <key>`; `callsheet up` writes a key for its own account.",
+        hint="Commands take CALLSHEET_API_KEY, programs send `Authorization: Bearer KEY`; `callsheet key` makes one.",
     )
 
 

@@ -166,3 +166,10 @@ def test_the_key_goes_to_the_api_alone() -> None:
         return httpx.Response(200, content=json.dumps({"got": request.headers["authorization"]}))
 
     assert client(answer).get("/runs") == {"got": "Bearer cs_key"}
+
+
+def test_an_api_at_an_address_that_is_none_of_http_is_a_setting_to_correct() -> None:
+    api = Client(Settings(api_url="ftp://x", api_key="cs_key"))
+    with pytest.raises(EnvironmentFault, match="no address of http") as refused:
+        api.get("/runs")
+    assert "CALLSHEET_API_URL" in refused.value.hint
