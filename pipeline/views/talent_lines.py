@@ -80,8 +80,9 @@ def _takes(consents: Sequence[str], last: After, limit: int) -> Select[*tuple[An
 
 def _lines(session: Session, takes: Sequence[str], last: After, limit: int) -> Mapping[str, list[_Spoken]]:
     """Return by take the lines that it speaks now, or did by their histories: the first `limit` of all together."""
-    now = select(Take.id, *_of_line(Line)).join(Line, Line.fingerprint == Take.fingerprint)
-    before = select(Take.id, *_of_line(LineTake)).join(LineTake, LineTake.fingerprint == Take.fingerprint)
+    now = select(Take.id, *_of_line(Line)).select_from(Take).join(Line, Line.fingerprint == Take.fingerprint)
+    before = select(Take.id, *_of_line(LineTake)).select_from(Take)
+    before = before.join(LineTake, LineTake.fingerprint == Take.fingerprint)
     of_line = (Line.production_id == LineTake.production_id) & (Line.line_id == LineTake.line_id)
     found = {
         (row[0], row[1], row[2]): row
