@@ -3,15 +3,17 @@
 openpyxl reads them row by row and tells a number's format; `workbook_census` has bounded what it can cost.
 """
 
+import contextlib
 import re
 import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from openpyxl import load_workbook
@@ -21,7 +23,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.xml.constants import SHARED_STRINGS
 from openpyxl.xml.functions import fromstring
 
-from pipeline.intake.rules.columns import find_columns
+from pipeline.intake.rules.columns import OF_A_TRANSLATION, REQUIRED, find_columns
 from pipeline.intake.rules.csv_sheet import EXPORT_MARK, unguard
 from pipeline.intake.rules.problems import Refusal, did_you_mean, listed
 from pipeline.intake.rules.sheets import BrokenRecord, Places, Record, Sheet, Wanted
@@ -29,6 +31,8 @@ from pipeline.intake.rules.workbook_census import LAST_ROW, Part, take_census
 
 EXACT_DIGITS = 15
 """Of a number in a spreadsheet; the rest became zeros when it was typed."""
+HEADER_ROWS = 20
+"""Written rows among which the header is looked for; titles, dates and empty rows stand above it."""
 _OLD = b"\xd0\xcf\x11\xe0"
 _PLAIN = frozenset({"General", "@", None})
 _WHOLE = frozenset({"0", "#"})
@@ -92,18 +96,32 @@ def _fitting(sheets: Sequence[Any], parts: Mapping[str, Part], wanted: Wanted) -
         if not found:
             hint = did_you_mean(wanted.sheet, titles)
             raise Refusal(f"the workbook has no sheet {wanted.sheet}", allowed=listed(titles), hint=hint)
-        return _opened(found[0], parts)
+        return _opened(found[0], parts, wanted)
+    visible = [sheet for sheet in sheets if sheet.sheet_state == "visible"]
     best: Sheet | None = None
     fewest = sys.maxsize
-    for each in sheets:
-        if fewest and each.sheet_state == "visible":
-            sheet = _opened(each, parts)
-            faults = _faults(sheet, wanted)
-            if best is None or faults < fewest:
-                best, fewest = sheet, faults
+    for number, each in enumerate(visible):
+        sheet = _opened(each, parts, wanted)
+        faults = _faults(sheet, wanted)
+        if best is None or faults < fewest:
+            best, fewest = sheet, faults
+        if not faults:
+            sheet.notes.extend(_others(visible[number + 1 :], parts, wanted))
+            return sheet
     if best is None:
         raise Refusal("the workbook has no sheet that can be seen", allowed=listed(titles))
     return best
+
+
+def _others(sheets: Iterable[Any], parts: Mapping[str, Part], wanted: Wanted) -> Iterator[str]:
+    """Name the sheets that could have been read as well: nobody should miss an act of the script."""
+    titles = []
+    for each in sheets:
+        with contextlib.suppress(Refusal):
+            if not _faults(_opened(each, parts, wanted), wanted):
+                titles.append(each.title)
+    if titles:
+        yield f"not read by this entry, though the columns fit: {listed(titles)}; `sheet: {titles[0]}` reads another"
 
 
 def _faults(sheet: Sheet, wanted: Wanted) -> int:
@@ -113,18 +131,33 @@ def _faults(sheet: Sheet, wanted: Wanted) -> int:
     return len(find_columns(sheet.header.cells, wanted.columns, languages=wanted.languages)[1])
 
 
-def _opened(sheet: Any, parts: Mapping[str, Part]) -> Sheet:  # noqa: ANN401 - openpyxl has no types
+def _opened(sheet: Any, parts: Mapping[str, Part], wanted: Wanted) -> Sheet:  # noqa: ANN401 - openpyxl has no types
     part = parts.get(sheet._worksheet_path, Part())  # noqa: SLF001 - the only name that the census shares with it
     sheet.reset_dimensions()  # what a sheet says of its size may be anything
     records = _records(sheet, part.uncalculated)
-    first = next((record for record in records if isinstance(record, BrokenRecord) or any(record.cells)), None)
-    if isinstance(first, BrokenRecord):
-        raise Refusal(first.message, hint=first.hint)
-    places = WorkbookPlaces(sheet=sheet.title)
-    if first is not None and EXPORT_MARK in first.cells:
+    written = (record for record in records if isinstance(record, BrokenRecord) or any(record.cells))
+    top = list(islice(written, HEADER_ROWS))
+    if top and isinstance(top[0], BrokenRecord):
+        raise Refusal(top[0].message, hint=top[0].hint)
+    number = next((n for n, record in enumerate(top) if _names_columns(record, wanted)), 0)
+    first = top[number] if top else None
+    rest = chain(top[number + 1 :], records)
+    notes = [f"not spoken, because it stands above the header: row {listed(str(one.row) for one in top[:number])}"]
+    told = (WorkbookPlaces(sheet=sheet.title), notes if number else [])
+    if not isinstance(first, Record):
+        return Sheet(None, rest, None, *told)
+    if EXPORT_MARK in first.cells:
         first = Record(first.row, None, list(map(unguard, first.cells)))
-        return Sheet(first, map(_unguarded, records), None, places)
-    return Sheet(first, records, None, places)
+        return Sheet(first, map(_unguarded, rest), None, *told)
+    return Sheet(first, rest, None, *told)
+
+
+def _names_columns(record: Record | BrokenRecord, wanted: Wanted) -> bool:
+    """Tell whether a row names every column that is needed: studios put a title above their header."""
+    if isinstance(record, BrokenRecord):
+        return False
+    known = find_columns(record.cells, wanted.columns, languages=wanted.languages)[0].known
+    return known.keys() >= {*(OF_A_TRANSLATION if wanted.languages.is_translation else REQUIRED)}
 
 
 def _unguarded(record: Record | BrokenRecord) -> Record | BrokenRecord:

@@ -115,6 +115,33 @@ def test_the_sheet_whose_header_fits_is_taken_and_a_hidden_one_never() -> None:
     assert [line.text for line in named.project().lines] == ["No."]
 
 
+TITLES = [("HARBOUR NIGHTS, VO SCRIPT v0.7", None, None), (), ("id", "draft", None)]
+
+
+def test_titles_above_the_header_are_passed_over_and_told() -> None:
+    read = submitted(workbook({"Lines": [*TITLES, HEADER, ("a_1", "MARA", "Hi.")]})).project()
+    assert [(line.id, line.row) for line in read.lines] == [("a_1", 5)]
+    assert read.notes == ("book.xlsx: not spoken, because it stands above the header: row 1, 3",)
+
+
+def test_where_no_row_is_a_header_the_first_one_is_told_of() -> None:
+    found = submitted(workbook({"Lines": [*TITLES, ("a_1", "MARA", "Hi.")]})).problems()
+    assert {problem["place"] for problem in found} >= {"Lines, row 1, column id"}
+
+
+def test_a_header_is_looked_for_at_the_top_alone() -> None:
+    titles = [("x", "y", "z")] * workbook_rules.HEADER_ROWS
+    assert submitted(workbook({"Lines": [*titles, HEADER, ("a_1", "MARA", "Hi.")]})).problems()
+
+
+def test_other_sheets_that_could_be_read_are_named() -> None:
+    acts = {name: [HEADER, (f"a_{number}", "MARA", "Hi.")] for number, name in enumerate(("Act 1", "Act 2", "Act 3"))}
+    read = submitted(workbook({**acts, "Notes": [("Ask Petra",)]})).project()
+    assert [line.id for line in read.lines] == ["a_0"]
+    said = "not read by this entry, though the columns fit: Act 2, Act 3; `sheet: Act 2` reads another"
+    assert read.notes == (f"book.xlsx: {said}",)
+
+
 def test_two_sheets_of_one_workbook_are_two_entries() -> None:
     data = workbook({"A": [HEADER, ("a", "MARA", "Hi.")], "B": [HEADER, ("a", "MARA", "Ho.")]})
     both = submitted(data, "[{file: book.xlsx, sheet: A}, {file: book.xlsx, sheet: B}]")
