@@ -4,7 +4,9 @@ from array import array
 from collections.abc import Callable
 
 SMALLEST = 1 << 10
-TAG = 0xFFFF_FFFF << 32
+TAG_SHIFT = 32
+TAG = 0xFFFF_FFFF << TAG_SHIFT
+"""Of a hash; where an entry stands follows from it alone, so that a larger table needs no text again."""
 NUMBER = 0xFFFF_FFFF
 
 
@@ -59,7 +61,8 @@ class FirstMet:
     def _slot(self, hashed: int, key: object) -> int:
         """Return where the key stands, or would stand."""
         slots, mask = self._slots, len(self._slots) - 1
-        tag, slot = hashed & TAG, hashed & mask
+        tag = hashed & TAG
+        slot = (tag >> TAG_SHIFT) & mask
         while entry := slots[slot]:
             if entry & TAG == tag and self._key(self[(entry & NUMBER) - 1]) == key:
                 break
@@ -72,7 +75,7 @@ class FirstMet:
         mask = len(self._slots) - 1
         for entry in old:
             if entry:
-                slot = hash(self._key(self[(entry & NUMBER) - 1])) & mask
+                slot = (entry >> TAG_SHIFT) & mask
                 while self._slots[slot]:
                     slot = (slot + 1) & mask
                 self._slots[slot] = entry
