@@ -118,6 +118,7 @@ def _fresh_takes(production: Production, line_ids: Sequence[str]) -> Select[str,
     columns = (LineTake.line_id, Take.fingerprint, Take.alternative_of, Take.state, Take.run_id)
     return (
         select(*columns, RunTake.run_id.label("asked_by"))
+        .select_from(LineTake)
         .join(Take, made)
         .join(RunTake, asked)
         .where(LineTake.production_id == production.id, LineTake.line_id.in_(line_ids))

@@ -35,6 +35,22 @@ def test_a_second_run_of_the_same_project_pays_nothing(studio: Caller, stage: St
     assert len(stage.provider.voice_calls) == 1
 
 
+def test_a_fresh_run_makes_what_exists_at_the_price_of_its_plan_and_the_next_joins_it(
+    studio: Caller, stage: Stage
+) -> None:
+    studio.started()
+    stage.work()
+    drawn = studio.plan(fresh=True).json()
+    assert drawn["by_reason"] == {"fresh": 2, "shared": 1}
+    fresh = studio.started(agreed=drawn["digest"], fresh=True)
+    assert fresh["estimate_micros"] == drawn["totals"]["total_micros"] > 0
+    joined = studio.plan(fresh=True).json()
+    assert (joined["by_reason"], joined["totals"]["total_micros"]) == ({"under way": 3}, 0)
+    stage.settle_down(3)
+    done = studio.get(f"/v1/runs/{fresh['id']}").json()
+    assert (done["state"], done["spent_micros"]) == ("done", fresh["estimate_micros"])
+
+
 def test_the_cap_of_the_project_holds_where_the_request_has_none(studio: Caller) -> None:
     capped = {**FILES, "cast.yaml": CAST.replace("lines: ", 'budget: "$3"\nlines: ').encode()}
     assert studio.started(capped)["cap_micros"] == 3_000_000

@@ -56,6 +56,16 @@ def test_a_plan_with_a_value_of_another_kind_is_refused_before_it_is_compared(
         SavedPlan.read(path)
 
 
+def test_a_plan_says_whether_it_was_to_make_what_exists_and_one_from_before_that_was_not(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    save(path, rows(line("a")), {"only": [], "fresh": True})
+    assert SavedPlan.read(path).fresh
+    told = json.loads(path.read_text())
+    del told["fresh"]
+    path.write_text(json.dumps(told))
+    assert not SavedPlan.read(path).fresh
+
+
 def test_a_file_nested_without_end_is_no_saved_plan(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text("[" * 100_000)
