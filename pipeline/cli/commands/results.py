@@ -16,6 +16,7 @@ from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson
 from pipeline.cli.pack import Puller, Sealer, SignMode, require_archive
 from pipeline.cli.signing import signer
+from pipeline.cli.submission import PROJECT_NAMES
 from pipeline.errors import PartialError, UsageError
 from pipeline.packs.rules import Asked, Layout, PackFormat
 
@@ -59,7 +60,10 @@ def pull(  # noqa: PLR0913 - each is an option that people type
         typer.Argument(help="Name of the production, or its project file or folder: that tells which languages lack."),
     ],
     *,
-    out: Annotated[Path | None, typer.Option(help="Folder for the files; without it, a folder named as it is.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the files; without it, one named as the production, or pack in the project's."),
+    ] = None,
     layout: Annotated[Layout, typer.Option(help="Whose folders, names and lists: see docs/packs.md.")] = Layout.FLAT,
     form: Annotated[
         PackFormat | None, typer.Option("--format", help="What files are stored as; without it, what the layout wants.")
@@ -95,7 +99,7 @@ def pull(  # noqa: PLR0913 - each is an option that people type
     signing = signer() if sign else None
     client = context.client()
     meant = declared(production)
-    folder = out or Path(meant.production)
+    folder = out or _folder(meant.production)
     asked = Asked(layout, form, name, loudness, rate, bits, channels, pauses)
     seal = Sealer(client, signing, sign) if signing and sign else None
     puller = Puller(client, folder, asked, prune=prune, seal=seal, languages=meant.languages, archive=archive)
@@ -107,6 +111,16 @@ def pull(  # noqa: PLR0913 - each is an option that people type
             hint="Speak those lines anew, or pull them with --format as-is.",
             problems=[{"place": one["id"], "message": one["message"]} for one in pulled["failed"]],
         )
+
+
+def _folder(production: str) -> Path:
+    """Return where a pack goes: a folder named as the production, or one below it where the project itself lies there.
+
+    One that holds a pack of an earlier pull keeps it.
+    """
+    folder = Path(production)
+    is_project = any((folder / name).is_file() for name in PROJECT_NAMES)
+    return folder / "pack" if is_project and not (folder / "manifest.json").is_file() else folder
 
 
 def _show_pull(pulled: dict[str, Any]) -> None:

@@ -129,3 +129,15 @@ def test_a_project_that_cannot_be_read_holds_no_pull_up_unless_it_is_named(typed
     assert code == ExitCode.OK
     assert "languages in which there is no line at all are not known" in err
     assert typed("pull", "game/cast.yaml", "--out", "VO")[0] == ExitCode.USAGE
+
+
+def test_a_pack_goes_beside_no_project_file_but_into_a_folder_of_its_own(typed: Typed) -> None:
+    declare(Path("game"))
+    assert typed("pull", "game")[1].strip() == "game/pack"
+    assert {path.name for path in Path("game").iterdir()} == {"cast.yaml", "pack"}
+
+
+def test_a_pack_that_lies_beside_a_project_file_stays_there(typed: Typed) -> None:
+    typed("pull", "game")
+    declare(Path("game"))
+    assert json.loads(typed("pull", "game", "--json")[1])["kept"] == 2
