@@ -16,7 +16,7 @@ from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.episode.music import require_usable
 from pipeline.cli.listening import Judged
-from pipeline.cli.options import PANEL, AsJson, Detach, Fresh, Mode, Only, ProjectPath, Yes
+from pipeline.cli.options import PANEL, AsJson, Detach, Fresh, Haste, Mode, Only, ProjectPath, Yes
 from pipeline.cli.recordings import from_recordings
 from pipeline.cli.saved_plan import SavedPlan
 from pipeline.cli.spoken import spoken_otherwise
@@ -27,6 +27,7 @@ from pipeline.errors import ExitCode, UsageError
 from pipeline.intake.rules import ClonedFrom, Project, episode_scaffold, missing_consent, scaffold
 from pipeline.intake.rules.stray_marks import stray_marks
 from pipeline.ledger.money import BudgetMode
+from pipeline.speech.rules import Priority
 
 Json = dict[str, Any]
 
@@ -164,6 +165,7 @@ def apply(  # noqa: PLR0913 - an option each
         typer.Option(help="Most this run may spend, in dollars, such as 25; without it, the project file's budget."),
     ] = None,
     budget_mode: Mode = BudgetMode.HARD,
+    priority: Haste = Priority.NORMAL,
     only: Only = None,
     fresh: Fresh = False,
     plan_file: Annotated[
@@ -184,7 +186,7 @@ def apply(  # noqa: PLR0913 - an option each
     if saved is not None:
         saved.require(drawn, client.rows("/plans/lines", body))
     applying.agree(drawn, budget_mode, yes=yes)
-    terms = {"budget_micros": cap, "budget_mode": budget_mode, **wanted}
+    terms = {"budget_micros": cap, "budget_mode": budget_mode, "priority": priority, **wanted}
     run = applying.start(client, local, drawn, terms)
     if not detach:
         run = outcome.watch(client, run)
