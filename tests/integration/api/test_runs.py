@@ -1,7 +1,11 @@
 import pytest
+from sqlalchemy import select
 
 from pipeline.ledger.money import UNLIMITED
+from pipeline.speech.models import Take
+from pipeline.speech.rules import LINE_PRIORITIES, Priority, TakeKind
 from tests.integration.api.callers import CAST, FILES, LINES, Caller, error, rows, sha256
+from tests.support.databases import on_sqlite
 from tests.support.stage import Stage
 
 
@@ -137,6 +141,21 @@ def test_a_run_without_money_stops_and_says_why(studio: Caller, stage: Stage) ->
     ended = studio.get(f"/v1/runs/{run['id']}").json()
     assert (ended["state"], ended["reason"], ended["spent_micros"]) == ("stopped", "budget_exceeded", 0)
     assert not stage.provider.voice_calls
+
+
+@on_sqlite
+@pytest.mark.parametrize("priority", Priority)
+def test_a_run_says_how_soon_its_lines_are_wanted(studio: Caller, stage: Stage, priority: Priority) -> None:
+    studio.started(priority=priority)
+    with stage.database.read() as session:
+        wanted = session.scalars(select(Take.priority).where(Take.kind == TakeKind.LINE)).all()
+    assert set(wanted) == {LINE_PRIORITIES[priority]}
+
+
+def test_a_haste_that_there_is_not_is_refused(studio: Caller, stage: Stage) -> None:
+    studio.upload(FILES)
+    assert error(studio.start(FILES, priority="at once"))["code"] == "invalid_request"
+    assert nothing_started(stage)
 
 
 def test_without_consent_nothing_starts(studio: Caller, stage: Stage) -> None:
