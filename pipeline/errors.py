@@ -170,7 +170,7 @@ class NeedsReconcile(CallsheetError):
 
 
 class ConsentRequired(CallsheetError):
-    """The talent's permission is missing, too narrow, expired or withdrawn."""
+    """The talent's permission is missing, too narrow or expired, or the talent is suspended."""
 
     code = "consent_required"
     exit_code = ExitCode.CONSENT

@@ -112,4 +112,5 @@ def _report_running(run: Json) -> ExitCode:
 
 def _exit_of_failures(run: Json) -> ExitCode:
     causes = {failure["cause"] for failure in run["failures"]}
-    return EXITS["consent_required"] if causes == {"consent_required"} else ExitCode.PARTIAL
+    is_refused = causes == {ConsentRequired.code} and not run["takes"]["done"]
+    return EXITS[ConsentRequired.code] if is_refused else ExitCode.PARTIAL

@@ -17,6 +17,7 @@ from pipeline.intake import service as intake
 from pipeline.intake.models import Line, Production
 from pipeline.ledger.money import UNLIMITED
 from pipeline.ledger.service import provider_owner
+from pipeline.references import service as references
 from pipeline.views import histories
 from tests.support.databases import Maker
 
@@ -241,3 +242,19 @@ def test_no_version_takes_a_second_take_of_one_sound(eighth: Database, version: 
     upgrade(eighth, version)
     with pytest.raises(DBAPIError), eighth.engine.begin() as connection:
         connection.execute(text("UPDATE takes SET fingerprint = '1' WHERE id = 'take_2'"))
+
+
+def test_a_consent_of_before_can_be_suspended_and_stays_so_in_an_older_version(eighth: Database) -> None:
+    consent = {"id": "cons_1", "account_id": "acc_1", "digest": "d", "talent": "Mara", "record": {}}
+    _fill(eighth, {"consents": [consent]})
+    upgrade(eighth)
+    withdrawn = "SELECT count(*) FROM consents WHERE revoked_at IS NOT NULL"
+    with eighth.write() as session:
+        assert references.suspend(session, "acc_1", "mara", reason="left", by="ann")
+    _downgrade(eighth, "0009")
+    assert _ask(eighth, withdrawn) == [(1,)]
+    upgrade(eighth)
+    assert is_current(eighth)
+    with eighth.write() as session:
+        assert references.reinstate(session, "acc_1", "mara", reason="is back", by="ann")
+    assert _ask(eighth, withdrawn) == [(0,)]
