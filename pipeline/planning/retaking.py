@@ -155,7 +155,8 @@ def apply(
 
 def _with_takes(production: Production, line_ids: Sequence[str]) -> Any:  # noqa: ANN401 - an outer join's type
     of_line = (Take.account_id == production.account_id) & (Take.fingerprint == asked_sound())
-    query = select(Line, Take, Voice).select_from(Line).outerjoin(Take, of_line).outerjoin(Voice, Voice.id == Take.voice_id)
+    told = select(Line, Take, Voice).select_from(Line)
+    query = told.outerjoin(Take, of_line).outerjoin(Voice, Voice.id == Take.voice_id)
     return query.where(Line.production_id == production.id, Line.line_id.in_(line_ids)).order_by(Line.position)
 
 
