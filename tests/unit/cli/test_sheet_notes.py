@@ -19,7 +19,7 @@ def test_a_check_says_what_of_the_sheets_was_left_out(capsys: pytest.CaptureFixt
     assert [note.partition(":")[0] for note in notes] == ["strings.csv", "scene.fountain", "scene.md"]
 
 
-def test_a_check_says_what_of_the_texts_looks_like_no_speech(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_names_texts_that_look_like_no_speech(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cast = "production: game\ncharacters:\n  MARA: {voice: {system: x}}\nlines: lines.csv\n"
     (tmp_path / "cast.yaml").write_text(cast)
     (tmp_path / "lines.csv").write_text("id,character,text\na_1,MARA,(whispering) Who goes there?\n")
