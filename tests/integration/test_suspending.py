@@ -7,7 +7,9 @@ from pipeline import control
 from pipeline.db.clock import now_ms
 from pipeline.errors import ConsentRequired
 from pipeline.intake.models import RunState
+from pipeline.intake.rules import QualitySettings
 from pipeline.provider.port import SpeechRequest, SpeechResult, VoiceResult
+from pipeline.quality import Verdict
 from pipeline.references.service import consenting
 from pipeline.speech import service as speech
 from pipeline.speech.rules import TakeState
@@ -31,6 +33,8 @@ from tests.integration.suspensions import (
     voice,
 )
 from tests.support.databases import on_sqlite
+from tests.support.ears import bad
+from tests.support.factories import Sheet
 from tests.support.fakes import PRICES
 from tests.support.fakes import speech as speech_answer
 from tests.support.fakes import voice as answer
@@ -57,6 +61,7 @@ def test_lines_in_the_queue_are_blocked_and_the_others_are_spoken(stage: Stage) 
     assert stopped.lines + len(before) == len(MARAS)
 
 
+@on_sqlite
 def test_without_what_is_blocked_every_claim_is_refused_all_the_same(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +76,7 @@ def test_without_what_is_blocked_every_claim_is_refused_all_the_same(
     assert run(stage, started).state is RunState.PARTIAL
 
 
+@on_sqlite
 def test_control_where_nobody_asks_for_the_consent_the_queue_is_spoken(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +111,7 @@ def test_a_voice_that_is_not_sent_is_not_made_and_its_money_is_free(stage: Stage
     assert (run(stage, started).state, money(stage, started)["held"]) == (RunState.PARTIAL, 0)
 
 
+@on_sqlite
 def test_a_voice_that_was_left_reserved_is_given_up_when_it_is_to_be_sent(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +188,7 @@ def test_a_voice_that_was_given_up_is_made_after_the_talent_is_back(stage: Stage
     assert sorted(spoken(stage)) == sorted(MARAS)
 
 
+@on_sqlite
 def test_a_voice_about_to_lapse_is_let_go_rather_than_heard(stage: Stage) -> None:
     account = owner(stage)
     started = start(stage, SHEET, account)
@@ -229,3 +237,20 @@ def test_a_retry_makes_what_the_others_lack(stage: Stage) -> None:
     again = retry(stage, started, causes=["cancelled"])
     stage.settle_down(4)
     assert (spoken(stage), run(stage, again).state) == ([], RunState.DONE)
+
+
+@on_sqlite
+def test_a_bad_take_of_a_suspended_talent_is_not_made_once_more(stage: Stage) -> None:
+    account = owner(stage)
+
+    def suspend_meanwhile(*_: object) -> Verdict:
+        suspend(stage, account)
+        return bad()
+
+    stage.ears.will_find(*[suspend_meanwhile] * len(MARAS))
+    one = Sheet().cloned("mara").says("mara", MARAS[0])
+    started = start(stage, one, account, quality=QualitySettings(retakes=2))
+    stage.settle_down(6)
+    assert spoken(stage) == [MARAS[0]]
+    assert [(take.verdict or {})["sequel"] for take in lines(stage)] == ["consent"]
+    assert run(stage, started).state is RunState.DONE

@@ -29,7 +29,7 @@ class Suspension:
         since = datetime.fromtimestamp(self.since / 1000, UTC)
         return ConsentRequired(
             f"{self.talent} is suspended since {since:%Y-%m-%d %H:%M} UTC: {self.reason}",
-            hint=f'callsheet talents "{self.talent}" shows the record; callsheet reinstate lets it speak again.',
+            hint=f'callsheet talents "{self.talent}" shows the record, callsheet reinstate takes it back.',
         )
 
 
