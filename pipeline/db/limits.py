@@ -29,8 +29,13 @@ FULL = 1_000
 """The learnt share of a pace that nothing has slowed down, in thousandths."""
 SLOWER_PER_CENT = 70
 """What a refusal leaves of the pace."""
+SLOWEST = 100
+"""A provider that refuses a tenth of its pace is away, and each refusal stops all calls for a while: that is enough."""
 FASTER = 20
 """What a pace wins back, in thousandths, each time no refusal has come for `FASTER_AFTER_MS`."""
+MUCH_FASTER_PER_CENT = 125
+"""What it comes to instead while it is below `CAREFUL_FROM`: from a tenth to half of it takes four minutes."""
+CAREFUL_FROM = 500
 FASTER_AFTER_MS = 30_000
 LEAST_COOLDOWN_SECONDS = 1.0
 MINUTE_US = 60_000_000
@@ -247,7 +252,12 @@ def free(session: Session, name: str, slot: int, holder: str) -> None:
 def sweep(session: Session) -> None:
     """Free the slots of workers that are gone, and let paces that were slowed down recover."""
     session.execute(update(Slot).where(Slot.holder.in_(dead_holders())).values(holder=None, lease_until=0))
-    recovered = case((Pace.learnt + FASTER > FULL, FULL), else_=Pace.learnt + FASTER)
+    recovered = case(
+        (Pace.learnt < SLOWEST, SLOWEST),
+        (Pace.learnt < CAREFUL_FROM, Pace.learnt * MUCH_FASTER_PER_CENT // 100),
+        (Pace.learnt + FASTER > FULL, FULL),
+        else_=Pace.learnt + FASTER,
+    )
     slowed = update(Pace).where(Pace.learnt < FULL, Pace.learnt_at <= now_ms() - FASTER_AFTER_MS)
     session.execute(slowed.values(learnt=recovered, learnt_at=now_ms()))
 
@@ -260,7 +270,7 @@ def cool_down(session: Session, name: str, seconds: float) -> None:
     until = now_ms() + int(max(seconds, LEAST_COOLDOWN_SECONDS) * 1000)
     later = case((Pace.cooldown_until < until, until), else_=Pace.cooldown_until)
     slower = Pace.learnt * SLOWER_PER_CENT // 100
-    learnt = case((Pace.cooldown_until > now_ms(), Pace.learnt), (slower < FASTER, FASTER), else_=slower)
+    learnt = case((Pace.cooldown_until > now_ms(), Pace.learnt), (slower < SLOWEST, SLOWEST), else_=slower)
     cooling = update(Pace).where(Pace.name == name)
     session.execute(cooling.values(cooldown_until=later, learnt=learnt, learnt_at=now_ms()))
 

@@ -1,7 +1,7 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import pytest
 from sqlalchemy import select, update
@@ -348,19 +348,41 @@ def test_a_refusal_slows_everybody_down_and_the_pace_recovers(database: Database
     shares = []
     for _ in range(2):
         shares.append(sweep(database))  # at once: nothing has changed
-        with database.write() as session:
-            session.execute(update(Pace).values(learnt_at=Pace.learnt_at - limits.FASTER_AFTER_MS))
-        shares.append(sweep(database))
+        shares.append(recover(database))
     assert shares == [0.7, 0.72, 0.72, 0.74]
 
 
-def test_refusals_one_after_the_other_slow_down_to_a_trickle_and_never_to_nothing(database: Database) -> None:
+def recover(database: Database) -> float:
+    """Let half a minute without a refusal go by."""
+    with database.write() as session:
+        session.execute(update(Pace).values(learnt_at=Pace.learnt_at - limits.FASTER_AFTER_MS))
+    return sweep(database)
+
+
+def test_from_a_tenth_a_pace_recovers_quickly_to_half_and_carefully_from_there(database: Database) -> None:
+    set_limits(database)
+    with database.write() as session:
+        session.execute(update(Pace).values(learnt=limits.SLOWEST))
+    to_half = list(takewhile(lambda share: share < 0.5, iter(lambda: recover(database), None)))
+    assert len(to_half) == 7
+    half = state(database).learnt_share
+    assert recover(database) == pytest.approx(half + 0.02)
+
+
+def test_a_pace_that_an_older_version_left_lower_is_brought_up_at_once(database: Database) -> None:
+    set_limits(database)
+    with database.write() as session:
+        session.execute(update(Pace).values(learnt=20))
+    assert recover(database) == limits.SLOWEST / limits.FULL
+
+
+def test_refusals_one_after_the_other_slow_down_to_a_tenth_and_not_to_nothing(database: Database) -> None:
     set_limits(database)
     for _ in range(20):
         with database.write() as session:
             limits.cool_down(session, NAME, 0.1)
             session.execute(update(Pace).values(cooldown_until=0))
-    assert state(database).learnt_share == limits.FASTER / limits.FULL
+    assert state(database).learnt_share == limits.SLOWEST / limits.FULL
 
 
 def test_a_pace_recovers_no_further_than_the_limit(database: Database) -> None:
