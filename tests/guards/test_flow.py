@@ -82,6 +82,6 @@ def _strings(node: ast.expr) -> Iterator[str]:
 
 def _passed_to_settle() -> set[str]:
     # One helper gets the event as an argument: references settle a row and tell what became of it.
-    tree = ast.parse((SOURCE / "references" / "service.py").read_text())
+    tree = ast.parse((SOURCE / "references" / "service" / "recordings.py").read_text())
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == "_settle")
     return {name for call in calls for name in _strings(call.args[2])}
