@@ -1,9 +1,11 @@
 """A suspended talent is spoken for no more, at once and whatever stands in the queue; what is under way is settled."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import update
 
-from pipeline import control
+from pipeline import control, views
 from pipeline.db.clock import now_ms
 from pipeline.errors import ConsentRequired
 from pipeline.intake.models import RunState
@@ -254,3 +256,17 @@ def test_a_bad_take_of_a_suspended_talent_is_not_made_once_more(stage: Stage) ->
     assert spoken(stage) == [MARAS[0]]
     assert [(take.verdict or {})["sequel"] for take in lines(stage)] == ["consent"]
     assert run(stage, started).state is RunState.DONE
+
+
+def test_every_line_is_listed_by_pages_whatever_orders_the_database(stage: Stage) -> None:
+    account, _ = prepared(stage)
+    stage.work()
+    rows: list[dict[str, Any]] = []
+    with stage.database.read() as session:
+        while page := views.talent_lines(session, account, "MARA", after=rows[-1]["key"] if rows else "", limit=5):
+            rows += page
+        told = views.talent(session, account, "mara")
+    said = [row["line"] for row in rows if row["kind"] == "line"]
+    assert sorted(said) == sorted(f"line_{number}" for number in range(1, len(MARAS) + 1))
+    assert len({row["key"] for row in rows}) == len(rows) == len(MARAS) + 1
+    assert (told["lines"], told["cost_micros"]) == (len(MARAS), sum(100 * len(text) for text in MARAS))
