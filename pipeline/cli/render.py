@@ -319,7 +319,8 @@ def _lines_table(lines: list[Json], total: int, *, every_line: bool) -> Table:
         price = dollars(line["price"]) if line["price"] else ""
         made.add_row(escape(line["line_id"]), escape(line["character"]), why, str(line["chars"]), price)
     if total > len(lines):
-        made.add_row(f"[dim]and {total - len(lines)} more ({'--json' if every_line else '--all'} lists them)[/]")
+        all_of_them = "--json" if every_line else "callsheet plan --all"
+        made.add_row(f"[dim]and {total - len(lines)} more ({all_of_them} lists them)[/]")
     return made
 
 

@@ -134,6 +134,8 @@ def _show_pull(pulled: dict[str, Any]) -> None:
         say(f"{escape(language)} lacks {len(ids)} lines that other languages have: {_some(ids)}.")
     told = {
         "off_target": "files are not as loud as asked, because of their peaks or their silence",
+        "rejected": "lines are delivered by takes that were rejected (callsheet retake makes others)",
+        "doubted": "lines are delivered by takes that the quality gate has found bad (callsheet takes --review)",
         "suspended": "files are of talents who are suspended: they were spoken before",
         "outdated": "files are of an older text, whose line is not spoken anew yet",
         "unwanted": "files of earlier pulls are no line's now (--prune deletes what nobody has changed)",

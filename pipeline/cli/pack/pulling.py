@@ -150,6 +150,8 @@ class _Job:
             "missing": facts["missing"],
             "missing_languages": languages,
             "off_target": [entry["key"] for entry in work.delivered() if manifest.misses_target(entry)],
+            "rejected": [entry["key"] for entry in work.delivered() if manifest.is_rejected(entry)],
+            "doubted": [entry["key"] for entry in work.delivered() if manifest.is_doubted(entry)],
             "suspended": [entry["file"] for entry in work.delivered() if entry.get("suspended_talent")],
             "outdated": [one["file"] for one in outdated],
             "unwanted": [one["file"] for one in unwanted],

@@ -29,6 +29,7 @@ COLUMNS = (
         "voice",
         "heard",
         "heard_why",
+        "verdict",
         "production",
         "source_sha256",
         "settings",
@@ -54,6 +55,16 @@ def of_file(delivered: Delivered) -> Json:
         "seconds": round(delivered.after.seconds, 6),
         "sha256": delivered.sha256,
     }
+
+
+def is_doubted(entry: Json) -> bool:
+    """Tell whether the quality gate has found a take bad, of which nobody has said anything."""
+    return entry.get("heard") == "bad" and entry.get("verdict") is None
+
+
+def is_rejected(entry: Json) -> bool:
+    """Tell whether somebody has rejected a take."""
+    return entry.get("verdict") == "rejected"
 
 
 def misses_target(entry: Json) -> bool:

@@ -77,7 +77,7 @@ def test_a_plan_lists_the_work_and_counts_the_rest() -> None:
     lines = [line(line_id=f"new_{n}") for n in range(render.SHOWN_LINES + 3)] + [line("reused", line_id="old_1")]
     text = shown(render.plan_view(plan(lines=lines), every_line=False))
     assert "new_0" in text
-    assert "and 3 more (--all lists them)" in text
+    assert "and 3 more (callsheet plan --all lists them)" in text
     assert "old_1" not in text
     everything = shown(render.plan_view(plan(lines=lines), every_line=True))
     assert all(one["line_id"] in everything for one in lines)

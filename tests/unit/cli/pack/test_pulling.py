@@ -37,6 +37,18 @@ def test_each_spoken_line_becomes_a_file_beside_a_manifest(tmp_path: Path) -> No
     assert not {"url", "position"} & set(listed[0])
 
 
+def test_what_was_rejected_or_found_bad_is_delivered_and_named(tmp_path: Path) -> None:
+    heard = {"heard": "bad", "heard_why": "cut off"}
+    rejected, doubted = line("a_1", verdict="rejected", **heard), line("a_2", verdict=None, **heard)
+    approved, good = line("a_3", verdict="approved", **heard), line("a_4", verdict=None, heard="good")
+    told = pull(Api(rejected, doubted, approved, good), tmp_path)
+    assert (told["fetched"], told["rejected"], told["doubted"]) == (4, ["a_1"], ["a_2"])
+    again = pull(Api({**rejected, "verdict": None, "heard": "good"}, doubted, approved, good), tmp_path)
+    assert (again["fetched"], again["rejected"], again["doubted"]) == (0, [], ["a_2"])
+    with (tmp_path / "manifest.csv").open(newline="", encoding="utf-8-sig") as table:
+        assert [row["verdict"] for row in csv.DictReader(table)] == ["", "", "approved", ""]
+
+
 def test_what_is_there_unchanged_is_neither_fetched_nor_touched(tmp_path: Path) -> None:
     pull(Api(line()), tmp_path)
     before = (tmp_path / "MARA" / "a_1.wav").stat()
