@@ -271,19 +271,20 @@ class _Drawing:
 def require_consents(project: Project) -> None:
     """Raise `ConsentRequired` naming every talent that is cast without leave, and the field that is missing."""
     today = datetime.now(UTC).date()
-    gaps = {}
+    gaps: dict[str, str] = {}
     for character, language in project.roles():
         voice = character.voice_in(language)
         if isinstance(voice, ClonedFrom):
             talent = project.talents[voice.talent]
             field = missing_consent(talent, project.production, language, today, character=character.key)
             if field:
-                gaps[talent.key] = f"talents.{talent.key}.{field}"
+                gaps.setdefault(f"talents.{talent.key}.{field}", f"{character.key} in {language}")
     if gaps:
+        told = [f"{field} ({role})" if ".scope." in field else field for field, role in gaps.items()]
         raise ConsentRequired(
-            f"No voice is cloned without consent; missing or not covering this production: {', '.join(gaps.values())}.",
+            f"No voice is cloned or speaks without consent; missing or not covering this: {', '.join(told)}.",
             hint="Fill in what the talent has agreed to; a made-up voice has `synthetic: true` and a statement.",
-            fields=list(gaps.values()),
+            fields=list(gaps),
         )
 
 

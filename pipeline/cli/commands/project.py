@@ -121,7 +121,7 @@ def _tell(facts: Json) -> None:
     for note in facts["notes"]:
         say(f"[yellow]note[/]  {escape(note)}")
     for talent, field in facts["missing_consent"].items():
-        say(f"[yellow]consent[/]  {escape(talent)} cannot be cloned yet: {field} is missing or does not cover this.")
+        say(f"[yellow]consent[/]  {escape(talent)} may not be heard yet: {field} is missing or does not cover this.")
 
 
 def plan(

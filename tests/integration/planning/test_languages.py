@@ -104,6 +104,7 @@ def test_consent_is_asked_for_each_language_that_a_talent_speaks(stage: Stage, o
     with pytest.raises(ConsentRequired) as refused:
         plan(stage, owner, sheet.submission(**LANGUAGES))
     assert refused.value.data["fields"] == ["talents.mara.consent.scope.languages"]
+    assert "consent.scope.languages (mara in de)" in refused.value.message
     both = replace(Sheet().cloned("mara", consent=allowed_in("en", "de")), lines=LINES)
     assert plan(stage, owner, both.submission(**LANGUAGES)).price
     elsewhere = replace(Sheet().cloned("mara", consent=allowed_in("en"), **GERMAN), lines=LINES)
