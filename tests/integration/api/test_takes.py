@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ from pipeline.speech.models import Take
 from tests.integration.api.callers import FILES, HOST, LINES, Caller, error
 from tests.support.ears import bad, unchecked
 from tests.support.stage import Stage
-from workers import cli, local
+from tests.support.terminal import Terminal
+from workers import local
 
 GAME = "/v1/productions/game"
 REVISED = FILES | {"lines.csv": LINES.replace("Who goes there?", "Halt!").encode()}
@@ -150,15 +150,7 @@ def run(
     monkeypatch.setattr(client, "download", lambda url: stage.store.fetch(url)[0])
     monkeypatch.setattr(context, "client", lambda: client)
     monkeypatch.setattr(local, "ensure", lambda: None)
-
-    def typed(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["callsheet", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        written = capsys.readouterr()
-        return int(ended.value.code or 0), written.out, written.err
-
-    return typed
+    return Terminal(capsys, monkeypatch)
 
 
 def test_a_line_is_retaken_compared_restored_and_judged_by_commands(

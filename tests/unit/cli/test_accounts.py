@@ -1,7 +1,6 @@
 """accounts, key: what only whoever runs the stack may type."""
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 from pipeline.cli.context import context
 from pipeline.errors import ExitCode
+from tests.support.terminal import Terminal
 from workers import cli
 
 Json = dict[str, Any]
@@ -62,15 +62,7 @@ def operator(monkeypatch: pytest.MonkeyPatch) -> Operator:
 @pytest.fixture
 def run(operator: Operator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:  # noqa: ARG001 - typed to it
     monkeypatch.setattr(context, "operator", None)
-
-    def typed(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["callsheet", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        written = capsys.readouterr()
-        return int(ended.value.code or 0), written.out, written.err
-
-    return typed
+    return Terminal(capsys, monkeypatch)
 
 
 def test_accounts_are_listed_with_their_share_and_the_keys_that_are_valid(run: Run) -> None:

@@ -1,7 +1,6 @@
 """The command line as a program: help, exit codes, what goes where."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typer.main import get_command
 from pipeline.cli import outcome
 from pipeline.cli.context import context
 from pipeline.errors import EnvironmentFault, ExitCode, UsageError
+from tests.support.terminal import Terminal
 from workers import cli, local
 
 Run = Callable[..., tuple[int, str, str]]
@@ -31,15 +31,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(local, "ensure", lambda: None)
     monkeypatch.setattr(context, "ensure_stack", None)
-
-    def typed(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["callsheet", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        written = capsys.readouterr()
-        return int(ended.value.code or 0), written.out, written.err
-
-    return typed
+    return Terminal(capsys, monkeypatch)
 
 
 @pytest.mark.parametrize("name", commands)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from pipeline.cli.client import Client
 from pipeline.cli.context import context
 from pipeline.errors import ExitCode
 from pipeline.settings import load_settings
+from tests.support.terminal import Terminal
 from workers import cli, local
 
 Json = dict[str, Any]
@@ -115,15 +115,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(local, "ensure", lambda: None)
     monkeypatch.setattr(context, "ensure_stack", None)
     monkeypatch.setattr(context, "operator", None)
-
-    def typed(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["callsheet", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        written = capsys.readouterr()
-        return int(ended.value.code or 0), written.out, written.err
-
-    return typed
+    return Terminal(capsys, monkeypatch)
 
 
 def test_a_ledger_is_shown_to_its_end_with_its_sums(run: Run, api: Api) -> None:

@@ -1,7 +1,6 @@
 """`callsheet pull` as a person types it, with a production of its own behind it."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import pytest
 
 from pipeline.cli.context import Context, context
 from pipeline.errors import ExitCode
+from tests.support.terminal import Terminal
 from tests.unit.cli.pack.productions import Api, line, missing, spoken
-from workers import cli, local
+from workers import local
 
 Typed = Callable[..., tuple[int, str, str]]
 
@@ -29,15 +29,7 @@ def typed(api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(local, "ensure", lambda: None)
     monkeypatch.setattr(context, "ensure_stack", None)
-
-    def type_(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["callsheet", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        written = capsys.readouterr()
-        return int(ended.value.code or 0), written.out, " ".join(written.err.split())
-
-    return type_
+    return Terminal(capsys, monkeypatch, joined=True)
 
 
 def test_it_tells_what_was_fetched_and_what_is_not_spoken(typed: Typed) -> None:

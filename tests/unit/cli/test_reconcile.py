@@ -1,7 +1,6 @@
 """The reconcile command: what it shows, what it asks, what it sends, and the exit code that says whether any waits."""
 
 import json
-import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,8 @@ import typer
 from pipeline.cli.commands import reconcile
 from pipeline.cli.context import context
 from pipeline.errors import ExitCode, NotFound
-from workers import cli, local
+from tests.support.terminal import Terminal
+from workers import local
 
 Json = dict[str, Any]
 Run = Callable[..., tuple[int, str, str]]
@@ -98,15 +98,7 @@ def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
     def against(api: Api) -> Run:
         monkeypatch.setattr(context, "client", lambda: api)
-
-        def run(*arguments: str) -> tuple[int, str, str]:
-            monkeypatch.setattr(sys, "argv", ["callsheet", *arguments])
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-            written = capsys.readouterr()
-            return int(ended.value.code or 0), written.out, written.err
-
-        return run
+        return Terminal(capsys, monkeypatch)
 
     return against
 

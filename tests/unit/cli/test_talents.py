@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from pipeline.cli.client import Client
 from pipeline.cli.context import context
 from pipeline.errors import ExitCode
 from pipeline.settings import load_settings
-from workers import cli, local
+from tests.support.terminal import Terminal
+from workers import local
 
 Json = dict[str, Any]
 Run = Callable[..., tuple[int, str, str]]
@@ -73,15 +73,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     client._http = httpx.Client(transport=httpx.MockTransport(answered), base_url="http://api.invalid")
     monkeypatch.setattr(context, "client", lambda: client)
     monkeypatch.setattr(local, "ensure", lambda: None)
-
-    def typed(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["callsheet", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return typed
+    return Terminal(capsys, monkeypatch)
 
 
 def test_talents_are_listed_with_what_they_allow_and_what_was_made(run: Run) -> None:

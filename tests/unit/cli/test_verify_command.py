@@ -1,7 +1,6 @@
 """`callsheet verify` and `--sign` as a person types them."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from pipeline.errors import ExitCode
 from pipeline.provenance import Claim, Speaker, open_signer
 from tests.support import certificates, recordings
 from tests.support.certificates import Signer
-from workers import cli, local
+from tests.support.terminal import Terminal
+from workers import local
 
 Typed = Callable[..., tuple[int, str, str]]
 
@@ -24,15 +24,7 @@ def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(local, "ensure", lambda: pytest.fail("nothing here needs a stack"))
     monkeypatch.setattr(context, "ensure_stack", None)
     monkeypatch.setenv("COLUMNS", "200")
-
-    def type_(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["callsheet", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        written = capsys.readouterr()
-        return int(ended.value.code or 0), written.out, " ".join(written.err.split())
-
-    return type_
+    return Terminal(capsys, monkeypatch, joined=True)
 
 
 @pytest.fixture
