@@ -1,5 +1,6 @@
 """status, pull, voices: what a run has brought."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -105,12 +106,7 @@ def pull(  # noqa: PLR0913 - each is an option that people type
     puller = Puller(client, folder, asked, prune=prune, seal=seal, languages=meant.languages, archive=archive)
     pulled = puller.pull(meant.production)
     show_json(pulled) if as_json else _show_pull(pulled)
-    if pulled["failed"]:
-        raise PartialError(
-            f"{len(pulled['failed'])} takes could not be converted or signed; all others were.",
-            hint="Speak those lines anew, or pull them with --format as-is.",
-            problems=[{"place": one["id"], "message": one["message"]} for one in pulled["failed"]],
-        )
+    _require_whole(pulled["failed"])
 
 
 def _folder(production: str) -> Path:
@@ -147,6 +143,15 @@ def _show_pull(pulled: dict[str, Any]) -> None:
             say(f"{len(pulled[kind])} {meaning}: {_some(pulled[kind])}.")
     for note in pulled["notes"]:
         say(f"[yellow]note[/]  {escape(note)}")
+
+
+def _require_whole(failed: Sequence[Json]) -> None:
+    if failed:
+        raise PartialError(
+            f"{len(failed)} takes could not be converted or signed; all others were.",
+            hint="Speak those lines anew, or pull them with --format as-is.",
+            problems=[{"place": one["id"], "message": one["message"]} for one in failed],
+        )
 
 
 def _some(names: list[str]) -> str:
