@@ -60,7 +60,7 @@ def _heard_beside(mono: Mono, begin: float, workdir: Path) -> list[Passage]:
         for block in resample(mono.blocks(1.0), mono.rate, RATE):
             block.tofile(file)
     offset = begin + mono.start / mono.rate
-    found = second_voice(speaker_encoder().trace(np.memmap(spool, dtype=np.float32, mode="r")))
+    found = second_voice(speaker_encoder(), np.memmap(spool, dtype=np.float32, mode="r"))
     return [Passage(offset + passage.start, offset + passage.end) for passage in found]
 
 

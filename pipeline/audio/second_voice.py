@@ -3,6 +3,9 @@
 The voice of every second or so is compared with every other one; where they fall into two groups that are as unlike
 as two people are, the smaller one is told. Measured on the six example recordings: the two halves into which one
 speaker falls are 0.90 alike or more, those of any two of them put together 0.77 or less.
+
+A long recording is listened to in a few places first. Tiled to 5 minutes the six speakers are 0.97 alike there, 0.92
+or less where another one is heard for 12 s or more: only what may be two people is listened to twice as closely.
 """
 
 from typing import NamedTuple
@@ -11,10 +14,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.audio.rejection import Problem
-from pipeline.audio.speaker import Floats, Trace
+from pipeline.audio.speaker import Floats, SpeakerEncoder, Trace
 
 ALIKE = 0.8
 """Cosine of the two groups' means under which they count as two people."""
+SURELY_ONE = 0.93
+"""Cosine above which the few places of a long recording are one person's."""
+FEW_PLACES, MOST_PLACES = 60, 120
 LEAST_SECONDS = 4.0
 """Of the smaller group: a cough, a laugh or one shouted word are nobody else."""
 _SMOOTHED = 3
@@ -33,12 +39,13 @@ class Passage(NamedTuple):
         return f"{_clock(self.start)} to {_clock(self.end)}"
 
 
-def second_voice(trace: Trace) -> list[Passage]:
-    """Return where somebody else seems to speak; nothing where all of it sounds like one person."""
-    if len(trace.embeddings) < 2 * _SMOOTHED:
-        return []
-    smooth = _unit(sliding_window_view(trace.embeddings, _SMOOTHED, axis=0).mean(axis=-1))
-    is_other, likeness = _two_groups(smooth)
+def second_voice(encoder: SpeakerEncoder, pcm: Floats) -> list[Passage]:
+    """Return where somebody else seems to speak in mono speech of 16 kHz; nothing where it sounds like one person."""
+    trace = encoder.trace(pcm, FEW_PLACES)
+    is_other, likeness = _halves(trace)
+    if len(trace.embeddings) >= FEW_PLACES and likeness < SURELY_ONE:
+        trace = encoder.trace(pcm, MOST_PLACES)
+        is_other, likeness = _halves(trace)
     if likeness >= ALIKE:
         return []
     middle = _SMOOTHED // 2
@@ -60,6 +67,13 @@ def suspicion(passages: list[Passage]) -> list[Problem]:
             hint="listen there; a clone of two voices is neither: cut the other one out",
         )
     ]
+
+
+def _halves(trace: Trace) -> tuple[np.ndarray, float]:
+    """Return which windows are in the smaller of two groups, but for the first and last, and how alike these are."""
+    if len(trace.embeddings) < 2 * _SMOOTHED:
+        return np.zeros(0, dtype=bool), 1.0
+    return _two_groups(_unit(sliding_window_view(trace.embeddings, _SMOOTHED, axis=0).mean(axis=-1)))
 
 
 def _two_groups(embeddings: Floats) -> tuple[np.ndarray, float]:

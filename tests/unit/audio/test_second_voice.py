@@ -9,7 +9,7 @@ from pipeline.audio import Container, Part, prepare_reference, second_voice
 from pipeline.audio.decode import read_all
 from pipeline.audio.encode import resample
 from pipeline.audio.second_voice import Passage, suspicion
-from pipeline.audio.speaker import MOST_TRACED, RATE, Floats, speaker_encoder
+from pipeline.audio.speaker import RATE, Floats, SpeakerEncoder, speaker_encoder
 from tests.support.recordings import wav_bytes
 
 REFERENCES = Path(__file__).parents[3] / "examples/cast/references"
@@ -28,7 +28,7 @@ def talents() -> dict[str, Floats]:
 
 
 def heard(sound: Floats) -> list[Passage]:
-    return second_voice.second_voice(speaker_encoder().trace(sound))
+    return second_voice.second_voice(speaker_encoder(), sound)
 
 
 def beside(talents: dict[str, Floats]) -> Floats:
@@ -63,10 +63,24 @@ def test_the_times_lead_to_the_other_speaker(talents: dict[str, Floats]) -> None
 
 def test_a_long_recording_is_listened_to_in_so_many_places_and_no_more(talents: dict[str, Floats]) -> None:
     long = np.tile(talents["corin"], 6)
-    trace = speaker_encoder().trace(long)
-    assert MOST_TRACED * 0.9 <= len(trace.embeddings) <= MOST_TRACED + 1
+    trace = speaker_encoder().trace(long, 60)
+    assert 54 <= len(trace.embeddings) <= 61
     assert trace.ends[-1] > len(long) / RATE - 4
     assert (np.diff(trace.starts) > 0).all()
+
+
+@pytest.mark.parametrize(("seconds_of_bram", "listened"), [(0, [60]), (20, [60, 120])])
+def test_a_long_recording_is_listened_to_closely_where_it_may_be_of_two_people(
+    talents: dict[str, Floats], monkeypatch: pytest.MonkeyPatch, seconds_of_bram: int, listened: list[int]
+) -> None:
+    asked, trace = [], SpeakerEncoder.trace
+    monkeypatch.setattr(SpeakerEncoder, "trace", lambda self, pcm, most: asked.append(most) or trace(self, pcm, most))
+    mara = np.tile(talents["mara"], 6)
+    beside = np.concatenate(
+        [mara[: 60 * RATE], np.tile(talents["bram"], 2)[: seconds_of_bram * RATE], mara[60 * RATE :]]
+    )
+    assert bool(heard(beside)) == bool(seconds_of_bram)
+    assert asked == listened
 
 
 @pytest.mark.parametrize(
