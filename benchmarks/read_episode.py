@@ -106,7 +106,7 @@ def _read_captions(folder: Path, record: Json, report: Report) -> None:
 
 def _read_feed(path: Path, record: Json, report: Report) -> None:
     feed = feedparser.parse(path.read_bytes())
-    report.check("feed: well-formed", bool(feed.bozo), False)
+    report.check("feed: well-formed", not feed.bozo, True)
     (entry,) = feed.entries
     first = record["files"][0]
     report.check("feed: length of the enclosure", int(entry.enclosures[0].length), first["bytes"])
