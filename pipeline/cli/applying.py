@@ -9,10 +9,20 @@ from pipeline.cli import outcome, render
 from pipeline.cli.client import Client
 from pipeline.cli.console import say, talk
 from pipeline.cli.submission import LocalProject
+from pipeline.cli.unlisted import unlisted_voices
 from pipeline.errors import ExitCode
 from pipeline.ledger.money import BudgetMode
 
 Json = dict[str, Any]
+
+
+def draw(client: Client, body: Json) -> Json:
+    """Ask for a plan that is to be carried out, and the provider for the voices of it that it does not list.
+
+    A plan that is only looked at asks no provider.
+    """
+    drawn = client.post("/plans", body, takes_long=True)
+    return {**drawn, "unlisted_voices": unlisted_voices(client, drawn)}
 
 
 def agree(drawn: Json, mode: BudgetMode, *, yes: bool) -> None:

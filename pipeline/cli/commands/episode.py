@@ -23,7 +23,6 @@ from pipeline.cli.episode.taking_up import take_up
 from pipeline.cli.options import PANEL, AsJson, Mode, ProjectPath, Yes
 from pipeline.cli.signing import Sign, signer
 from pipeline.cli.submission import LocalProject
-from pipeline.cli.unlisted import unlisted_voices
 from pipeline.errors import ExitCode, PartialError, UsageError
 from pipeline.intake.rules.episode import Episode
 from pipeline.intake.rules.script import slug
@@ -120,10 +119,11 @@ def _speak(
 ) -> None:
     """Have spoken what is missing; leaves with the exit code of a run that did not bring all of it."""
     bounds: Json = {"budget_micros": cap, "only": []}
-    drawn = _drawn(client, local, bounds)
+    body = {**local.plan_body(client), **bounds}
+    drawn = applying.draw(client, body)
     if drawn["by_reason"].get(UNDER_WAY):
         _await_runs(client, local.project.production)
-        drawn = _drawn(client, local, bounds)
+        drawn = applying.draw(client, body)
     if not drawn["totals"]["lines_to_speak"] and not drawn["totals"]["voices_to_make"]:
         return
     require_usable(local, music)
@@ -133,11 +133,6 @@ def _speak(
         code = outcome.report(run)
         say("[bold]Next[/]  callsheet episode --partial   builds of what is spoken so far.")
         raise typer.Exit(code or ExitCode.PARTIAL)
-
-
-def _drawn(client: Client, local: LocalProject, bounds: Json) -> Json:
-    drawn = client.post("/plans", {**local.plan_body(client), **bounds}, takes_long=True)
-    return {**drawn, "unlisted_voices": unlisted_voices(client, drawn)}
 
 
 def _await_runs(client: Client, production: str) -> None:

@@ -10,7 +10,6 @@ import typer
 from rich.markup import escape
 
 from pipeline.cli import applying, listening, outcome, plan_notes, render, saved_plan
-from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, stream_json, talk
 from pipeline.cli.context import context
 from pipeline.cli.disk import write_whole, writing_to
@@ -22,7 +21,6 @@ from pipeline.cli.saved_plan import SavedPlan
 from pipeline.cli.spoken import spoken_otherwise
 from pipeline.cli.spoken import view as spoken_view
 from pipeline.cli.submission import LocalProject
-from pipeline.cli.unlisted import unlisted_voices
 from pipeline.errors import ExitCode, UsageError
 from pipeline.intake.rules import ClonedFrom, Project, episode_scaffold, missing_consent, scaffold
 from pipeline.intake.rules.stray_marks import stray_marks
@@ -149,9 +147,9 @@ def plan(
         saved_plan.save(save, outcome.with_leave(client.rows("/plans/lines", body)), wanted)
         say(f"Saved to {escape(str(save))}. [bold]Next[/]  {escape(f'callsheet apply {project} --plan {save}')}")
     if as_json:
-        _stream_plan(client, outcome.with_leave(client.rows("/plans/lines", body)))
+        _stream_plan(outcome.with_leave(client.rows("/plans/lines", body)))
         return
-    drawn = _drawn(client, body)
+    drawn = client.post("/plans", body, takes_long=True)
     if every_line:
         drawn["lines"] = _some_lines(client.rows("/plans/lines", body))
     data.print(render.plan_view(drawn, every_line=every_line))
@@ -182,7 +180,7 @@ def apply(  # noqa: PLR0913 - an option each
     wanted: Json = {"only": saved.only, "fresh": saved.fresh} if saved else {"only": only or [], "fresh": fresh}
     client = context.client()
     body = {**local.plan_body(client), "budget_micros": cap, **wanted}
-    drawn = _drawn(client, body)
+    drawn = applying.draw(client, body)
     if saved is not None:
         saved.require(drawn, client.rows("/plans/lines", body))
     applying.agree(drawn, budget_mode, yes=yes)
@@ -204,16 +202,9 @@ def _saved(plan_file: Path | None, only: list[str] | None, *, fresh: bool) -> Sa
     return SavedPlan.read(plan_file)
 
 
-def _drawn(client: Client, body: Json) -> Json:
-    """Ask for a plan, and the provider for the voices that it does not list."""
-    drawn = client.post("/plans", body, takes_long=True)
-    return {**drawn, "unlisted_voices": unlisted_voices(client, drawn)}
-
-
-def _stream_plan(client: Client, rows: Iterator[Json]) -> None:
+def _stream_plan(rows: Iterator[Json]) -> None:
     """Write a plan with every line; it is never whole in memory but for what has left the sheet."""
-    head = next(rows)
-    facts: Json = {**head, "unlisted_voices": unlisted_voices(client, head), "removed": []}
+    facts: Json = {**next(rows), "removed": []}
 
     def lines() -> Iterator[Json]:
         for row in rows:

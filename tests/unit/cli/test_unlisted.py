@@ -1,9 +1,18 @@
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from pipeline.cli import applying, render
+from pipeline.cli.context import context
 from pipeline.cli.unlisted import told, unlisted_voices
-from pipeline.errors import EnvironmentFault
+from pipeline.errors import EnvironmentFault, ExitCode
+from tests.support.terminal import Terminal
+from workers import local
 
 Json = dict[str, Any]
+CAST = "production: game\nlanguage: en\nlines: lines.csv\ncharacters:\n  herald: {voice: {system: English_Narator}}\n"
 LISTED = [{"provider_voice_id": "English_Narrator"}, {"provider_voice_id": "English_Captain"}]
 
 
@@ -49,6 +58,40 @@ def test_nobody_is_asked_where_no_system_voice_is_to_speak() -> None:
 def test_a_provider_that_does_not_answer_or_lists_nothing_keeps_no_plan_from_being_read() -> None:
     assert found(Api(EnvironmentFault("away")), drawn("English_Narator")) == []
     assert found(Api([]), drawn("English_Narator")) == []
+
+
+class Planner(Api):
+    """Draws up a plan with a misspelt voice."""
+
+    def post(self, path: str, _body: Json, *, takes_long: bool) -> Json:
+        assert (path, takes_long) == ("/plans", True)
+        return drawn("English_Narator")
+
+    def rows(self, path: str, _body: Json) -> Iterator[Json]:
+        assert path == "/plans/lines"
+        return iter([drawn("English_Narator")])
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_plan_that_is_only_looked_at_asks_the_provider_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    planner = Planner(LISTED)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(context, "client", lambda: planner)
+    monkeypatch.setattr(local, "ensure", lambda: None)
+    monkeypatch.setattr(render, "plan_view", lambda *_, **__: "the plan")
+    typed = Terminal(capsys, monkeypatch)
+    Path("cast.yaml").write_text(CAST)
+    Path("lines.csv").write_text("id,character,text\na_1,herald,Halt!\n")
+    assert typed("plan", "cast.yaml", *options)[0] == ExitCode.OK
+    assert planner.asked == 0
+
+
+def test_one_that_is_to_be_carried_out_asks_it_once() -> None:
+    planner = Planner(LISTED)
+    told_of = applying.draw(planner, {})["unlisted_voices"]  # type: ignore[arg-type] # all it asks of the API
+    assert ([voice["voice_id"] for voice in told_of], planner.asked) == (["English_Narator"], 1)
 
 
 def test_what_is_said_of_a_voice_survives_markup_in_its_name() -> None:
