@@ -60,7 +60,7 @@ def rows() -> Iterator[dict[str, Any]]:
 
 
 def test_a_plan_is_streamed_as_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    _stream_plan(cast("Client", Bucket()), rows())
+    _stream_plan(rows())
     told = json.loads(capsys.readouterr().out)
     assert [line["line_id"] for line in told["lines"]] == ["a_0", "a_1", "a_2"]
     assert (told["digest"], told["removed"]) == ("d", ["b_1"])
