@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pipeline.edge import Edge
 from pipeline.errors import UsageError
 from pipeline.intake.rules import SHEET_BYTES, Project, Read, read_project
 from pipeline.references.rules import upload_key
+from pipeline.scratch import Scratch
 from pipeline.storage.port import ObjectMissing, ObjectTooLarge
 
 
@@ -21,13 +21,13 @@ def submitted(edge: Edge, account_id: str, *, inline: Mapping[str, str], files: 
     Raises `UsageError` where an inline document is not base64.
     """
     documents = {path: _decoded(path, body) for path, body in inline.items()}
-    with tempfile.TemporaryDirectory(prefix="callsheet-") as folder:
+    with Scratch() as folder:
 
         def read(path: str) -> bytes | Path:
             if path in documents:
                 return documents[path]
             if path in files:
-                return _fetched(edge, account_id, path, files[path], Path(folder) / files[path])
+                return _fetched(edge, account_id, path, files[path], folder / files[path])
             raise FileNotFoundError(path)
 
         yield read

@@ -1,7 +1,6 @@
 """The recordings of a cast, judged on this machine before anything is uploaded or paid for."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from rich.text import Text
 from pipeline.audio import AudioRejected, AudioToolFailed, Part, PreparedReference, Problem, prepare_reference
 from pipeline.cli.console import table, told_of_problem
 from pipeline.cli.submission import LocalProject
+from pipeline.scratch import Scratch
 
 Json = dict[str, Any]
 
@@ -65,9 +65,9 @@ def view(judged: Sequence[Judged]) -> Group:
 
 
 def _judged(path: Path, file: str, talents: Sequence[str], part: Part | None) -> Judged:
-    with tempfile.TemporaryDirectory(prefix="callsheet-") as scratch:
+    with Scratch() as scratch:
         try:
-            return Judged(file, talents, prepare_reference(path, Path(scratch), part=part))
+            return Judged(file, talents, prepare_reference(path, scratch, part=part))
         except AudioRejected as rejected:
             return Judged(file, talents, None, rejected.problems)
         except AudioToolFailed as failed:

@@ -8,11 +8,9 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Final
 
 from pipeline.audio import ChildLimits
@@ -20,6 +18,7 @@ from pipeline.audio.bounded import child_environment
 from pipeline.quality.expectation import Expectation
 from pipeline.quality.limits import SECONDS_A_TAKE
 from pipeline.quality.verdict import Verdict
+from pipeline.scratch import Scratch
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +43,11 @@ class Listener:
     def __init__(self, limits: ChildLimits, *, transcribe: bool) -> None:
         self.takes = 0
         self._limits = limits
-        self._scratch = tempfile.TemporaryDirectory(prefix="gate-")
-        self._requests, work = Path(self._scratch.name, "requests"), Path(self._scratch.name, "work")
+        self._scratch = Scratch()
+        self._requests, work = self._scratch.path / "requests", self._scratch.path / "work"
         self._requests.mkdir()
         work.mkdir()
-        self._stderr = Path(self._scratch.name, "stderr")
+        self._stderr = self._scratch.path / "stderr"
         settings = {"limits": asdict(limits), "requests": str(self._requests), "transcribe": transcribe}
         stdin, self._asking = os.pipe()
         self._answers, stdout = os.pipe()
@@ -88,7 +87,7 @@ class Listener:
         self._process.wait()
         os.close(self._asking)
         os.close(self._answers)
-        self._scratch.cleanup()
+        self._scratch.close()
 
     def _answer(self, deadline: float) -> Verdict:
         (size,) = struct.unpack(">I", self._read(4, deadline))

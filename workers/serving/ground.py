@@ -14,6 +14,7 @@ from pipeline.db.migrate import is_current
 from pipeline.edge import Edge
 from pipeline.errors import CallsheetError, EnvironmentFault
 from pipeline.provider.meter import Meter
+from pipeline.scratch import clear_leftovers
 from pipeline.settings import Settings
 from pipeline.storage.port import ObjectStore, StorageError
 from workers.app import app
@@ -39,6 +40,7 @@ def open_edge(settings: Settings, meter: Meter | None = None) -> Edge:
     if settings.broker_url is None:
         raise EnvironmentFault("CALLSHEET_BROKER_URL is not set and no stack is running here.", hint=wiring.UP)
     crash.refuse_outside_tests()
+    clear_leftovers()
     edge = wiring.edge(settings, CeleryPublisher(app), meter)
     wait_until("the database has this version's schema", lambda: is_current(edge.database))
     return edge

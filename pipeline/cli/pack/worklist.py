@@ -2,15 +2,15 @@
 
 import json
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Self
 
 from pipeline.errors import UsageError
 from pipeline.intake.rules import Refusal
 from pipeline.packs.rules import Layout, PackPlan, collision_key, delivery_class
+from pipeline.scratch import Scratch
 
 Json = dict[str, Any]
 _MOST_PROBLEMS = 100
@@ -45,8 +45,8 @@ class Worklist:
     """Holds what one pull works through. For one thread."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="callsheet-pull-")
-        self._rows = sqlite3.connect(Path(self._folder.name) / "lines.db", isolation_level=None)
+        self._folder = Scratch()
+        self._rows = sqlite3.connect(self._folder.path / "lines.db", isolation_level=None)
         self._rows.executescript(_TABLES)
 
     def __enter__(self) -> Self:
@@ -56,7 +56,7 @@ class Worklist:
     def __exit__(self, *_: object) -> None:
         """Forget everything."""
         self._rows.close()
-        self._folder.cleanup()
+        self._folder.close()
 
     def list_lines(self, lines: Iterable[Json], production: str) -> None:
         """Take a production's lines in the order of the sheet."""

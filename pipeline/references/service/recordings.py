@@ -1,7 +1,6 @@
 """Recordings are taken in, decoded and measured in a bounded child process, and normalised for the provider."""
 
 import hashlib
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from pipeline.references.rules import (
     reference_identity,
     unpreparable,
 )
+from pipeline.scratch import Scratch
 from pipeline.storage.port import ObjectExists, ObjectMissing, ObjectStore, ObjectTooLarge, StorageError
 
 LEASE_SECONDS = 120
@@ -118,12 +118,12 @@ def begin(session: Session, reference_id: str, holder: str) -> Job | None:
 
 def prepare(store: ObjectStore, rules: ReferenceRules, job: Job) -> Outcome:
     """Decode, measure, validate and normalise a recording, and store the result."""
-    with tempfile.TemporaryDirectory(prefix="callsheet-reference-") as folder:
-        source = Path(folder) / "original"
+    with Scratch() as folder:
+        source = folder / "original"
         try:
             store.download(job.object_key, source, max_bytes=rules.max_bytes)
             _require_same_bytes(store, job, source)
-            audio = prepare_reference(source, Path(folder), rules, part=job.part)
+            audio = prepare_reference(source, folder, rules, part=job.part)
             key = normalised_key(job.account_id, job.sha256, audio.path.suffix)
             _keep(store, key, audio)
         except ObjectMissing:

@@ -1,6 +1,11 @@
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from pipeline.errors import EnvironmentFault
+from pipeline.settings import load_settings
 from pipeline.storage.port import StorageError
 from workers.serving import ground
 
@@ -22,3 +27,16 @@ def test_a_process_that_waits_in_vain_says_for_what(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(ground, "PATIENCE_SECONDS", 0.1)
     with pytest.raises(EnvironmentFault, match="until the bucket is there"):
         ground.wait_until("the bucket is there", lambda: False)
+
+
+def test_a_process_that_starts_deletes_what_a_killed_one_was_working_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(ground.wiring, "edge", lambda *_: SimpleNamespace(database=None))
+    monkeypatch.setattr(ground, "is_current", lambda _: True)
+    left = tmp_path / "callsheet-scratch-left"
+    left.mkdir()
+    (left / "original").write_bytes(b"a voice")
+    ground.open_edge(load_settings().model_copy(update={"broker_url": "redis://127.0.0.1:1"}))
+    assert not left.exists()
