@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from pipeline.cli.client import Client, segment
+from pipeline.cli.counting import counted
 from pipeline.ledger.money import dollars
 
 Json = dict[str, Any]
@@ -49,7 +50,8 @@ def _fits(part: Json) -> bool:
 def _card(voice: Json, recordings: dict[str, bytes]) -> str:
     made_of = voice["reference"]["file"] if voice["reference"] else voice["description"] or voice["voice_id"] or ""
     spoken = ", ".join(
-        f"{escape(one['production'])}: {one['takes']} takes, {dollars(one['cost_micros'])}" for one in voice["spoken"]
+        f"{escape(one['production'])}: {counted(one['takes'], 'take')}, {dollars(one['cost_micros'])}"
+        for one in voice["spoken"]
     )
     problem = f"<p class='problem'>{escape(voice['message'] or voice['problem'])}</p>" if voice["problem"] else ""
     players = [_player(voice[part], title, recordings) for part, title in PLAYERS if voice[part]]

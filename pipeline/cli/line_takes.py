@@ -11,6 +11,7 @@ from rich.text import Text
 from pipeline.cli import review
 from pipeline.cli.client import Client, require_whole
 from pipeline.cli.console import table
+from pipeline.cli.counting import counted
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.errors import EnvironmentFault
 from pipeline.intake.rules import Refusal
@@ -28,8 +29,8 @@ def retake_view(retake: Json) -> Text:
     named = ", ".join(escape(line["line_id"]) for line in lines[:IDS_SHOWN])
     more = f" and {len(lines) - IDS_SHOWN} more" if len(lines) > IDS_SHOWN else ""
     told = (
-        f"[bold]{retake['takes']}[/] takes to speak of {named}{more} ({retake['chars']:,} characters),"
-        f" [bold]{retake['voices']}[/] voices to make.\n"
+        f"[bold]{counted(retake['takes'], 'take')}[/] to speak of {named}{more} ({retake['chars']:,} characters),"
+        f" [bold]{counted(retake['voices'], 'voice')}[/] to make.\n"
         f"Cost: [bold]{dollars(retake['total_micros'])}[/] (voices {dollars(retake['voices_micros'])},"
         f" lines {dollars(retake['lines_micros'])}) at {escape(retake['provider'])}."
         + (f"\n[bold red]Over budget[/]  {escape(over['message'])}" if over else "")

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from pipeline.cli import unlisted
 from pipeline.cli.console import table
+from pipeline.cli.counting import counted
 from pipeline.ledger.money import dollars
 
 Json = dict[str, Any]
@@ -39,7 +40,7 @@ def by_language(languages: Json) -> Iterable[str]:
     """Say what is to be spoken in each language."""
     for language, total in languages.items():
         yield (
-            f"{language}  {total['lines']} lines, [bold]{total['lines_to_speak']}[/] to speak"
+            f"{language}  {counted(total['lines'], 'line')}, [bold]{total['lines_to_speak']}[/] to speak"
             f" ({total['chars_to_speak']:,} characters, {dollars(total['micros'])})"
         )
 
@@ -54,8 +55,8 @@ def to_know(plan: Json) -> Iterable[str]:
         if voice["is_gone"]:
             yield f"[red]gone[/]  the voice {label} of {characters}: {escape(voice['message'] or '')}"
         else:
-            hours = voice["seconds_left"] // 3600
-            yield f"[yellow]lapses[/]  the voice {label} of {characters} is deleted in {hours} hours unless it speaks."
+            hours = counted(voice["seconds_left"] // 3600, "hour")
+            yield f"[yellow]lapses[/]  the voice {label} of {characters} is deleted in {hours} unless it speaks."
 
 
 def _removed(plan: Json) -> Iterable[str]:
@@ -70,7 +71,7 @@ def missing_languages(missing: Json) -> Iterable[str]:
     for language, lacking in missing.items():
         named = lacking["ids"][:NAMED_LINES]
         rest = more(lacking["lines"] - len(named))
-        lines = "1 line has" if lacking["lines"] == 1 else f"{lacking['lines']} lines have"
+        lines = counted(lacking["lines"], "line has", "lines have")
         yield f"{lines} no text in {language}: {escape(', '.join(named))}{rest}"
 
 

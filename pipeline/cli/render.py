@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pipeline.cli import plan_notes, review
 from pipeline.cli.console import table
+from pipeline.cli.counting import counted
 from pipeline.ledger.money import dollars
 
 Json = dict[str, Any]
@@ -66,9 +67,10 @@ def plan_summary(plan: Json) -> str:
     """Sum a plan up in two sentences."""
     totals, gone, over = plan["totals"], plan["totals"]["lines_removed"], plan["over_budget"]
     left_out = f", {totals['lines_left_out']} left out" if totals["lines_left_out"] else ""
-    removed = f" {gone} lines are no longer on the sheet; their takes are kept." if gone else ""
+    left = counted(gone, "line is", "lines are")
+    removed = f" {left} no longer on the sheet; their takes are kept." if gone else ""
     return (
-        f"[bold]{totals['voices_to_make']}[/] voices to make, [bold]{totals['lines_to_speak']}[/] lines to speak"
+        f"{_bold(totals['voices_to_make'], 'voice')} to make, {_bold(totals['lines_to_speak'], 'line')} to speak"
         f" ({totals['chars_to_speak']:,} characters), {totals['lines_shared']} share a take,"
         f" {totals['lines_reused']} reused{left_out}.{removed}\n"
         f"Cost: [bold]{dollars(totals['total_micros'])}[/]"
@@ -128,7 +130,7 @@ def run_view(status: Json) -> Group:
     ]
     for failure in status["failures"]:
         said = f": {escape(failure['message'])}" if failure["message"] else ""
-        lines.append(f"[red]{failure['count']} lines[/] {failure['cause']}{said}")
+        lines.append(f"[red]{counted(failure['count'], 'line')}[/] {failure['cause']}{said}")
         lines.append(f"       [dim]{escape(failure['next'])}[/]")
     rejected = status.get("wanting_retakes") or {"count": 0, "lines": []}
     if rejected["count"]:
@@ -151,9 +153,10 @@ def slowed(slow: Json) -> str:
 def left_over(status: Json) -> str:
     """Say what a run that a cap has stopped has made, what is left, and how to go on."""
     takes, voices = status["takes"], [voice for voice in status["voices"] if voice["state"] != "ready"]
+    left = f"{counted(takes['total'] - takes['done'], 'line')} and {counted(len(voices), 'voice')}"
     return (
         f"[bold]Next[/]  The budget ended before the work did: {takes['done']} of {takes['total']} lines are spoken,"
-        f" {takes['total'] - takes['done']} lines and {len(voices)} voices are left; what is made is kept.\n"
+        f" {left} are left; what is made is kept.\n"
         "      callsheet plan says what the rest costs; callsheet apply --budget AMOUNT goes on."
     )
 
@@ -172,8 +175,10 @@ def cancelled(answer: Json) -> str:
     """Say what was cancelled, what is kept, and what it has cost."""
     takes, some = answer["takes"], answer["cancelled"]
     speaking = some["speaking"] if some else takes["speaking"]
-    what = f"{some['takes']} lines of {answer['id']} are cancelled" if some else f"{answer['id']} is cancelled"
-    finished = f" {speaking} calls under way are finished." if speaking else ""
+    lines = f"{counted(some['takes'], 'line')} of " if some else ""
+    verb = "are" if some and some["takes"] != 1 else "is"
+    what = f"{lines}{answer['id']} {verb} cancelled"
+    finished = f" {counted(speaking, 'call is', 'calls are')} under way and will be finished." if speaking else ""
     spent = dollars(answer["spent_micros"])
     return f"{what}.{finished} {takes['done']} of {takes['total']} lines are spoken and kept, for {spent} so far."
 
@@ -184,7 +189,7 @@ def retry_view(retry: Json) -> Text:
     left = ", ".join(f"{count} {escape(cause)}" for cause, count in retry["left"].items())
     over = retry["over_budget"]
     told = (
-        f"[bold]{retry['voices']}[/] voices to make, [bold]{retry['lines']}[/] lines to speak"
+        f"{_bold(retry['voices'], 'voice')} to make, {_bold(retry['lines'], 'line')} to speak"
         f" ({retry['chars']:,} characters){': ' + causes if causes else ''}.\n"
         f"Cost: [bold]{dollars(retry['total_micros'])}[/] (voices {dollars(retry['voices_micros'])},"
         f" lines {dollars(retry['lines_micros'])}) at {escape(retry['provider'])}."
@@ -192,6 +197,10 @@ def retry_view(retry: Json) -> Text:
         + (f"\n[bold red]Over budget[/]  {escape(over['message'])}" if over else "")
     )
     return Text.from_markup(told)
+
+
+def _bold(number: int, what: str) -> str:
+    return f"[bold]{counted(number, what)}[/]"
 
 
 def _time(status: Json) -> str:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import table
+from pipeline.cli.counting import counted
 
 Json = dict[str, Any]
 STYLES = {"good": "green", "bad": "red", "unchecked": "yellow"}
@@ -41,7 +42,7 @@ def view(found: Json, production: str) -> Group:
     else:
         parts.append(Text("No line is in review."))
     for reason, lines in found["unchecked"].items():
-        parts.append(Text.from_markup(f"[yellow]unchecked[/]  {lines} lines: {escape(reason)}"))
+        parts.append(Text.from_markup(f"[yellow]unchecked[/]  {counted(lines, 'line')}: {escape(reason)}"))
     return Group(*parts)
 
 

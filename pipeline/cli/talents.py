@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.console import table
+from pipeline.cli.counting import counted
 from pipeline.cli.sheets import Columns, dollars_of, text_of
 from pipeline.ledger.money import dollars
 
@@ -81,11 +82,12 @@ def stopped(told: Json) -> Iterator[str]:
     was = "is suspended" if told["stopped"]["changed"] else "was suspended already"
     yield f"{escape(told['talent'])} {was}: {escape(told['suspended']['reason'])}"
     one = told["stopped"]
-    queued = f"{one['lines']:,} lines in the queue are not spoken, {one['voices']} voices not made"
-    runs = f", of {_count(len(one['runs']), 'run')}: {', '.join(one['runs'])}" if one["runs"] else ""
+    lines = counted(one["lines"], "line in the queue is", "lines in the queue are")
+    queued = f"{lines} not spoken, {counted(one['voices'], 'voice')} not made"
+    runs = f", of {counted(len(one['runs']), 'run')}: {', '.join(one['runs'])}" if one["runs"] else ""
     yield f"{queued}{runs}."
     if one["lines_under_way"] or one["voices_under_way"]:
-        under_way = f"{one['lines_under_way']} lines and {one['voices_under_way']} voices"
+        under_way = f"{counted(one['lines_under_way'], 'line')} and {counted(one['voices_under_way'], 'voice')}"
         yield f"{under_way} were under way: those calls are finished, and paid."
 
 
@@ -140,7 +142,3 @@ def _productions(productions: Iterable[Json]) -> Table:
         spoken = (f"{one['lines']:,}", f"{one['seconds']:,.1f}", dollars(one["cost_micros"]))
         made.add_row(escape(one["production"]), *spoken)
     return made
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -131,7 +131,7 @@ def test_of_what_is_not_all_spoken_only_a_partial_episode_is_built_and_says_what
     longer = write(folder, f"{CHANGED}\nGUEST: Nobody has spoken this yet.[^1]\n\n[^1]: Nor this.\n")
     ended = stack.run("episode", longer, "--partial", "--out", folder / "partial", "--json")
     assert (ended.code, len(ended.json["missing"]), len(ended.json["lines"])) == (3, 1, 5)
-    assert "1 lines are not in it" in ended.err
+    assert "1 line is not in it" in ended.err
     assert "not spoken: the footnote in line" in ended.err
 
 

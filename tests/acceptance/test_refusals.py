@@ -49,7 +49,7 @@ def test_a_budget_is_a_bound_and_what_it_held_is_free_afterwards(stack: RunningS
     assert (refused.code, stack.charged()) == (4, before), refused.err
     ended = stack.run("apply", project, "--yes", "--budget", "1.50", "--budget-mode", "soft", "--json")
     assert ended.code == 4, ended.err
-    assert "1 of 2 lines are spoken, 1 lines and 1 voices are left" in ended.err
+    assert "1 of 2 lines are spoken, 1 line and 1 voice are left" in ended.err
     assert ended.json["spent_micros"] <= 1_500_000
     assert ended.json["held_micros"] == 0
     assert stack.charged() - before == ended.json["spent_micros"]

@@ -13,6 +13,7 @@ from pipeline.cli import applying, outcome
 from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, talk
 from pipeline.cli.context import context
+from pipeline.cli.counting import counted
 from pipeline.cli.episode import views
 from pipeline.cli.episode.building import build_episode, build_preview
 from pipeline.cli.episode.music import bring_music, require_usable
@@ -159,7 +160,7 @@ def _require_spoken(script: Script, *, partial: bool) -> None:
     talk.print(views.chapters_view(script))
     if missing and not partial:
         raise PartialError(
-            f"{len(missing)} of {len(script.pieces)} lines are not spoken; nothing was built.",
+            f"{len(missing)} of {counted(len(script.pieces), 'line')} cannot be heard yet; nothing was built.",
             hint="callsheet status says why; --partial builds without them.",
             problems=[{"place": piece.line_id, "message": f"{piece.speaker}: {piece.text}"} for piece in missing],
         )

@@ -12,6 +12,7 @@ from rich.markup import escape
 from pipeline.cli import applying, listening, outcome, plan_notes, render, saved_plan
 from pipeline.cli.console import data, say, show_json, stream_json, talk
 from pipeline.cli.context import context
+from pipeline.cli.counting import counted
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.episode.music import require_usable
 from pipeline.cli.listening import Judged
@@ -95,7 +96,8 @@ def check(
             data.print(listening.view(judged))
     bad = sum(1 for one in judged if one.problems)
     if bad:
-        say(f"{bad} of {len(judged)} recordings cannot be cloned; `callsheet apply` would make the other voices.")
+        some = f"{bad} of {counted(len(judged), 'recording')}"
+        say(f"{some} cannot be cloned; `callsheet apply` would make the other voices.")
         raise typer.Exit(ExitCode.USAGE)
 
 
@@ -108,10 +110,8 @@ def _listened(local: LocalProject) -> Iterator[Judged]:
 
 
 def _tell(facts: Json) -> None:
-    data.print(
-        f"[green]ok[/]  {escape(facts['production'])}: {facts['lines']} lines, {facts['characters']} characters,"
-        f" {facts['talents']} talents"
-    )
+    parts = ", ".join(counted(facts[f"{part}s"], part) for part in ("line", "character", "talent"))
+    data.print(f"[green]ok[/]  {escape(facts['production'])}: {parts}")
     for name, encoding in facts["encodings"].items():
         say(f"{escape(name)} was read as {encoding}; is every accent right?")
     for told in plan_notes.missing_languages(facts["missing_languages"]):

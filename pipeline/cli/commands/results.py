@@ -12,6 +12,7 @@ from pipeline.cli.auditions import fetched, page
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json
 from pipeline.cli.context import context
+from pipeline.cli.counting import counted
 from pipeline.cli.declared import declared
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson
@@ -123,24 +124,24 @@ def _show_pull(pulled: dict[str, Any]) -> None:
     for place in filter(None, (pulled["folder"], pulled["archive"])):
         data.print(escape(place), soft_wrap=True)
     say(
-        f"{pulled['fetched']} files fetched, {pulled['kept']} were there already,"
-        f" {len(pulled['missing'])} lines are not spoken yet."
+        f"{counted(pulled['fetched'], 'file')} fetched, {pulled['kept']} there already,"
+        f" {counted(len(pulled['missing']), 'line')} not spoken yet."
     )
     for language, ids in pulled["missing_languages"].items():
-        say(f"{escape(language)} lacks {len(ids)} lines that other languages have: {_some(ids)}.")
+        say(f"{escape(language)} lacks {counted(len(ids), 'line')} that other languages have: {_some(ids)}.")
     told = {
-        "off_target": "files are not as loud as asked, because of their peaks or their silence",
-        "rejected": "lines are delivered by takes that were rejected (callsheet retake makes others)",
-        "doubted": "lines are delivered by takes that the quality gate has found bad (callsheet takes --review)",
-        "suspended": "files are of talents who are suspended: they were spoken before",
-        "outdated": "files are of an older text, whose line is not spoken anew yet",
-        "unwanted": "files of earlier pulls are no line's now (--prune deletes what nobody has changed)",
-        "pruned": "files of earlier pulls were deleted",
-        "beside": "files cannot hold a manifest: it lies beside them",
+        "off_target": ("file", "not as loud as asked, for its peaks or its silence"),
+        "rejected": ("line", "delivered by a take that was rejected (callsheet retake makes others)"),
+        "doubted": ("line", "delivered by a take that the quality gate has found bad (callsheet takes --review)"),
+        "suspended": ("file", "of a talent who is suspended: spoken before"),
+        "outdated": ("file", "of an older text, whose line is not spoken anew yet"),
+        "unwanted": ("file", "of earlier pulls and no line's now (--prune deletes what nobody has changed)"),
+        "pruned": ("file", "of earlier pulls deleted"),
+        "beside": ("file", "that can hold no manifest: it lies beside"),
     }
-    for kind, meaning in told.items():
+    for kind, (what, meaning) in told.items():
         if pulled[kind]:
-            say(f"{len(pulled[kind])} {meaning}: {_some(pulled[kind])}.")
+            say(f"{counted(len(pulled[kind]), what)} {meaning}: {_some(pulled[kind])}.")
     for note in pulled["notes"]:
         say(f"[yellow]note[/]  {escape(note)}")
 
@@ -148,7 +149,7 @@ def _show_pull(pulled: dict[str, Any]) -> None:
 def _require_whole(failed: Sequence[Json]) -> None:
     if failed:
         raise PartialError(
-            f"{len(failed)} takes could not be converted or signed; all others were.",
+            f"{counted(len(failed), 'take')} could not be converted or signed; all others were.",
             hint="Speak those lines anew, or pull them with --format as-is.",
             problems=[{"place": one["id"], "message": one["message"]} for one in failed],
         )
@@ -193,4 +194,4 @@ def _write_auditions(client: Client, listed: list[Json], path: Path) -> None:
         )
     with writing_to(path.parent):
         write_whole(path, "".join(page(made, recordings)).encode())
-    say(f"{len(made)} voices are in {escape(str(path))}; open it in a browser.")
+    say(f"{counted(len(made), 'voice is', 'voices are')} in {escape(str(path))}; open it in a browser.")

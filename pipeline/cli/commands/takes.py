@@ -10,6 +10,7 @@ from pipeline.cli import line_takes, outcome, review, selected_lines
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json, talk
 from pipeline.cli.context import context
+from pipeline.cli.counting import counted
 from pipeline.cli.options import PANEL, AsJson, Detach, Mode, Yes, os_user
 from pipeline.errors import ExitCode, UsageError
 from pipeline.ledger.money import BudgetMode
@@ -109,7 +110,7 @@ def takes(
     else:
         data.print(line_takes.takes_table(listed))
     if fetch:
-        say(f"{len(fetched)} takes are in {escape(str(fetch))}.")
+        say(f"{counted(len(fetched), 'take is', 'takes are')} in {escape(str(fetch))}.")
 
 
 def choose(
@@ -152,7 +153,7 @@ def lock(
     if as_json:
         show_json(locked)
     else:
-        say(f"{locked['locked']} lines are locked now that were not.")
+        say(f"{counted(locked['locked'], 'more line is', 'more lines are')} locked now.")
         if locked["unspoken"]:
             say(f"[yellow]not locked[/]  There is nothing to keep yet: {escape(', '.join(locked['unspoken'][:20]))}")
     raise typer.Exit(ExitCode.PARTIAL if locked["unspoken"] else ExitCode.OK)
@@ -163,7 +164,7 @@ def unlock(
 ) -> None:
     """Let plans change lines again."""
     unlocked = context.client().post(f"/productions/{segment(production)}/unlocks", _meant(line, character))
-    show_json(unlocked) if as_json else say(f"{unlocked['unlocked']} lines are unlocked.")
+    show_json(unlocked) if as_json else say(f"{counted(unlocked['unlocked'], 'line is', 'lines are')} unlocked.")
 
 
 def _judge(

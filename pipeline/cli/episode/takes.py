@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.client import Client, require_whole, segment
+from pipeline.cli.counting import counted
 from pipeline.cli.disk import write_whole
 from pipeline.cli.pack.keeping import sha256_of
 
@@ -66,7 +67,8 @@ def suspended_notes(takes: Mapping[str, StoredTake]) -> list[str]:
     theirs = [name for take in takes.values() if (name := take.row.get("suspended_talent"))]
     if not theirs:
         return []
-    return [f"{len(theirs)} lines are of talents who are suspended: {', '.join(sorted(set(theirs)))}"]
+    lines = counted(len(theirs), "line is", "lines are")
+    return [f"{lines} of talents who are suspended: {', '.join(sorted(set(theirs)))}"]
 
 
 def _pages(rows: Iterator[Json]) -> Iterator[list[Json]]:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from pipeline.audio.mixdown.mastering import Mastered, Written
 from pipeline.cli.console import table
+from pipeline.cli.counting import counted
 from pipeline.cli.episode.script import Script
 from pipeline.cli.episode.sealing import Seals
 from pipeline.packs.rules.episode.placing import OPENING
@@ -69,7 +70,8 @@ class Built:
     def _notes(self) -> Iterator[str]:
         missing = [piece.line_id for piece in self.timeline.missing]
         if missing:
-            yield f"{len(missing)} lines are not in it, because they have no take that can be heard: {_some(missing)}"
+            lines = counted(len(missing), "line is", "lines are")
+            yield f"{lines} not in it, for want of a take that can be heard: {_some(missing)}"
         for title in self.timeline.empty:
             yield f"the chapter {title!r} is not in it: none of its lines can be heard"
         if self.words.estimated:

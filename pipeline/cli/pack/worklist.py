@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Self
 
+from pipeline.cli.counting import counted
 from pipeline.errors import UsageError
 from pipeline.intake.rules import Refusal
 from pipeline.packs.rules import Layout, PackPlan, collision_key, delivery_class
@@ -91,7 +92,7 @@ class Worklist:
                 break
         if problems:
             raise UsageError(
-                f"{len(problems)} lines cannot be delivered as {plan.template.text}; nothing was written.",
+                f"{counted(len(problems), 'line')} cannot be delivered as {plan.template.text}; nothing was written.",
                 hint="Correct the sheet, or choose another --name.",
                 problems=problems,
             )

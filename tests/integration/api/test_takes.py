@@ -176,11 +176,11 @@ def test_a_line_is_retaken_compared_restored_and_judged_by_commands(
 
 
 def test_lines_are_locked_and_unlocked_by_commands(run: Run, spoken: Caller) -> None:
-    assert "2 lines are locked" in run("lock", "game", "--character", "HERALD")[2]
+    assert "2 more lines are locked now" in run("lock", "game", "--character", "HERALD")[2]
     assert takes(spoken, "open_2")[0]["locked"]
     code, _, err = run("retake", "game", "open_2", "--yes")
     assert (code, "callsheet unlock game open_2" in err) == (ExitCode.USAGE, True)
-    assert "1 lines are unlocked" in run("unlock", "game", "open_2")[2]
+    assert "1 line is unlocked" in run("unlock", "game", "open_2")[2]
     assert (run("lock", "game")[0], run("unlock", "game", "open_9")[0]) == (ExitCode.USAGE, ExitCode.USAGE)
 
 

@@ -95,7 +95,7 @@ def test_a_project_is_checked_offline_and_its_facts_are_data(run: Run, tmp_path:
     assert (facts["production"], facts["lines"]) == ("game", 4)
     assert facts["missing_consent"] == {"red_mara_01": "talents.red_mara_01.consent"}
     code, out, err = run("check", "game")
-    assert out == "ok  game: 4 lines, 1 characters, 1 talents\n"
+    assert out == "ok  game: 4 lines, 1 character, 1 talent\n"
     assert "red_mara_01 may not be heard yet" in err
 
 

@@ -35,7 +35,7 @@ def typed(api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
 def test_it_tells_what_was_fetched_and_what_is_not_spoken(typed: Typed) -> None:
     code, out, err = typed("pull", "game", "--layout", "fmod", "--out", "VO")
     assert (code, out.strip()) == (ExitCode.OK, "VO")
-    assert "2 files fetched, 0 were there already, 1 lines are not spoken yet." in err
+    assert "2 files fetched, 0 there already, 1 line not spoken yet." in err
     assert Path("VO/en/keys.txt").is_file()
 
 
@@ -43,7 +43,7 @@ def test_it_says_which_files_nobody_wants_and_how_to_be_rid_of_them(typed: Typed
     typed("pull", "game", "--layout", "yarn")
     del api.lines[1]
     assert "(--prune deletes what nobody has changed): en/a_2.wav." in typed("pull", "game", "--layout", "yarn")[2]
-    assert "1 files of earlier pulls were deleted" in typed("pull", "game", "--layout", "yarn", "--prune")[2]
+    assert "1 file of earlier pulls deleted" in typed("pull", "game", "--layout", "yarn", "--prune")[2]
 
 
 def test_a_program_reads_the_same_as_json(typed: Typed) -> None:
