@@ -259,7 +259,11 @@ def test_a_paused_run_shows_the_command_that_resumes_it() -> None:
 @pytest.mark.parametrize(
     ("some", "told"),
     [
-        (None, "run_1 is cancelled. 2 calls are under way and will be finished. 2 of 2 lines are spoken and kept, for $0.001260"),
+        (
+            None,
+            "run_1 is cancelled. 2 calls are under way and will be finished."
+            " 2 of 2 lines are spoken and kept, for $0.001260",
+        ),
         ({"takes": 4, "speaking": 0}, "4 lines of run_1 are cancelled. 2 of 2 lines are spoken and kept"),
     ],
 )
@@ -282,7 +286,8 @@ def test_a_retry_shows_what_it_makes_what_it_leaves_out_and_its_price() -> None:
         "over_budget": {"message": "Too much."},
     }
     text = shown(render.retry_view(retry))
-    for told in ("1 voice to make", "3 lines", "1,200", "3 provider_failed", "2 reference_refused", "$2.100700", "Too much."):
+    counts, causes = ("1 voice to make", "3 lines", "1,200"), ("3 provider_failed", "2 reference_refused")
+    for told in (*counts, *causes, "$2.100700", "Too much."):
         assert told in text
 
 
