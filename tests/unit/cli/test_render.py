@@ -261,8 +261,10 @@ def test_a_paused_run_shows_the_command_that_resumes_it() -> None:
     [
         (
             None,
-            "run_1 is cancelled. 2 calls are under way and will be finished."
-            " 2 of 2 lines are spoken and kept, for $0.001260",
+            (
+                "run_1 is cancelled. 2 calls are under way and will be finished."
+                " 2 of 2 lines are spoken and kept, for $0.001260"
+            ),
         ),
         ({"takes": 4, "speaking": 0}, "4 lines of run_1 are cancelled. 2 of 2 lines are spoken and kept"),
     ],
