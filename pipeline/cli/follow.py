@@ -72,7 +72,8 @@ def line(status: Json) -> str:
     if status.get("paused"):
         parts.append(f"paused: {status['paused']['message']}")
     elif status["state"] == "running" and eta is not None:
-        parts.append(f"{_rate(status['takes_per_second'])}, about {_duration(eta)} left")
+        rate = [_rate(status["takes_per_second"])] if status["takes_per_second"] else []
+        parts += [*rate, f"about {_duration(eta)} left"]
     if status.get("slowed"):
         parts.append(_slowed(status["slowed"]))
     return ", ".join(parts)

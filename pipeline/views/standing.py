@@ -1,16 +1,16 @@
 """How a run stands: asked again and again while it runs, so that nothing here is counted row by row."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.db import limits
 from pipeline.db.clock import iso, now_ms
-from pipeline.errors import CallsheetError, RunPaused, SystemicFailure
+from pipeline.errors import CallsheetError, NeedsReconcile, RunPaused, SystemicFailure
 from pipeline.intake import service as intake
 from pipeline.intake.models import Production, Run, RunState
+from pipeline.intake.rules import STREAK_TO_PAUSE
 from pipeline.ledger import provider_account
 from pipeline.ledger.models import Budget, ProviderAccount
 from pipeline.ledger.money import UNLIMITED
@@ -19,12 +19,11 @@ from pipeline.speech.models import RunTake, RunVoice, Take
 from pipeline.speech.rules import IN_WINDOW, TakeState
 from pipeline.views.causes import SAID, next_step
 from pipeline.views.hearing import heard_of_run, in_review
+from pipeline.views.pace import pace
 from pipeline.views.takes import wanting_retakes
 from pipeline.voices.models import Attempt, Voice
-from pipeline.voices.rules import AttemptState
+from pipeline.voices.rules import AttemptState, VoiceState
 
-PACE_MS = 30_000
-"""The last while, whose pace tells how long the rest will take."""
 BAD = (TakeState.FAILED, TakeState.BLOCKED)
 Tallies = dict[tuple[str, str], int]
 
@@ -36,6 +35,7 @@ def run_status(session: Session, run: Run) -> dict[str, Any]:
     tallies = speech.tallies(session, run.id)
     takes = _take_counts(session, run.id, tallies)
     now = session.scalar(select(now_ms())) or 0
+    heard = heard_of_run(session, run)
     return {
         "id": run.id,
         "production": production.name,
@@ -47,7 +47,7 @@ def run_status(session: Session, run: Run) -> dict[str, Any]:
         "voices": _run_voices(session, run.id),
         "failures": _failures(session, run.id, tallies),
         "unclear_attempts": _unclear(session, run.id),
-        "heard": heard_of_run(session, run),
+        "heard": heard,
         "in_review": in_review(session, production.id),
         "wanting_retakes": wanting_retakes(session, production.id),
         "wasted_calls": run.wasted,
@@ -58,7 +58,7 @@ def run_status(session: Session, run: Run) -> dict[str, Any]:
         "started_at": iso(run.created_at),
         "closed_at": iso(run.closed_at),
         "elapsed_seconds": ((run.closed_at or now) - run.created_at) / 1000,
-        **_pace(session, run, takes["open"], now),
+        **pace(session, run, to_speak=takes["open"], to_hear=heard["due"], now=now),
     }
 
 
@@ -90,7 +90,7 @@ def _paused(session: Session, run: Run, still_open: int) -> dict[str, Any] | Non
     if run.state is not RunState.RUNNING:
         return None
     if run.paused_at is not None:
-        return {**_pause(run).as_dict(), "since": iso(run.paused_at)}
+        return {**_pause(session, run).as_dict(), "since": iso(run.paused_at)}
     asked = select(Voice.provider).where(Voice.id.in_(_cast(run.id)))
     blocked = select(ProviderAccount).where(ProviderAccount.blocked_at.is_not(None))
     account = session.scalar(blocked.where(ProviderAccount.provider.in_(asked))) if still_open else None
@@ -117,13 +117,21 @@ def _slowed(session: Session, run: Run, still_open: int) -> dict[str, Any] | Non
     return None
 
 
-def _pause(run: Run) -> CallsheetError:
-    if run.streak_cause is None or run.streak < speech.STREAK_TO_PAUSE:
+def _pause(session: Session, run: Run) -> CallsheetError:
+    if run.streak_cause is None or run.streak < STREAK_TO_PAUSE:
         return RunPaused("The run is paused; it starts nothing.", hint=f"callsheet resume {run.id}")
     said = (run.streak_message or "").rstrip(".")
-    told = f"{run.streak} lines in a row were not spoken for the same reason, {run.streak_cause}"
-    hint = f"Mend what is named there, then: callsheet resume {run.id}"
+    told = f"{run.streak} {_what_failed(session, run)} for the same reason, {run.streak_cause}"
+    is_unclear = run.streak_cause == NeedsReconcile.code
+    mend = "Decide what became of them by callsheet reconcile" if is_unclear else "Mend what is named there"
+    hint = f"{mend}, then: callsheet resume {run.id}"
     return SystemicFailure(f"{told} ({said})." if said else f"{told}.", hint=hint, cause=run.streak_cause)
+
+
+def _what_failed(session: Session, run: Run) -> str:
+    had_not = (Voice.problem == run.streak_cause, Voice.state.in_((VoiceState.FAILED, VoiceState.UNCLEAR)))
+    voices = session.scalar(select(func.count()).where(Voice.id.in_(_cast(run.id)), *had_not)) or 0
+    return "voices in a row could not be had" if voices >= run.streak else "lines in a row were not spoken"
 
 
 def _run_voices(session: Session, run_id: str) -> list[dict[str, Any]]:
@@ -165,28 +173,3 @@ def _unclear(session: Session, run_id: str) -> int:
     states = [state for state in AttemptState if state.is_unclear()]
     query = select(func.count()).where(Attempt.voice_id.in_(_cast(run_id)), Attempt.state.in_(states))
     return session.scalar(query) or 0
-
-
-def _pace(session: Session, run: Run, still_open: int, now: int) -> dict[str, float | None]:
-    """Tell takes a second of the last while, and the seconds that the rest takes at that pace.
-
-    A while begins when the run was last resumed: what it stood still is in neither.
-    """
-    if run.state is not RunState.RUNNING or run.paused_at is not None:
-        return {"takes_per_second": None, "eta_seconds": None}
-    since = max(now - PACE_MS, run.created_at, run.resumed_at or 0)
-    # Of what it pays for: joined with what it asks for, PostgreSQL looked at all of it where it had no statistics yet.
-    lately = (Take.run_id == run.id, Take.done_at > since)
-    spoken, first = session.execute(select(func.count(), func.min(Take.done_at)).where(*lately)).one()
-    if first is None:
-        return {"takes_per_second": 0.0, "eta_seconds": None}
-    if later := _later(session, lately, first):
-        # What it took to begin would make a young run look slow.
-        spoken, since = later, first
-    rate = spoken / (max(now - since, 1) / 1000)
-    return {"takes_per_second": rate, "eta_seconds": still_open / rate}
-
-
-def _later(session: Session, lately: Sequence[ColumnElement[bool]], first: int) -> int:
-    """Return how many takes were spoken after the first ones of a while."""
-    return session.scalar(select(func.count()).where(*lately, Take.done_at > first)) or 0
