@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from pipeline.cli import follow, render
+from pipeline.cli import follow, render, review
 from pipeline.cli.client import Client
 from pipeline.cli.console import say, talk
 from pipeline.errors import (
@@ -82,12 +82,8 @@ def report(run: Json) -> ExitCode:
     if run["unclear_attempts"]:
         say("[bold]Next[/]  callsheet reconcile   shows the paid calls whose outcome is unclear; none is repeated.")
         return ExitCode.RECONCILE
-    if run["state"] == "done" and (run.get("in_review") or {}).get("count"):
-        say(f"[bold]Next[/]  callsheet takes {escape(run['production'])} --review")
-        return ExitCode.OK
     if run["state"] == "done":
-        say(f"[bold]Next[/]  callsheet pull {escape(run['production'])}")
-        return ExitCode.OK
+        return _report_done(run)
     if run["reason"] == Cancelled.code:
         say(render.kept(run))
     if run["reason"] == BudgetExceeded.code:
@@ -97,6 +93,19 @@ def report(run: Json) -> ExitCode:
     if run["reason"]:
         return EXITS.get(run["reason"], ExitCode.PARTIAL)
     return _exit_of_failures(run)
+
+
+def _report_done(run: Json) -> ExitCode:
+    """Say what comes next; where a retake is bad, what was asked for is there in part only."""
+    production, retaken = run["production"], review.bad_retakes(run)
+    if retaken:
+        command = f"callsheet takes {production} {' '.join(retaken)} --fetch FOLDER"
+        say(f"[bold]Next[/]  {escape(command)}   brings the audio")
+    elif (run.get("in_review") or {}).get("count"):
+        say(f"[bold]Next[/]  callsheet takes {escape(production)} --review")
+    else:
+        say(f"[bold]Next[/]  callsheet pull {escape(production)}")
+    return ExitCode.PARTIAL if retaken else ExitCode.OK
 
 
 def _report_running(run: Json) -> ExitCode:

@@ -16,6 +16,7 @@ Json = dict[str, Any]
 STYLES = {"good": "green", "bad": "red", "unchecked": "yellow"}
 SEQUELS = {
     "off": "none is allowed",
+    "person": "yours to decide",
     "tried": "as many as allowed",
     "budget": "no money beyond the plan",
     "consent": "the talent is suspended",
@@ -52,12 +53,19 @@ def run_facts(status: Json) -> Iterator[str]:
     if heard.get("on"):
         counts = ", ".join(f"{heard[outcome]} {outcome}" for outcome in STYLES if heard[outcome])
         yield f"heard  {counts or 'nothing yet'}" + (f", {heard['due']} to hear" if heard["due"] else "")
+    yield from _bad_again(status)
     review = status.get("in_review") or {"count": 0, "lines": []}
     if review["count"]:
         named = ", ".join(review["lines"][:NAMED])
         more = f" and {review['count'] - NAMED} more" if review["count"] > NAMED else ""
         command = f"`callsheet takes {status['production']} --review`"
         yield f"[red]review[/] {escape(named)}{more}: bad by what was heard. {escape(command)} says why."
+
+
+def bad_retakes(status: Json) -> list[str]:
+    """Return the first lines of which a run has made a retake that is bad by what was heard."""
+    takes = (status.get("bad_again") or {"takes": []})["takes"]
+    return list(dict.fromkeys(take["line"] for take in takes if take["asked"] == "retake"))[:NAMED]
 
 
 def beyond_plan(plan: Json) -> str:
@@ -67,6 +75,17 @@ def beyond_plan(plan: Json) -> str:
         return ""
     times = "once more" if retakes == 1 else f"up to {retakes} times more"
     return f"\nBad takes are made {times}, with what the caps hold beyond this price."
+
+
+def _bad_again(status: Json) -> Iterator[str]:
+    """Name the bad takes among those that were asked for of lines spoken before, and what speaks instead."""
+    bad = status.get("bad_again") or {"count": 0, "takes": []}
+    for take in bad["takes"][:NAMED]:
+        speaks, number = take["speaks"], take["number"]
+        now = "It speaks the line." if speaks == number else f"Take {speaks} speaks the line."
+        yield f"[red]bad[/]    {escape(take['line'])} take {number}: {escape(take['why'] or '')} {now}"
+    if bad["count"] > NAMED:
+        yield f"       and {bad['count'] - NAMED} more"
 
 
 def _table(lines: Sequence[Json]) -> Table:

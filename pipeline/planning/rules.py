@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pipeline.intake.rules import FirstMet, language_of, pages, spoken_text
 from pipeline.planning.sums import Sum, Sums
-from pipeline.speech.rules import TakeState
+from pipeline.speech.rules import Asked, TakeState
 from pipeline.voices.rules import VoiceKind, VoiceState
 
 
@@ -45,11 +45,11 @@ class Reason(StrEnum):
     """A paid call may have made it; a person decides before anything is paid again."""
     LEFT_OUT = "left out"
     """It would be made, and was not selected; it stays as it was."""
-    RETAKE = "retake"
+    RETAKE = Asked.RETAKE.value
     """Its take was rejected: a person asks for another, and no plan makes one."""
     LOCKED_CONFLICT = "locked-conflict"
     """The sheet asks for something else than the lock keeps; it stays as it was."""
-    FRESH = "fresh"
+    FRESH = Asked.FRESH.value
     """It exists, and is asked for anew."""
 
     def is_work(self) -> bool:

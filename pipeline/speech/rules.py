@@ -71,6 +71,17 @@ class TakeState(StrEnum):
         return self in {self.DONE, self.FAILED, self.BLOCKED}
 
 
+class Asked(StrEnum):
+    """Why a run has asked for a take beside the first of its sound, as `RunTake.reason` keeps it."""
+
+    RETAKE = "retake"
+    """A person wants another, and decides about it."""
+    FRESH = "fresh"
+    """A plan speaks anew what exists; what the quality gate has made once more of it has the same reason."""
+    QUALITY = "quality"
+    """The quality gate has refused the last."""
+
+
 class HearingState(StrEnum):
     """How far the quality gate is with a take that is spoken; a take that it need not hear has none."""
 

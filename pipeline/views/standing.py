@@ -17,6 +17,7 @@ from pipeline.ledger.money import UNLIMITED
 from pipeline.speech import service as speech
 from pipeline.speech.models import RunTake, RunVoice, Take
 from pipeline.speech.rules import IN_WINDOW, TakeState
+from pipeline.views.bad_again import bad_again
 from pipeline.views.causes import SAID, next_step
 from pipeline.views.hearing import heard_of_run, in_review
 from pipeline.views.pace import pace
@@ -48,6 +49,7 @@ def run_status(session: Session, run: Run) -> dict[str, Any]:
         "failures": _failures(session, run.id, tallies),
         "unclear_attempts": _unclear(session, run.id),
         "heard": heard,
+        "bad_again": bad_again(session, run),
         "in_review": in_review(session, production.id),
         "wanting_retakes": wanting_retakes(session, production.id),
         "wasted_calls": run.wasted,

@@ -11,6 +11,7 @@ from pipeline.intake.models import Line, LineTake, Production, Verdict, asked_so
 from pipeline.quality import Outcome
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
+from pipeline.speech.service.freshness import first_asked
 from pipeline.speech.service.judging import enter, find_takes
 from pipeline.speech.service.verdicts import worth
 
@@ -53,15 +54,21 @@ def choose_heard(session: Session, take: Take) -> None:
     """Let an alternative that was heard speak its lines, as `choose_finished`, where it may count.
 
     One that a person has asked for counts unless it is bad and what the line has is not; one that the quality gate has
-    asked for, where it is better than what the line has, and nobody has approved that.
+    asked for, where it is better than what the line has, and nobody has approved that. A further try of a fresh take
+    counts as that one would, but where it follows it: there the better one stays.
     """
+    fresh = first_asked(session, take)
+    since = (fresh or take).created_at
     for line, alternative, _ in _wanting(session, {take.fingerprint}):
         standing = _standing(session, line)
         now = session.scalar(
             select(Take).where(Take.account_id == take.account_id, Take.fingerprint == line.fingerprint)
         )
-        asked_at = max(alternative.chosen_at or 0, take.created_at)
-        if _is_later(standing, (asked_at, alternative.number)) and _may_count(take, now, standing):
+        asked_at = max(alternative.chosen_at or 0, since)
+        is_free = not take.is_redo or not _is_approved(standing, since)
+        is_further_try = take.is_redo and (fresh is None or _is_try_of(session, fresh, now))
+        is_wanted = is_free and _may_count(take, now, is_further_try=is_further_try)
+        if is_wanted and _is_later(standing, (asked_at, alternative.number)):
             alternative.chosen_at = asked_at
             _point(line, alternative)
         session.flush()
@@ -85,12 +92,23 @@ def _wanting(session: Session, fingerprints: Collection[str]) -> Sequence[Row[Li
     return session.execute(found.execution_options(populate_existing=True)).all()
 
 
-def _may_count(take: Take, now: Take | None, standing: LineTake | None) -> bool:
+def _may_count(take: Take, now: Take | None, *, is_further_try: bool) -> bool:
     """Tell whether a take that was heard may follow the one that a line has now."""
-    if not take.is_redo:
-        return take.outcome is not Outcome.BAD or now is None or now.outcome is Outcome.BAD
-    is_approved = standing is not None and standing.verdict is Verdict.APPROVED
-    return worth(take) > worth(now) and not is_approved
+    if is_further_try:
+        return worth(take) > worth(now)
+    return take.outcome is not Outcome.BAD or now is None or now.outcome is Outcome.BAD
+
+
+def _is_try_of(session: Session, fresh: Take, now: Take | None) -> bool:
+    first = first_asked(session, now) if now is not None else None
+    return first is not None and first.id == fresh.id
+
+
+def _is_approved(standing: LineTake | None, since: int) -> bool:
+    """Tell whether a person has approved what a line has, after another take was asked for."""
+    if standing is None or standing.verdict is not Verdict.APPROVED:
+        return False
+    return (standing.decided_at or 0) >= since
 
 
 def _point(line: Line, chosen: LineTake) -> None:

@@ -17,6 +17,8 @@ class Sequel(StrEnum):
     """One more take of it."""
     OFF = "off"
     """The project asks for none."""
+    PERSON = "person"
+    """A person has asked for it, and decides."""
     TRIED = "tried"
     """The line has had all that it may have."""
     BUDGET = "budget"

@@ -8,16 +8,14 @@ from sqlalchemy import func, select
 from pipeline import views
 from pipeline.intake.models import Line, Run, RunState, Verdict
 from pipeline.intake.rules import QualitySettings
-from pipeline.ledger.models import Budget, Transfer
 from pipeline.ledger.money import BudgetMode
 from pipeline.planning.rules import Reason
-from pipeline.quality import Expectation, Outcome
-from pipeline.quality import Verdict as Heard
 from pipeline.speech.models import RunTake, Take
-from pipeline.speech.rules import REDO_PRIORITY, TakeState
+from pipeline.speech.rules import REDO_PRIORITY, Asked, TakeState
 from pipeline.speech.service import choosing, redoing
+from tests.integration.planning.hearings import bad_again, finds, outcomes, sequels, spent
 from tests.integration.planning.plans import apply, plan, reasons, run
-from tests.integration.planning.retakes import choose, delivered, history, judge, lock, numbers, retake
+from tests.integration.planning.retakes import choose, delivered, judge, lock, numbers, retake
 from tests.support import factories
 from tests.support.databases import on_sqlite
 from tests.support.ears import bad, good, unchecked
@@ -30,37 +28,8 @@ TWO = QualitySettings(retakes=2)
 HALT, WHO = 100 * len("Halt!"), 100 * len("Who goes there?")
 
 
-def spent(stage: Stage, run_id: str) -> int:
-    with stage.database.read() as session:
-        booked = session.scalar(select(func.sum(Transfer.amount)).where(Transfer.run_id == run_id))
-        assert booked == session.get_one(Budget, run_id).spent
-        return booked
-
-
 def begin(stage: Stage, owner: str, quality: QualitySettings = TWO, **bounds: object) -> str:
     return apply(stage, owner, SHEET.submission(quality=quality), **bounds)  # type: ignore[arg-type] # its options
-
-
-def finds(stage: Stage, text: str, *verdicts: Heard) -> None:
-    """Let the takes of a text be found so, one after the other, and every other take good."""
-    waiting = list(verdicts)
-
-    def find(_: bytes, expected: Expectation) -> Heard:
-        return waiting.pop(0) if expected.text == text and waiting else good()
-
-    stage.ears.will_find(*[find] * 50)
-
-
-def outcomes(stage: Stage, owner: str, line: str = "line_1") -> list[str]:
-    """Return what was heard of each take of a line, that of the chosen one in capitals."""
-    told = ((str(take["heard"]), take["chosen"]) for take in history(stage, owner, line))
-    return [heard.upper() if chosen else heard for heard, chosen in told]
-
-
-def sequels(stage: Stage) -> list[str]:
-    with stage.database.read() as session:
-        takes = session.scalars(select(Take).where(Take.outcome == Outcome.BAD).order_by(Take.id))
-        return [str((take.verdict or {})["sequel"]) for take in takes]
 
 
 def test_a_bad_take_is_made_once_more_for_every_line_that_it_speaks(stage: Stage, owner: str) -> None:
@@ -75,7 +44,7 @@ def test_a_bad_take_is_made_once_more_for_every_line_that_it_speaks(stage: Stage
     assert spent(stage, started) == HALT + WHO + HALT
     ended = run(stage, started)
     assert (ended.state, ended.retaken, ended.heard_good, ended.heard_bad) == (RunState.DONE, HALT, 2, 1)
-    assert sequels(stage) == ["asked"]
+    assert (sequels(stage), bad_again(stage, started)) == (["asked"], [])
     assert set(reasons(plan(stage, owner, SHEET.submission())).values()) == {Reason.REUSED}
 
 
@@ -196,7 +165,7 @@ def test_retakes_come_after_every_line_of_the_run(stage: Stage, owner: str) -> N
     stage.settle_down(6)
     with stage.database.read() as session:
         redone = session.scalars(select(Take).where(Take.priority == REDO_PRIORITY)).one()
-        assert session.scalars(select(RunTake.reason).where(RunTake.take_id == redone.id)).all() == [redoing.REASON]
+        assert session.scalars(select(RunTake.reason).where(RunTake.take_id == redone.id)).all() == [Asked.QUALITY]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +202,7 @@ def _retaken(stage: Stage) -> bool:
 def test_without_the_choice_a_good_retake_would_never_be_heard(
     stage: Stage, owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choosing, "_may_count", lambda *_: False)
+    monkeypatch.setattr(choosing, "_may_count", lambda *_, **__: False)
     finds(stage, "Halt!", bad(), good())
     begin(stage, owner)
     stage.settle_down(6)
@@ -260,7 +229,8 @@ def test_a_take_that_a_person_asked_for_is_heard_and_a_bad_one_does_not_displace
     again = retake(stage, owner, "line_1")
     stage.settle_down(6)
     assert outcomes(stage, owner) == ["GOOD", "bad"]
-    assert (sequels(stage), spent(stage, again)) == (["off"], HALT)
+    assert (sequels(stage), spent(stage, again)) == (["person"], HALT)
+    assert bad_again(stage, again) == [("line_1", 2, "retake", 1)]
     retake(stage, owner, "line_1")
     stage.settle_down(6)
     assert outcomes(stage, owner) == ["good", "bad", "GOOD"]

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli import review
+from pipeline.cli import outcome, review
 from pipeline.cli.client import Client
+from pipeline.errors import ExitCode
 from tests.unit.cli.test_render import shown, status
 
 Json = dict[str, Any]
@@ -56,6 +57,26 @@ def test_a_run_tells_what_was_heard_and_which_lines_wait_for_a_person() -> None:
     assert "heard  5 good, 2 bad, 3 to hear" in told
     assert "gate_5 and 2 more" in told
     assert "callsheet takes game --review" in told
+
+
+def again(number: int, speaks: int, **change: Any) -> Json:
+    told = {"line": "gate_1", "number": number, "asked": "retake", "why": "It is [clipped]."}
+    return {**told, "speaks": speaks, **change}
+
+
+def test_bad_retakes_are_named_with_the_reason_and_the_take_that_speaks_and_are_a_part_of_what_was_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    takes = [again(2, 1), again(3, 3), again(2, 1, line="gate_2", asked="fresh")]
+    ended = status(state="done", unclear_attempts=0, heard=heard(bad=3), bad_again={"count": 9, "takes": takes})
+    told = "\n".join(review.run_facts(ended))
+    assert "gate_1 take 2: It is \\[clipped]. Take 1 speaks the line." in told
+    assert "gate_1 take 3: It is \\[clipped]. It speaks the line." in told
+    assert "and 4 more" in told
+    assert outcome.report(ended) is ExitCode.PARTIAL
+    assert "callsheet takes game gate_1 --fetch FOLDER" in capsys.readouterr().err
+    fresh_alone = ended | {"bad_again": {"count": 1, "takes": takes[2:]}}
+    assert outcome.report(fresh_alone) is ExitCode.OK
 
 
 def test_a_run_that_nobody_listens_to_says_nothing_of_it() -> None:
