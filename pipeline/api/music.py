@@ -1,4 +1,4 @@
-"""The music that the account's episodes share."""
+"""The music and the covers that the account's episodes share."""
 
 from typing import Annotated, Any
 
@@ -16,21 +16,26 @@ router = APIRouter(tags=["music"], responses=SCOPED)
 Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="What scripts call it.")]
 
 
-@router.get("/music", summary="The music that scripts can name, and where to fetch it")
+@router.get("/music", summary="The music and covers that scripts can name, and where to fetch them")
 def list_music(
     edge: TheEdge, account_id: AccountId, after: Text | None = None, limit: Limit = PAGE_LIMIT
 ) -> dict[str, Any]:
-    """List it by name, with URLs valid for ten minutes."""
+    """List them by name, with URLs valid for ten minutes."""
     found = [piece for piece in music.shelved(edge.store, account_id) if piece.name > (after or "")]
     return page([_told(edge, piece) for piece in found[: limit + 1]], limit)
 
 
-@router.put("/music/{name}", summary="A form to share a piece of music", responses=refusals(UsageError, Conflict))
+@router.put(
+    "/music/{name}", summary="A form to share a piece of music, or a cover", responses=refusals(UsageError, Conflict)
+)
 def put_music(name: Name, body: MusicRequest, edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
     """Return a form valid for ten minutes; the piece has the name as soon as it is uploaded."""
     largest = edge.reference_rules.max_bytes
     if body.bytes > largest:
-        raise UsageError(f"The file has {body.bytes:,} bytes, more than {largest:,}.", hint="Store it as MP3 or FLAC.")
+        raise UsageError(
+            f"The file has {body.bytes:,} bytes, more than {largest:,}.",
+            hint="Store it as MP3 or FLAC, a cover as JPEG.",
+        )
     form = music.shelve(
         edge.store,
         account_id,
@@ -44,7 +49,7 @@ def put_music(name: Name, body: MusicRequest, edge: TheEdge, account_id: Account
     return {"name": name, "sha256": body.sha256, "present": form is None, "form": sent}
 
 
-@router.delete("/music/{name}", summary="Take a piece of music away", responses=refusals(NotFound))
+@router.delete("/music/{name}", summary="Take a piece of music, or a cover, away", responses=refusals(NotFound))
 def remove_music(name: Name, edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
     """Remove a name with all that was under it; episodes that were built of it keep their sound."""
     music.remove(edge.store, account_id, name)

@@ -55,9 +55,11 @@ class UploadRequest(Body):
 
 
 class MusicRequest(Body):
-    """A piece of music that is to be shared."""
+    """A piece of music, or a cover, that is to be shared."""
 
-    suffix: Literal[".mp3", ".wav", ".flac", ".m4a", ".ogg", ".opus"] = Field(description="How its file's name ends.")
+    suffix: Literal[".mp3", ".wav", ".flac", ".m4a", ".ogg", ".opus", ".jpg", ".jpeg", ".png"] = Field(
+        description="How its file's name ends."
+    )
     sha256: Sha256
     bytes: int = Field(ge=1)
     replace: bool = Field(False, description="Whether it takes the place of another piece of that name.")

@@ -72,7 +72,9 @@ def line(status: Json) -> str:
     if status.get("paused"):
         parts.append(f"paused: {status['paused']['message']}")
     elif status["state"] == "running" and eta is not None:
-        rate = [_rate(status["takes_per_second"])] if status["takes_per_second"] else []
+        rate = (
+            [_rate(status["takes_per_second"])] if status["takes_per_second"] and takes["done"] < takes["total"] else []
+        )
         parts += [*rate, f"about {_duration(eta)} left"]
     if status.get("slowed"):
         parts.append(_slowed(status["slowed"]))

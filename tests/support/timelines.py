@@ -52,4 +52,5 @@ def publication(episode: Episode | None = None, title: str = "Eleven days") -> P
         CastMember("ADA", "Ada", VoiceKind.CLONED, "Jane Roe", "granted by Jane Roe on 2026-01-02"),
         CastMember("BO", "Bo", VoiceKind.DESIGNED),
     )
-    return Publication("ice", title, "en", episode or told, cast, {"l0": Spent(90, 12_600), "l2": Spent(3, 420)})
+    spent = {"l0": Spent(90, 12_600), "l2": Spent(3, 420)}
+    return Publication("ice", title, "en", episode or told, cast, spent, "ice.cover.jpg")

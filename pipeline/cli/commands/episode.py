@@ -16,7 +16,7 @@ from pipeline.cli.context import context
 from pipeline.cli.counting import counted
 from pipeline.cli.episode import views
 from pipeline.cli.episode.building import build_episode, build_preview
-from pipeline.cli.episode.music import bring_music, require_usable
+from pipeline.cli.episode.music import bring_shared, require_usable
 from pipeline.cli.episode.pieces import chapter_named
 from pipeline.cli.episode.progress import BuildProgress
 from pipeline.cli.episode.script import Script
@@ -72,10 +72,10 @@ def episode(  # noqa: PLR0913 - an option each
     formats = _formats(form or (local.project.episode or Episode()).formats)
     signing = signer() if sign else None
     client, folder = context.client(), out or Path(local.project.production)
-    music = bring_music(client, local, folder)
+    shared = bring_shared(client, local, folder)
     if not partial:
-        _speak(client, local, music, outcome.cap(budget), budget_mode, yes=yes)
-    script = Script.of(client, local, language, music)
+        _speak(client, local, shared, outcome.cap(budget), budget_mode, yes=yes)
+    script = Script.of(client, local, language, shared)
     take_up(client, script)
     _require_spoken(script, partial=partial)
     with _building() as progress:
@@ -116,7 +116,7 @@ def _formats(names: Sequence[str]) -> list[str]:
 
 
 def _speak(
-    client: Client, local: LocalProject, music: Mapping[str, Path], cap: int | None, mode: BudgetMode, *, yes: bool
+    client: Client, local: LocalProject, shared: Mapping[str, Path], cap: int | None, mode: BudgetMode, *, yes: bool
 ) -> None:
     """Have spoken what is missing; leaves with the exit code of a run that did not bring all of it."""
     bounds: Json = {"budget_micros": cap, "only": []}
@@ -127,7 +127,7 @@ def _speak(
         drawn = applying.draw(client, body)
     if not drawn["totals"]["lines_to_speak"] and not drawn["totals"]["voices_to_make"]:
         return
-    require_usable(local, music)
+    require_usable(local, shared)
     applying.agree(drawn, mode, yes=yes)
     run = outcome.watch(client, applying.start(client, local, drawn, {**bounds, "budget_mode": mode}))
     if run["state"] != "done":

@@ -1,4 +1,4 @@
-"""music: what the account's episodes share."""
+"""music: what the account's episodes share, music and covers."""
 
 import hashlib
 from pathlib import Path
@@ -9,18 +9,21 @@ from rich.markup import escape
 
 from pipeline.audio import AudioRejected
 from pipeline.audio.mixdown.measuring import measure_music
-from pipeline.audio.mixdown.score import Music, Sound
+from pipeline.audio.mixdown.picture import read_cover
+from pipeline.audio.mixdown.score import Sound
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json, table
 from pipeline.cli.context import context
+from pipeline.cli.counting import counted
 from pipeline.cli.options import PANEL, AsJson
 from pipeline.errors import UsageError
-from pipeline.intake.rules.episode_section import MUSIC_SUFFIXES
+from pipeline.intake.rules.episode_section import COVER_SUFFIXES, MUSIC_SUFFIXES
 from pipeline.intake.rules.names import slugged
 from pipeline.packs.rules.episode.publication import clock
 
 Json = dict[str, Any]
-HINT = "Scripts name it: `intro: bucket:NAME`, and so outro, bed and sting."
+HINT = "Scripts name it: `intro: bucket:NAME`, and so outro, bed, sting and cover."
+_SUFFIXES = (*MUSIC_SUFFIXES, *COVER_SUFFIXES)
 _HEARD_CHANNELS = 2
 
 music = typer.Typer(invoke_without_command=True)
@@ -33,16 +36,16 @@ def register(app: typer.Typer) -> None:
 
 @music.callback()
 def shared(called: typer.Context, *, as_json: AsJson = False) -> None:
-    """List the music that all episodes of the account may name: `intro: bucket:NAME`."""
+    """List the music and the covers that all episodes of the account may name: `intro: bucket:NAME`."""
     if called.invoked_subcommand is not None:
         return
     found = list(context.client().pages("/music", "name"))
     if as_json:
         show_json([{name: value for name, value in row.items() if name != "url"} for row in found])
         return
-    shown = table("Music", "name", "file", "size", "replaced", right=frozenset({"size", "replaced"}))
+    shown = table("Music and covers", "name", "file", "size", "replaced", right=frozenset({"size", "replaced"}))
     for row in found:
-        times = f"{row['number'] - 1} times" if row["number"] > 1 else ""
+        times = counted(row["number"] - 1, "time") if row["number"] > 1 else ""
         shown.add_row(f"bucket:{row['name']}", row["suffix"][1:], f"{row['bytes'] / 1e6:.2f} MB", times)
     if found:
         data.print(shown)
@@ -51,7 +54,7 @@ def shared(called: typer.Context, *, as_json: AsJson = False) -> None:
 
 @music.command()
 def add(
-    files: Annotated[list[Path], typer.Argument(help=f"{', '.join(MUSIC_SUFFIXES)}.")],
+    files: Annotated[list[Path], typer.Argument(help=f"{', '.join(_SUFFIXES)}.")],
     *,
     name: Annotated[
         str | None, typer.Option("--as", help="Name of the piece; without it, its file's in lower case.")
@@ -59,7 +62,7 @@ def add(
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of another piece of that name.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put music into the account's bucket. It is listened to first; what is no sound is not sent.
+    """Put music and covers into the account's bucket. Each is looked at first: what is no sound or no picture stays.
 
     An episode that names a piece which was replaced is built anew the next time it is asked for.
     """
@@ -68,16 +71,15 @@ def add(
     wanted = {_name_of(path, name): path for path in files}
     if len(wanted) < len(files):
         raise UsageError("Two of these files would have one name.", hint="Name them with --as, one by one.")
-    measured = {name: _measured(path) for name, path in wanted.items()}
+    seen = {name: _seen(path) for name, path in wanted.items()}
     client = context.client()
-    done = [_added(client, name, path, measured[name], replace=replace) for name, path in wanted.items()]
+    done = [{**_added(client, name, path, replace=replace), **seen[name]} for name, path in wanted.items()]
     if as_json:
         show_json(done)
         return
     for one in done:
-        loud = "silent" if one["lufs"] is None else f"{one['lufs']:.1f} LUFS"
         was = ", was there already" if one["present"] else ""
-        data.print(f"bucket:{one['name']}  {clock(one['seconds'])}, {loud}{was}", soft_wrap=True)
+        data.print(f"bucket:{one['name']}  {_told(one)}{was}", soft_wrap=True)
     say(f"[bold]Next[/]  {HINT}")
 
 
@@ -87,16 +89,16 @@ def remove(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Take a piece of music out of the bucket. Episodes that are built keep it; building one anew wants it."""
+    """Take music or a cover out of the bucket. Episodes that are built keep it; building one anew wants it."""
     plain = name.removeprefix("bucket:")
     done = context.client().delete(f"/music/{segment(plain)}")
     show_json(done) if as_json else say(f"bucket:{escape(plain)} is removed.")
 
 
 def _name_of(path: Path, given: str | None) -> str:
-    if path.suffix.lower() not in MUSIC_SUFFIXES:
-        hint = f"Export it as one of {', '.join(MUSIC_SUFFIXES)}."
-        raise UsageError(f"{path.name} is no music that can be mixed, by the end of its name.", hint=hint)
+    if path.suffix.lower() not in _SUFFIXES:
+        hint = f"Export music as one of {', '.join(MUSIC_SUFFIXES)}, a cover as {', '.join(COVER_SUFFIXES)}."
+        raise UsageError(f"{path.name} is no music and no picture, by the end of its name.", hint=hint)
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", hint="Correct the path.")
     name = path.stem if given is None else given.removeprefix("bucket:")
@@ -107,23 +109,41 @@ def _name_of(path: Path, given: str | None) -> str:
     return usable
 
 
-def _measured(path: Path) -> Music:
+def _seen(path: Path) -> Json:
+    """Look at a cover, or listen to music; returns seconds and loudness, which a cover has not."""
+    if path.suffix.lower() in COVER_SUFFIXES:
+        _require_picture(path)
+        return {"seconds": None, "lufs": None}
     try:
         heard = measure_music(Sound(path), _HEARD_CHANNELS)
     except AudioRejected as rejected:
         raise UsageError(f"{rejected.message}.", hint="Export it again, as WAV or FLAC.") from rejected
     if not heard.seconds:
         raise UsageError(f"There is no sound in {path.name}.", hint="Export it again.")
-    return heard
+    return {"seconds": heard.seconds, "lufs": heard.lufs}
 
 
-def _added(client: Client, name: str, path: Path, heard: Music, *, replace: bool) -> Json:
+def _require_picture(path: Path) -> None:
+    try:
+        read_cover(path)
+    except AudioRejected as rejected:
+        found = rejected.problems[0]
+        hint = f"Allowed: {found.allowed}; {found.hint}."
+        raise UsageError(f"{path.name}: {found.message} ({found.measured}).", hint=hint) from rejected
+
+
+def _told(one: Json) -> str:
+    if one["seconds"] is None:
+        return "a cover"
+    loud = "silent" if one["lufs"] is None else f"{one['lufs']:.1f} LUFS"
+    return f"{clock(one['seconds'])}, {loud}"
+
+
+def _added(client: Client, name: str, path: Path, *, replace: bool) -> Json:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     wish = {"suffix": path.suffix.lower(), "sha256": sha256, "bytes": path.stat().st_size, "replace": replace}
     answer = client.put(f"/music/{segment(name)}", wish)
     if answer["form"]:
         client.upload(answer["form"], path)
-    return {
-        "name": name, "sha256": sha256, "present": answer["present"], "seconds": heard.seconds, "lufs": heard.lufs
-    }  # fmt: skip
+    return {"name": name, "sha256": sha256, "present": answer["present"]}

@@ -10,7 +10,7 @@ from pipeline.audio.mixdown.coding import coding_of
 from pipeline.audio.mixdown.mastering import Mastered
 from pipeline.audio.mixdown.score import Sound
 from pipeline.cli.client import Client
-from pipeline.cli.disk import writing_to
+from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.episode.progress import BuildProgress
 from pipeline.cli.episode.record import made_of, remember, standing
 from pipeline.cli.episode.script import Script
@@ -51,7 +51,7 @@ def build_episode(
     with writing_to(folder):
         shelf, takes = _fetched(client, script, folder, script.pieces)
         publication = publication_of(script, takes)
-        shared = {name: sha256_of(path) for name, path in sorted(script.music.items())}
+        shared = {name: sha256_of(path) for name, path in sorted(script.shared.items())}
         facts = [formats, asdict(publication), *([signing.identity] if signing else []), *([shared] if shared else [])]
         made = made_of(script.pieces, takes, script.episode, script.local.folder, *facts)
         record = folder / f"{script.name}.episode.json"
@@ -96,7 +96,17 @@ def _built(
     times = listen(project, heard, takes, lambda done, total: progress("words", done, total))
     files = [one.path for one in delivered.files.values()]
     words = write_words(timeline, times, publication, files, files[0].parent)
-    return Built(timeline, delivered, words, seals)
+    return Built(timeline, delivered, words, seals, _cover(script, publication, files[0].parent))
+
+
+def _cover(script: Script, publication: Publication, folder: Path) -> Path | None:
+    """Lay the cover beside the files: the feed's entry gives its address there."""
+    if script.cover is None:
+        return None
+    path = folder / publication.cover
+    if sha256_of(path) != sha256_of(script.cover):
+        write_whole(path, script.cover)
+    return path
 
 
 def _delivered(
@@ -121,7 +131,8 @@ def publication_of(script: Script, takes: Mapping[str, StoredTake]) -> Publicati
     project = script.local.project
     spent = {line: Spent(take.row["chars"] or 0, take.row["cost_micros"] or 0) for line, take in takes.items()}
     cast = [_member(project, key, script.language) for key in dict.fromkeys(piece.character for piece in script.pieces)]
-    return Publication(script.name, project.title, script.language, script.episode, cast, spent)
+    cover = f"{script.name}.cover{script.cover.suffix.lower()}" if script.cover else ""
+    return Publication(script.name, project.title, script.language, script.episode, cast, spent, cover)
 
 
 def _fetched(

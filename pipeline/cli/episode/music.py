@@ -15,46 +15,44 @@ from pipeline.cli.pack.keeping import sha256_of
 from pipeline.cli.submission import LocalProject
 from pipeline.errors import EnvironmentFault
 from pipeline.intake.rules.episode import Episode
+from pipeline.intake.rules.episode_section import COVER_SUFFIXES, MUSIC_SUFFIXES
 from pipeline.intake.rules.problems import Problem, did_you_mean, invalid_sheet, listed
 
 Json = dict[str, Any]
-MUSIC = ".music"
-"""Where an episode's folder keeps what was fetched of the bucket's music."""
+SHARED = ".music"
+"""Where an episode's folder keeps what was fetched of the bucket."""
 _SHOWN_HASH = 16
 """Characters of a hash in a file name: another piece of the same name is another file."""
 
 
-def bring_music(client: Client, local: LocalProject, folder: Path) -> dict[str, Path]:
-    """Fetch the music that a script names in the bucket, and return where each name lies; what is there stays.
+def bring_shared(client: Client, local: LocalProject, folder: Path) -> dict[str, Path]:
+    """Fetch what a script names in the bucket, and return where each name lies; what is there stays.
 
-    Raises `InvalidSheet` with every name that there is not.
+    Raises `InvalidSheet` with every name that there is not, and what is no music or no picture by its file's name.
     """
-    episode = local.project.episode or Episode()
-    wanted = {music.shared for music in episode.music.values() if music.shared}
+    wanted = (local.project.episode or Episode()).shared
     if not wanted:
         return {}
     known = {row["name"]: row for row in client.pages("/music", "name")}
     problems = [
-        _unknown(local.name, role, music.shared, list(known))
-        for role, music in episode.music.items()
-        if music.shared and music.shared not in known
+        problem for role, name in wanted.items() if (problem := _misnamed(local.name, role, name, known)) is not None
     ]
     if problems:
         refused = invalid_sheet(problems)
         refused.hint = "Correct what is listed; `callsheet music` lists what is in the bucket."
         raise refused
     with writing_to(folder):
-        brought = {name: _bring(client, known[name], folder / MUSIC) for name in sorted(wanted)}
-        _clear(folder / MUSIC, brought)
+        brought = {name: _bring(client, known[name], folder / SHARED) for name in sorted(set(wanted.values()))}
+        _clear(folder / SHARED, brought)
     return brought
 
 
-def require_usable(local: LocalProject, music: Mapping[str, Path] = MappingProxyType({})) -> None:
+def require_usable(local: LocalProject, shared: Mapping[str, Path] = MappingProxyType({})) -> None:
     """Raise `InvalidSheet` with every piece of music that is no sound, and a cover that players cannot show.
 
-    Of what lies in the bucket the pieces in `music` are heard.
+    Of what lies in the bucket only that in `shared` is looked at.
     """
-    problems = list(_unusable(local, music))
+    problems = list(_unusable(local, shared))
     if problems:
         raise invalid_sheet(problems)
 
@@ -75,27 +73,37 @@ def _downloaded(client: Client, row: Json) -> bytes:
 
 
 def _clear(folder: Path, kept: Mapping[str, Path]) -> None:
-    """Delete music that the script does not name any more, and what was replaced."""
+    """Delete what the script does not name any more, and what was replaced."""
     for path in folder.iterdir():
         if path not in kept.values():
             path.unlink()
 
 
-def _unknown(file: str, role: str, name: str, known: list[str]) -> Problem:
+def _misnamed(file: str, role: str, name: str, known: Mapping[str, Json]) -> Problem | None:
+    suffixes = COVER_SUFFIXES if role == "cover" else MUSIC_SUFFIXES
+    fitting = [other for other, row in known.items() if row["suffix"] in suffixes]
+    if name in fitting:
+        return None
+    what = "picture" if role == "cover" else "music"
+    other = f"what the bucket has under this name is no {what}: a {known[name]['suffix']}" if name in known else ""
     return Problem(
         file,
         f"episode.{role}",
         f"bucket:{name}",
-        "there is no such music in the bucket",
-        allowed=listed(known) if known else "",
-        hint=did_you_mean(name, known) or f"`callsheet music add FILE --as {name}` puts it there",
+        other or f"there is no such {what} in the bucket",
+        allowed=listed(fitting) if fitting else "",
+        hint=did_you_mean(name, fitting) or f"`callsheet music add FILE --as {_free(name, role, known)}` puts it there",
     )
 
 
-def _unusable(local: LocalProject, music: Mapping[str, Path]) -> Iterator[Problem]:
+def _free(name: str, role: str, known: Mapping[str, Json]) -> str:
+    return f"{name}-{role}" if name in known else name
+
+
+def _unusable(local: LocalProject, shared: Mapping[str, Path]) -> Iterator[Problem]:
     episode = local.project.episode or Episode()
     for role, one in episode.music.items():
-        path = music.get(one.shared) if one.shared else local.folder / one.file
+        path = shared.get(one.shared) if one.shared else local.folder / one.file
         if path is None:
             continue
         try:
@@ -103,9 +111,10 @@ def _unusable(local: LocalProject, music: Mapping[str, Path]) -> Iterator[Proble
                 yield Problem(local.name, f"episode.{role}", one.file, "there is no sound in it")
         except AudioRejected as rejected:
             yield _told(local.name, f"episode.{role}", one.file, rejected)
-    if episode.cover:
+    name = episode.shared.get("cover", "")
+    if episode.cover and (not name or name in shared):
         try:
-            read_cover(local.folder / episode.cover)
+            read_cover(shared[name] if name else local.folder / episode.cover)
         except AudioRejected as rejected:
             yield _told(local.name, "episode.cover", episode.cover, rejected)
 

@@ -1,6 +1,7 @@
 """The lines of a project as pieces of its episode."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pipeline.cli.client import Client
@@ -25,10 +26,13 @@ def lines_in(project: Project, language: str) -> list[Line]:
 def pieces(project: Project, lines: Iterable[Line]) -> list[Piece]:
     """Return lines as pieces of the episode.
 
-    Sheets that know no chapters have them where `scene` changes, and a paragraph a line.
+    Sheets that know no chapters have them where `scene` changes, and a paragraph a line. Chapters are numbered as
+    players list them: what stands before the first heading is the first, and a heading without a line is none.
     """
     counted = _Counted()
-    return [_piece(project, line, counted) for line in lines]
+    found = [_piece(project, line, counted) for line in lines]
+    numbers = {chapter: number for number, chapter in enumerate(dict.fromkeys(one.chapter for one in found), 1)}
+    return [replace(one, chapter=numbers[one.chapter]) for one in found] if any(numbers) else found
 
 
 def spoken_lines(client: Client, body: Json) -> dict[str, str]:

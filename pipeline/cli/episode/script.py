@@ -21,8 +21,8 @@ class Script:
     pieces: Sequence[Piece]
     spoken: Mapping[str, str]
     """The fingerprint of each line's take."""
-    music: Mapping[str, Path] = field(default_factory=dict)
-    """Where on this disk the music lies that it names in the bucket, by its name."""
+    shared: Mapping[str, Path] = field(default_factory=dict)
+    """Where on this disk lies what it names in the bucket, by its name."""
 
     @classmethod
     def of(
@@ -30,14 +30,14 @@ class Script:
         client: Client,
         local: LocalProject,
         language: str | None = None,
-        music: Mapping[str, Path] | None = None,
+        shared: Mapping[str, Path] | None = None,
     ) -> "Script":
         """Read a script against what is spoken of it; raises `UsageError` where it has no such language."""
         project = local.project
         chosen = language or project.language
         found = pieces(project, lines_in(project, chosen))
         body = {**local.plan_body(client), "only": []}
-        return cls(local, chosen, found, spoken_lines(client, body), music or {})
+        return cls(local, chosen, found, spoken_lines(client, body), shared or {})
 
     @property
     def episode(self) -> Episode:
@@ -46,11 +46,11 @@ class Script:
 
     @property
     def scored(self) -> Episode:
-        """What the project says of it, with the paths of its music on this disk."""
+        """What the project says of it, with the paths on this disk of what lies in the bucket."""
+        music = self.episode.music
+        paths = {role: self._path(name) for role, name in self.episode.shared.items() if name in self.shared}
         found: dict[str, Any] = {
-            role: replace(music, file=str(self.music[music.shared].absolute()))
-            for role, music in self.episode.music.items()
-            if music.shared in self.music
+            role: replace(music[role], file=path) if role in music else path for role, path in paths.items()
         }
         return replace(self.episode, **found)
 
@@ -60,6 +60,15 @@ class Script:
         project = self.local.project
         return project.production if self.language == project.language else f"{project.production}.{self.language}"
 
+    @property
+    def cover(self) -> Path | None:
+        """Where its cover lies on this disk, if it has one."""
+        cover = self.scored.cover
+        return self.local.folder / cover if cover else None
+
     def missing(self) -> list[Piece]:
         """Return the pieces that have no take yet."""
         return [piece for piece in self.pieces if piece.line_id not in self.spoken]
+
+    def _path(self, name: str) -> str:
+        return str(self.shared[name].absolute())

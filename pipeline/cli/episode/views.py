@@ -34,11 +34,13 @@ class Built:
     mastered: Mastered
     words: WrittenWords = NO_WORDS
     seals: Seals = UNSIGNED
+    cover: Path | None = None
 
     def files(self) -> list[Path]:
         """Return all files."""
         sound = [written.path for written in self.mastered.files.values()]
-        return [*sound, *self.seals.sidecars, *self.words.files]
+        cover = [self.cover] if self.cover else []
+        return [*sound, *self.seals.sidecars, *cover, *self.words.files]
 
     def told(self, script: Script) -> Json:
         """Return all of it as data; paths are names inside the folder."""
@@ -62,6 +64,7 @@ class Built:
                 "limited_db": mastered.limited_db,
             },
             "signed": self.seals.told(),
+            "cover": self.cover.name if self.cover else None,
             "words": [path.name for path in self.words.files],
             "estimated_captions": list(self.words.estimated),
             "notes": list(self._notes()),
@@ -76,8 +79,8 @@ class Built:
             yield f"the chapter {title!r} is not in it: none of its lines can be heard"
         if self.words.estimated:
             yield (
-                f"captions of {len(self.words.estimated)} of {len(self.timeline.placed)} lines are cut by their"
-                " letters, since their words were not found in the sound"
+                f"captions of {len(self.words.estimated)} of {counted(len(self.timeline.placed), 'line')} are cut by"
+                f" letters, since their words were not found in the sound: {_some(list(self.words.estimated))}"
             )
         yield from self.mastered.notes
         yield from self.seals.notes
@@ -107,7 +110,8 @@ def built_view(told: Json) -> Group:
         size, peak = f"{file['bytes'] / 1e6:.2f} MB", f"{file['true_peak_dbtp']:.1f} dBTP"
         files.add_row(escape(file["file"]), clock(file["seconds"]), size, loudness, peak)
     signed = told.get("signed")  # what an earlier version has built says nothing of it
-    for name in [*(signed["sidecars"] if signed else ()), *told["words"]]:
+    cover = [told["cover"]] if told.get("cover") else []
+    for name in [*(signed["sidecars"] if signed else ()), *cover, *told["words"]]:
         files.add_row(escape(name), "", "", "", "")
     if signed:
         files.caption = f"signed by {escape(signed['by'])}{', time-stamped' if signed['time_stamped'] else ''}"

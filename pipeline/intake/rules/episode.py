@@ -8,7 +8,7 @@ Channels: TypeAlias = Literal[1, 2]
 EpisodeFormat: TypeAlias = Literal["mp3", "mp3_vbr", "m4b", "m4a", "opus", "flac", "flac_24", "wav", "wav_24"]
 
 BUCKET = "bucket:"
-"""In front of the name of music that the account shares."""
+"""In front of the name of music, or of a cover, that the account shares."""
 STEREO_LUFS, MONO_LUFS = -16.0, -19.0
 """What podcast platforms ask for; one channel played on both sounds 3 LU louder."""
 
@@ -46,7 +46,7 @@ class Music:
     @property
     def shared(self) -> str:
         """Its name where it lies in the bucket; nothing where it is a file of the project."""
-        return self.file.removeprefix(BUCKET) if self.file.startswith(BUCKET) else ""
+        return _shared_name(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Episode:
     link: str = ""
     """The address of the episode, or of the show."""
     cover: str | None = None
-    """The path of a JPEG or PNG inside the project's folder."""
+    """The path of a JPEG or PNG inside the project's folder, or `bucket:NAME`."""
     narrator: str | None = None
     """The character that speaks paragraphs of a script without a speaker."""
     channels: Channels = 2
@@ -98,6 +98,18 @@ class Episode:
     @property
     def files(self) -> tuple[str, ...]:
         """The paths of all files of the project that it is made of beside the speech."""
-        cover = [self.cover] if self.cover else []
-        music = (music.file for music in self.music.values() if not music.shared)
-        return tuple(dict.fromkeys([*music, *cover]))
+        return tuple(dict.fromkeys(file for file in self._material.values() if not _shared_name(file)))
+
+    @property
+    def shared(self) -> dict[str, str]:
+        """The names of what it takes from the bucket, by what it is for."""
+        return {role: name for role, file in self._material.items() if (name := _shared_name(file))}
+
+    @property
+    def _material(self) -> dict[str, str]:
+        cover = {"cover": self.cover} if self.cover else {}
+        return {role: music.file for role, music in self.music.items()} | cover
+
+
+def _shared_name(file: str) -> str:
+    return file.removeprefix(BUCKET) if file.startswith(BUCKET) else ""

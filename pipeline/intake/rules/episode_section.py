@@ -67,7 +67,10 @@ def _address(text: str) -> str:
     return text
 
 
-def _path_of(text: str, suffixes: tuple[str, ...]) -> str:
+def _path_or_name(text: str, suffixes: tuple[str, ...]) -> str:
+    """Return the path of a file inside the project, or `bucket:NAME`."""
+    if text.startswith(BUCKET):
+        return _shared(text)
     path = names.project_path(text)
     if posixpath.splitext(path)[1].lower() not in suffixes:
         raise Refusal("files of this kind cannot be used here", allowed=listed(suffixes))
@@ -75,16 +78,18 @@ def _path_of(text: str, suffixes: tuple[str, ...]) -> str:
 
 
 def _cover(text: str) -> str:
-    return _path_of(text, COVER_SUFFIXES)
+    return _path_or_name(text, COVER_SUFFIXES)
 
 
 def _music(text: str) -> str:
-    if not text.startswith(BUCKET):
-        return _path_of(text, MUSIC_SUFFIXES)
+    return _path_or_name(text, MUSIC_SUFFIXES)
+
+
+def _shared(text: str) -> str:
     name = text.removeprefix(BUCKET).strip()
     if not name or name != names.slugged(name):
         raise Refusal(
-            "this is no name of music in the bucket",
+            "this is no name in the bucket",
             allowed="bucket: and lower-case letters, digits, - and _",
             hint="`callsheet music` lists what there is",
         )

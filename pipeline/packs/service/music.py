@@ -1,4 +1,4 @@
-"""The music that an account shares: its scripts name it as `bucket:NAME`. The bucket alone keeps it, no row does.
+"""The music and covers that an account shares: its scripts name them as `bucket:NAME`. The bucket alone keeps them.
 
     music/<account>/<name>/<number>-<sha256><suffix>
 
@@ -21,7 +21,7 @@ _KEY = re.compile(r"music/[^/]+/([^/]+)/([0-9]{6})-([0-9a-f]{64})(\.[a-z0-9]+)")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of music under its name."""
+    """A piece of music, or a cover, under its name."""
 
     name: str
     number: int
@@ -65,7 +65,9 @@ def shelve(
             hint="`--replace` puts this one in its place, for all that name it; `--as` names it otherwise.",
         )
     if known is None and len(every) >= MOST_PIECES:
-        raise Conflict(f"The bucket has {len(every):,} pieces of music, the most there may be.", hint="Remove some.")
+        raise Conflict(
+            f"The bucket has {len(every):,} pieces of music and covers, the most there may be.", hint="Remove some."
+        )
     number = known.number + 1 if known else 1
     key = f"{_folder(account_id)}{name}/{number:06d}-{sha256}{suffix}"
     return store.upload_form(key, content_type=CONTENT_TYPE, max_bytes=size)
@@ -75,7 +77,9 @@ def remove(store: ObjectStore, account_id: str, name: str) -> None:
     """Remove a name and all that was ever under it; raises `NotFound`."""
     found = [piece for piece in _every(store, _folder(account_id)) if piece.name == name]
     if not found:
-        raise NotFound(f"There is no music {name} in the bucket.", hint="`callsheet music` lists what there is.")
+        raise NotFound(
+            f"There is no music or cover {name} in the bucket.", hint="`callsheet music` lists what there is."
+        )
     for piece in found:
         store.delete(piece.key)
 

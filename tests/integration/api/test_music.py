@@ -91,6 +91,11 @@ def test_a_form_takes_no_more_than_was_declared_and_none_is_given_beyond_the_lim
     assert asked(studio, "long", THEME, bytes=largest + 1).status_code == 400
 
 
+def test_a_cover_is_shared_as_music_is(studio: Caller) -> None:
+    added(studio, "art", b"a picture", suffix=".png")
+    assert listed(studio)["art"]["suffix"] == ".png"
+
+
 @pytest.mark.parametrize("change", [{"suffix": ".exe"}, {"sha256": "a/../b"}, {"bytes": 0}, {"path": "x"}])
 def test_what_is_no_music_is_refused(studio: Caller, change: dict[str, object]) -> None:
     assert asked(studio, "theme", THEME, **change).status_code == 422

@@ -99,7 +99,7 @@ def _item(item: ET.Element, timeline: Timeline, publication: Publication) -> Non
     _put(item, _itunes("episode"), _number(episode.number))
     _put(item, _itunes("season"), _number(episode.season))
     _put(item, _itunes("explicit"), _truth(of=episode.explicit))
-    if episode.cover:
+    if publication.cover:
         ET.SubElement(item, _itunes("image"), href=publication.address(publication.cover))
     _put(item, _podcast("txt"), _truth(of=True)).set("purpose", AI_CONTENT)
 

@@ -67,6 +67,8 @@ class Publication:
     episode: Episode
     cast: Sequence[CastMember] = ()
     spent: Mapping[str, Spent] = field(default_factory=dict)
+    cover: str = ""
+    """The cover's name beside the episode's files."""
 
     @property
     def link(self) -> str:
@@ -81,11 +83,6 @@ class Publication:
         """
         told = (self.episode.show, self.episode.season, self.episode.number, self.name)
         return self.episode.guid or str(uuid.uuid5(uuid.NAMESPACE_URL, repr(told)))
-
-    @property
-    def cover(self) -> str:
-        """The cover's name beside the episode's files; "" where there is none."""
-        return (self.episode.cover or "").rsplit("/", 1)[-1]
 
     def address(self, file: str) -> str:
         """Return where a file of the episode is found: in a folder of the link's name."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class Piece:
     """One spoken line of a script, in its order.
 
-    `speaker` is the name to show. `chapter` counts from 1, 0 is what stands before the first heading; `paragraph`
+    `speaker` is the name to show. `chapter` counts from 1, 0 is a script without chapters; `paragraph`
     counts over the whole script. `text` stands as it was written. `pause_after` is None where the script says nothing.
     """
 

@@ -45,6 +45,12 @@ def test_a_script_says_itself_where_chapters_and_pauses_are(tmp_path: Path) -> N
     ]
 
 
+def test_chapters_are_numbered_as_players_list_them(tmp_path: Path) -> None:
+    found = of(tmp_path, "ADA: Zero.\n\n## Ice\n\n## Sleet\n\nADA: One.\n\n## Thaw\n\nADA: Two.\n", "script.md")
+    assert [(one.chapter, one.chapter_title) for one in found] == [(1, ""), (2, "Sleet"), (3, "Thaw")]
+    assert {one.chapter for one in of(tmp_path, "ADA: One.\n\nADA: Two.\n", "plain.md")} == {0}
+
+
 def test_a_chapter_is_meant_by_its_number_or_a_part_of_its_title() -> None:
     said = [Piece("a", "ADA", "Ada", "One.", number, title) for number, title in ((1, "The ice"), (2, "The thaw"))]
     assert (chapter_named(said, "2"), chapter_named(said, "ICE")) == (2, 1)

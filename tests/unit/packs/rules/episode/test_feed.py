@@ -63,7 +63,7 @@ def test_another_parser_reads_what_was_meant() -> None:
         "1",
         str(round(timeline().seconds)),
     )
-    assert entry.image.href == "https://example.org/shows/3/cover.jpg"
+    assert entry.image.href == "https://example.org/shows/3/ice.cover.jpg"
 
 
 def test_persons_are_named_with_their_role_and_what_kind_of_voice_they_have() -> None:
