@@ -279,6 +279,12 @@ def resume_run(session: Session, run_id: str) -> bool:
     return rowcount(session, paused.values(paused_at=None, resumed_at=now_ms(), **anew)) == 1
 
 
+def hold_up(session: Session, run_id: str, count: int, cause: str, message: str) -> bool:
+    """Pause a run after so many failures in a row for one cause; False where it is over, stopped or paused already."""
+    told = {"streak": count, "streak_cause": cause, "streak_message": message}
+    return rowcount(session, _going_on(run_id).values(paused_at=now_ms(), **told)) == 1
+
+
 def count_failure(session: Session, run_id: str, cause: str, message: str) -> int:
     """Count a take of a run that failed, and return how many in a row have failed for the same cause."""
     again = case((Run.streak_cause == cause, Run.streak + 1), else_=1)

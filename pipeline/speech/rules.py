@@ -17,8 +17,6 @@ KEPT_ON_DISK = "storage_failed"
 """The miss of a take whose audio is paid for and waits on a worker's disk for the bucket."""
 LEAST_WASTE = 20
 WASTE_PER_CENT = 2
-STREAK_TO_PAUSE = 3
-"""Lines in a row that failed for one cause, each after its own tries, that pause a run."""
 OF_THE_LINE = frozenset({"refused", "content_blocked", "voice_gone", "account_blocked"})
 """Misses that tell of one line, of its voice, or of the account, which has a breaker of its own."""
 BACKOFF_BASE_SECONDS = 0.5

@@ -7,10 +7,11 @@ from sqlalchemy import update
 
 from pipeline import control
 from pipeline.intake.models import RunState
+from pipeline.intake.rules import STREAK_TO_PAUSE
 from pipeline.provider.errors import NotSent, ProviderFailed, Refused
 from pipeline.provider.port import SpeechResult
 from pipeline.speech.models import Take
-from pipeline.speech.rules import MAX_CLAIMS, MAX_PAID_ATTEMPTS, STREAK_TO_PAUSE, TakeState
+from pipeline.speech.rules import MAX_CLAIMS, MAX_PAID_ATTEMPTS, TakeState
 from pipeline.speech.service import speaking
 from tests.integration.runs import do, lines, run, start, states, status
 from tests.support.fakes import speech as answer

@@ -23,12 +23,14 @@ from pipeline.intake.rules.reading import SHEET_BYTES, Read, read_head, read_pro
 from pipeline.intake.rules.saying import Source
 from pipeline.intake.rules.scaffold import episode_scaffold, scaffold
 from pipeline.intake.rules.speech_text import split_text, spoken_text
+from pipeline.intake.rules.streaks import STREAK_TO_PAUSE
 from pipeline.intake.rules.talents import Consent, Scope, Talent, missing_consent
 
 __all__ = [
     "EXPORT_MARK",
     "PAUSE_AFTER",
     "SHEET_BYTES",
+    "STREAK_TO_PAUSE",
     "Character",
     "ClonedFrom",
     "Consent",

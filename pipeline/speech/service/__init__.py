@@ -1,6 +1,5 @@
 """Speech: takes are wanted, dispatched inside a window, spoken by one paid call and stored before they are settled."""
 
-from pipeline.speech.rules import STREAK_TO_PAUSE
 from pipeline.speech.service.asking import WantedTake, want
 from pipeline.speech.service.attempt import Claim, Ended, Job, Missed, Spoken, Stored, TakeMissed
 from pipeline.speech.service.calling import call
@@ -26,7 +25,6 @@ from pipeline.speech.service.withholding import Withheld, being_spoken, withhold
 
 __all__ = [
     "OPEN_TALLY",
-    "STREAK_TO_PAUSE",
     "Claim",
     "Ended",
     "Heard",

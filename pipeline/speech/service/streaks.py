@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from pipeline.intake import service as intake
 from pipeline.intake.models import Run
-from pipeline.speech.rules import STREAK_TO_PAUSE, is_systemic
+from pipeline.intake.rules import STREAK_TO_PAUSE
+from pipeline.speech.rules import is_systemic
 
 log = structlog.get_logger()
 

@@ -9,6 +9,7 @@ from pipeline import crash
 from pipeline.db.clock import now_ms
 from pipeline.db.events import emit
 from pipeline.db.ids import new_id
+from pipeline.errors import NeedsReconcile
 from pipeline.intake import service as intake
 from pipeline.ledger import provider_account
 from pipeline.ledger import service as ledger
@@ -30,6 +31,7 @@ from pipeline.voices.rules import (
 from pipeline.voices.service.marking import fail, fees_due, mark
 from pipeline.voices.service.moving import move
 from pipeline.voices.service.sending import Claim
+from pipeline.voices.service.streaks import note_failure
 
 RETRY_SECONDS = 5.0
 REFERENCE_LOST = "reference_lost"
@@ -138,8 +140,9 @@ def refer(session: Session, attempt: Attempt, why: str, message: str, *, raw: st
     told = {"verdict": why, "error": message[:MESSAGE_LIMIT], "evidence": seen}
     if not move(session, attempt, Move.REFER, settled_at=now_ms(), **told):
         return False
-    mark(session, attempt.voice_id, VoiceState.UNCLEAR, "needs_reconcile", message)
+    mark(session, attempt.voice_id, VoiceState.UNCLEAR, NeedsReconcile.code, message)
     emit(session, "voice.failed", attempt.voice_id)
+    note_failure(session, attempt.run_id, NeedsReconcile.code, message)
     log.error("needs_reconcile", attempt=attempt.id, verdict=why)
     return True
 
@@ -156,6 +159,7 @@ def disprove(session: Session, attempt: Attempt, kind: str, message: str, *, mov
         emit(session, "voice.wanted", attempt.voice_id)
     else:
         fail(session, attempt.voice_id, kind, message)
+        note_failure(session, attempt.run_id, kind, message)
     return True
 
 
