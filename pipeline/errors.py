@@ -142,7 +142,7 @@ class RunPaused(PartialError):
 
 
 class SystemicFailure(RunPaused):
-    """Several lines or voices in a row could not be had for the same reason; the run is paused until a person resumes it."""
+    """Several lines or voices in a row could not be had for one reason; the run is paused until a person resumes it."""
 
     code = "systemic_failure"
 
