@@ -26,6 +26,8 @@ from pipeline.planning.rules import Plan, PlannedLine, Reason
 from pipeline.planning.spending import before_and_after, spending
 
 NDJSON = "application/x-ndjson"
+SHOWN_IN_REVIEW = 20
+"""Lines in review that are named where there may be thousands."""
 router = APIRouter(tags=["plans"], responses=SCOPED | refusals(UsageError, ConsentRequired, InvalidSheet))
 
 
@@ -38,6 +40,8 @@ def plan(body: PlanRequest, edge: TheEdge, account_id: AccountId, market: TheMar
     it would be refused with, or null where every cap has room for it. `spent` and `by_character` tell what was spent
     before this plan and what will have been after it; `missing_languages` names the first `limit` lines without a text.
     `retakes` is how many more takes of a line a run may make where they are bad, which is not in the price.
+    `left_in_review` counts the lines that `state:review` selects and the plan leaves as they are, since nothing else of
+    them has changed; null without that selector.
     Refused with 403 where something is to be made with a talent who has not agreed, or who is suspended.
     """
     drawn, facts = _drawn(body, edge, account_id, market, most_missing=body.limit)
@@ -96,8 +100,17 @@ def _drawn(
         "by_language": {language: total._asdict() for language, total in drawn.by_language().items()},
         "missing_languages": _missing(submission.project.missing, most_missing),
         "lapsing_voices": lapsing,
+        "left_in_review": _left_in_review(drawn),
     }
     return drawn, facts
+
+
+def _left_in_review(drawn: Plan) -> dict[str, Any] | None:
+    """Count the lines in review that a plan leaves as they are, and name some of them."""
+    left = drawn.left_in_review
+    if left is None:
+        return None
+    return {"count": len(left.lines), "lines": left.lines[:SHOWN_IN_REVIEW], "locked": left.locked}
 
 
 def _missing(lacking: Mapping[str, Sequence[str]], most: int | None) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def plan_view(plan: Json, *, every_line: bool) -> Group:
     if plan["by_character"] and plan["spent"]["before_micros"]:
         parts += [plan_notes.characters_table(plan["by_character"]), Text()]
     parts.append(Text.from_markup(plan_summary(plan)))
-    told = (*plan_notes.by_language(plan["by_language"]), *plan_notes.to_know(plan), *_left_to_people(plan))
+    told = (*plan_notes.by_language(plan["by_language"]), *plan_notes.to_know(plan))
+    told += (*_left_to_people(plan), *review.left_by_plan(plan))
     parts += [Text.from_markup(line) for line in told]
     return Group(*parts)
 

@@ -77,6 +77,24 @@ def beyond_plan(plan: Json) -> str:
     return f"\nBad takes are made {times}, with what the caps hold beyond this price."
 
 
+def left_by_plan(plan: Json) -> Iterator[str]:
+    """Say of lines that were selected for being in review why a plan does nothing about them, and what would."""
+    left = plan.get("left_in_review")
+    if left is None:
+        return
+    if not left["count"] and not plan["totals"]["lines_to_speak"]:
+        yield "[red]review[/]  None of the lines that you have selected is in review."
+    if left["count"]:
+        named = ", ".join(left["lines"][:NAMED])
+        more = f" and {left['count'] - NAMED} more" if left["count"] > NAMED else ""
+        yield f"[red]review[/]  {escape(named)}{more}: bad by what was heard. A plan reuses what is there."
+    if left["count"] > left["locked"]:
+        command = escape(f"`callsheet retake {plan['production']} --review`")
+        yield f"        {command} makes others; so do plan and apply with `--fresh --only state:review`."
+    if left["locked"]:
+        yield f"        {counted(left['locked'], 'line is', 'lines are')} locked: `callsheet unlock` comes first."
+
+
 def _bad_again(status: Json) -> Iterator[str]:
     """Name the bad takes among those that were asked for of lines spoken before, and what speaks instead."""
     bad = status.get("bad_again") or {"count": 0, "takes": []}

@@ -35,6 +35,7 @@ from pipeline.planning.refreshing import Refreshing
 from pipeline.planning.rules import (
     KnownLine,
     KnownVoice,
+    LeftInReview,
     LinePlanner,
     Plan,
     PlannedLine,
@@ -174,6 +175,7 @@ def draw_up(session: Session, account_id: str, submission: Submission, market: M
         removed=drawing.removed(),
         languages=project.languages,
         with_work=drawing.with_work,
+        left_in_review=drawing.left_in_review(),
     )
 
 
@@ -203,6 +205,8 @@ class _Drawing:
         """Lines of the sheet that the production has already."""
         self.with_work: set[str] = set()
         """Keys of the voices that something is to be spoken with."""
+        self._left_in_review: dict[str, bool] = {}
+        """Whether each line that was selected for being in review, and stays as it is, is locked."""
 
     def lines(self) -> Iterator[PlannedLine]:
         """Yield what happens to each line of the sheet."""
@@ -221,6 +225,7 @@ class _Drawing:
             self.with_work |= {
                 ask.voice_key for line, ask in zip(heeded, asked, strict=True) if line.reason not in _ASKS_FOR_NO_VOICE
             }
+            self._note_left_in_review(heeded, asked, standing)
             yield from self._told_apart(page, heeded, known)
 
     def _refresher(self, production: Production | None) -> Refreshing:
@@ -231,6 +236,21 @@ class _Drawing:
         if self._production_id is None or not selection.asks_for_review:
             return selection
         return replace(selection, in_review=lines_in_review(self._session, self._production_id))
+
+    def _note_left_in_review(
+        self, planned: Sequence[PlannedLine], asked: Sequence[WantedLine], standing: Mapping[str, Standing]
+    ) -> None:
+        selection = self._selection
+        for line, ask in zip(planned, asked, strict=True):
+            is_left = line.reason is Reason.REUSED and ask.line_id in selection.in_review
+            if is_left and selection.takes(ask, Reason.REUSED):
+                self._left_in_review[ask.line_id] = standing[ask.line_id].is_locked
+
+    def left_in_review(self) -> LeftInReview | None:
+        """Return which lines in review are left as they are; asked for after `lines`."""
+        if not self._selection.asks_for_review:
+            return None
+        return LeftInReview(list(self._left_in_review), sum(self._left_in_review.values()))
 
     def removed(self) -> Sequence[str]:
         """Return the lines that the production has and the sheet has no more; asked for after `lines`.

@@ -150,6 +150,15 @@ class PlannedVoice:
 
 
 @dataclass(frozen=True)
+class LeftInReview:
+    """Selected lines in review that a plan leaves as they are: what the sheet asks for is there, however bad it is."""
+
+    lines: Sequence[str]
+    locked: int
+    """How many of them are locked, so that nothing else makes them either."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything a run would do, and nothing else. Lines and removed ones may be longer than memory is large."""
 
@@ -163,6 +172,8 @@ class Plan:
     """Those of the lines, the source language first."""
     with_work: Collection[str] = frozenset()
     """The keys of the voices that something is to be spoken with."""
+    left_in_review: LeftInReview | None = None
+    """None where nobody asked for what is in review."""
 
     @property
     def price(self) -> int:

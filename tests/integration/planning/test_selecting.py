@@ -10,7 +10,7 @@ from pipeline.intake.models import Line, Production, RunState, Verdict
 from pipeline.intake.rules import QualitySettings
 from pipeline.ledger.models import Budget
 from pipeline.planning import service as planning
-from pipeline.planning.rules import Reason
+from pipeline.planning.rules import LeftInReview, Reason
 from pipeline.speech import service as speech
 from pipeline.voices.rules import ACTIVATION_LINE
 from tests.integration.planning.plans import apply, plan, reasons, run
@@ -107,3 +107,21 @@ def test_lines_in_review_are_selected_whatever_has_changed_of_them(stage: Stage,
         production = session.scalars(select(Production)).one()
         speech.judge(session, production, ["line_1"], Verdict.APPROVED)
     assert reasons(plan(stage, owner, some(changed, "state:review")))["line_1"] is Reason.LEFT_OUT
+
+
+@on_sqlite
+def test_a_plan_of_lines_in_review_tells_which_of_them_it_leaves_as_they_are(stage: Stage, owner: str) -> None:
+    bad_ones = ("Halt!", "Who goes there?", "A friend.")
+    stage.ears.will_find(*[lambda _, expected: bad() if expected.text in bad_ones else good()] * 9)
+    apply(stage, owner, SHEET.submission(quality=QualitySettings()))
+    stage.settle_down(4)
+    with stage.edge.write() as session:
+        production = session.scalars(select(Production)).one()
+        speech.lock(session, production, speech.Meant(["line_2"]))
+    left = plan(stage, owner, some(SHEET, "state:review", "character:mara")).left_in_review
+    assert left == LeftInReview(["line_1", "line_2"], locked=1)
+    assert plan(stage, owner, SHEET.submission()).left_in_review is None
+    anew = replace(some(SHEET, "state:review"), is_fresh=True)
+    planned = plan(stage, owner, anew)
+    assert planned.left_in_review == LeftInReview(["line_2"], locked=1)
+    assert [line for line, why in reasons(planned).items() if why is Reason.FRESH] == ["line_1", "line_3"]

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli import outcome, review
+from pipeline.cli import outcome, render, review
 from pipeline.cli.client import Client
 from pipeline.errors import ExitCode
-from tests.unit.cli.test_render import shown, status
+from tests.unit.cli.test_render import line as line_made
+from tests.unit.cli.test_render import plan, shown, status
 
 Json = dict[str, Any]
 
@@ -81,6 +82,30 @@ def test_bad_retakes_are_named_with_the_reason_and_the_take_that_speaks_and_are_
 
 def test_a_run_that_nobody_listens_to_says_nothing_of_it() -> None:
     assert list(review.run_facts(status(heard=heard(on=False)))) == []
+
+
+def test_a_plan_of_lines_in_review_that_makes_none_of_them_says_what_would() -> None:
+    left = {"count": 7, "lines": [f"gate_{number}" for number in range(1, 8)], "locked": 2}
+    told = shown(render.plan_view(plan(production="game", left_in_review=left), every_line=False))
+    assert "gate_5 and 2 more: bad by what was heard" in told
+    assert "`callsheet retake game --review` makes others" in told
+    assert "`--fresh --only state:review`" in told
+    assert "2 lines are locked: `callsheet unlock` comes first." in told
+
+
+def test_a_plan_of_locked_lines_in_review_names_the_lock_alone() -> None:
+    left = {"count": 1, "lines": ["gate_1"], "locked": 1}
+    told = "\n".join(review.left_by_plan(plan(production="game", left_in_review=left)))
+    assert "1 line is locked" in told
+    assert "retake" not in told
+
+
+def test_where_nothing_selected_is_in_review_a_plan_says_so_unless_it_makes_something() -> None:
+    left = {"count": 0, "lines": [], "locked": 0}
+    nothing = "None of the lines that you have selected is in review."
+    assert nothing in "".join(review.left_by_plan(plan(left_in_review=left)))
+    assert list(review.left_by_plan(plan(lines=[line_made()], left_in_review=left))) == []
+    assert list(review.left_by_plan(plan(left_in_review=None))) == []
 
 
 @pytest.mark.parametrize(("retakes", "says"), [(None, ""), (0, ""), (1, "once more"), (2, "up to 2 times more")])
