@@ -16,7 +16,7 @@ from benchmarks.chaos import accounts
 from benchmarks.chaos.breaking import Breaker
 from benchmarks.chaos.production import write_production
 from benchmarks.chaos.weather import Fault
-from pipeline.errors import CallsheetError
+from pipeline.errors import CallsheetError, SystemicFailure
 from pipeline.storage.port import ObjectStore
 from pipeline.storage.s3 import S3Store
 from tests.support.faults.bench import Bench, bench, second_worker, until
@@ -146,7 +146,7 @@ def _stage(kind: str, environment: Mapping[str, str]) -> Iterator[tuple[Bench, _
 
 
 class _Producer:
-    """Whoever wants the production: applies it, decides what waits for a person, and applies it again."""
+    """Whoever wants the production: applies it, decides what waits for a person, resumes it, and applies it again."""
 
     def __init__(self, stage: Bench, folder: Path, name: str, size: Size) -> None:
         self._stage = stage
@@ -171,7 +171,10 @@ class _Producer:
 
     def _go_on(self, run_id: str) -> str | None:
         """Return the run to wait for, or None where every line is spoken."""
-        if self._status(run_id).get("state", "running") == "running":
+        status = self._status(run_id)
+        if status.get("state", "running") == "running":
+            if (status.get("paused") or {}).get("code") == SystemicFailure.code:
+                self._resume(run_id)
             return run_id
         return None if self._is_spoken() else self._apply_again() or run_id
 
@@ -187,6 +190,13 @@ class _Producer:
             return self._stage.status(run_id)
         except CallsheetError:
             return {}
+
+    def _resume(self, run_id: str) -> None:
+        try:
+            decide(self._stage)
+            self._stage.client.post(f"/runs/{run_id}/resume", {})
+        except (CallsheetError, SQLAlchemyError) as error:
+            sys.stdout.write(f"          not resumed: {str(error)[:100]}\n")
 
     def _apply_again(self) -> str | None:
         try:
