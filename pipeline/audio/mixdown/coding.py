@@ -1,6 +1,6 @@
 """The files an episode is written as, and what they tell about it. Plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import UsageError
@@ -21,6 +21,8 @@ class Coding:
     """The kind of MPEG-4 file."""
     scale: float = 1.0
     """What the encoder multiplies all sound by, unasked."""
+    most_chapters: int | None = None
+    """How many it holds; None where nothing bounds them, or there are none."""
 
     @property
     def lossy(self) -> bool:
@@ -40,14 +42,19 @@ class Coding:
 _LAME_SCALE = 0.95
 """LAME lowers what it writes at a constant bit rate, and offers no way to stop it: measured, -0.445 dB."""
 
+_ID3_CHAPTERS = 255
+"""Counted in one byte. So are those of an MPEG-4 file's `chpl`, but its chapter track holds all of them."""
+_COMMENT_CHAPTERS = 1_000
+"""`CHAPTER000` has three digits."""
+
 CODINGS = {
-    "mp3": Coding("mp3", "mp3", "libmp3lame", (96_000, 128_000), scale=_LAME_SCALE),
-    "mp3_vbr": Coding("mp3", "mp3", "libmp3lame", vbr_quality=4),
+    "mp3": Coding("mp3", "mp3", "libmp3lame", (96_000, 128_000), scale=_LAME_SCALE, most_chapters=_ID3_CHAPTERS),
+    "mp3_vbr": Coding("mp3", "mp3", "libmp3lame", vbr_quality=4, most_chapters=_ID3_CHAPTERS),
     "m4b": Coding("m4b", "mp4", "aac", (80_000, 128_000), brand="M4B "),
     "m4a": Coding("m4a", "mp4", "aac", (80_000, 128_000), brand="M4A "),
-    "opus": Coding("opus", "ogg", "libopus", (64_000, 96_000)),
-    "flac": Coding("flac", "flac", "flac"),
-    "flac_24": Coding("flac", "flac", "flac", bits=24),
+    "opus": Coding("opus", "ogg", "libopus", (64_000, 96_000), most_chapters=_COMMENT_CHAPTERS),
+    "flac": Coding("flac", "flac", "flac", most_chapters=_COMMENT_CHAPTERS),
+    "flac_24": Coding("flac", "flac", "flac", bits=24, most_chapters=_COMMENT_CHAPTERS),
     "wav": Coding("wav", "wav", "pcm_s16le"),
     "wav_24": Coding("wav", "wav", "pcm_s24le", bits=24),
 }
@@ -58,6 +65,12 @@ def coding_of(name: str) -> Coding:
     if name not in CODINGS:
         raise UsageError(f"an episode cannot be written as {name!r}", hint=f"use one of {', '.join(CODINGS)}")
     return CODINGS[name]
+
+
+def too_few_for(chapters: int, names: Iterable[str]) -> dict[str, int]:
+    """Return which of some codings hold fewer chapters, and how many each of them holds."""
+    limits = {name: coding_of(name).most_chapters for name in names}
+    return {name: most for name, most in limits.items() if most is not None and most < chapters}
 
 
 @dataclass(frozen=True, slots=True)

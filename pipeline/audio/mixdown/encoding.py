@@ -47,6 +47,9 @@ def codec_options(coding: Coding) -> dict[str, str]:
     if coding.codec == "aac":
         # Half the time of the default search; at these bit rates the difference cannot be heard.
         return {"flags": BIT_EXACT, "aac_coder": "fast"}
+    if coding.codec == "libopus":
+        # Left to itself it took 125 kbit/s of speech over music where 96 were asked for.
+        return {"flags": BIT_EXACT, "vbr": "constrained"}
     if coding.vbr_quality is None:
         return {"flags": BIT_EXACT}
     quality = str(coding.vbr_quality * _LAME_STEP)

@@ -1,7 +1,8 @@
 """episode, preview: from a script to what listeners and players get."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial as partial_of
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,7 +75,8 @@ def episode(  # noqa: PLR0913 - an option each
     client, folder = context.client(), out or Path(local.project.production)
     shared = bring_shared(client, local, folder)
     if not partial:
-        _speak(client, local, shared, outcome.cap(budget), budget_mode, yes=yes)
+        usable = partial_of(require_usable, local, shared, formats)
+        _speak(client, local, usable, outcome.cap(budget), budget_mode, yes=yes)
     script = Script.of(client, local, language, shared)
     take_up(client, script)
     _require_spoken(script, partial=partial)
@@ -116,9 +118,9 @@ def _formats(names: Sequence[str]) -> list[str]:
 
 
 def _speak(
-    client: Client, local: LocalProject, shared: Mapping[str, Path], cap: int | None, mode: BudgetMode, *, yes: bool
+    client: Client, local: LocalProject, require: Callable[[], None], cap: int | None, mode: BudgetMode, *, yes: bool
 ) -> None:
-    """Have spoken what is missing; leaves with the exit code of a run that did not bring all of it."""
+    """Have spoken what is missing, unless `require` raises; leaves with the code of a run that did not bring all."""
     bounds: Json = {"budget_micros": cap, "only": []}
     body = {**local.plan_body(client), **bounds}
     drawn = applying.draw(client, body)
@@ -127,7 +129,7 @@ def _speak(
         drawn = applying.draw(client, body)
     if not drawn["totals"]["lines_to_speak"] and not drawn["totals"]["voices_to_make"]:
         return
-    require_usable(local, shared)
+    require()
     applying.agree(drawn, mode, yes=yes)
     run = outcome.watch(client, applying.start(client, local, drawn, {**bounds, "budget_mode": mode}))
     if run["state"] != "done":

@@ -1,16 +1,18 @@
 """The music and the cover of an episode on this machine's disk, looked at before anything is spoken and paid."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from pipeline.audio import AudioRejected
+from pipeline.audio.mixdown.coding import too_few_for
 from pipeline.audio.mixdown.picture import read_cover
 from pipeline.audio.mixdown.reading import read_sound
 from pipeline.audio.mixdown.score import Sound
 from pipeline.cli.client import Client, require_whole
 from pipeline.cli.disk import write_whole, writing_to
+from pipeline.cli.episode.pieces import chapter_titles, lines_in, pieces
 from pipeline.cli.pack.keeping import sha256_of
 from pipeline.cli.submission import LocalProject
 from pipeline.errors import EnvironmentFault
@@ -47,12 +49,16 @@ def bring_shared(client: Client, local: LocalProject, folder: Path) -> dict[str,
     return brought
 
 
-def require_usable(local: LocalProject, shared: Mapping[str, Path] = MappingProxyType({})) -> None:
-    """Raise `InvalidSheet` with every piece of music that is no sound, and a cover that players cannot show.
+def require_usable(
+    local: LocalProject, shared: Mapping[str, Path] = MappingProxyType({}), formats: Iterable[str] | None = None
+) -> None:
+    """Raise `InvalidSheet` with music that is no sound, a cover that no player shows, chapters that no file holds.
 
-    Of what lies in the bucket only that in `shared` is looked at.
+    Of what lies in the bucket only that in `shared` is looked at. Without `formats` those of the project are meant.
     """
-    problems = list(_unusable(local, shared))
+    declared = local.project.episode.formats if local.project.episode else ()
+    wanted = declared if formats is None else formats
+    problems = [*_unusable(local, shared), *_too_many_chapters(local, wanted)]
     if problems:
         raise invalid_sheet(problems)
 
@@ -117,6 +123,21 @@ def _unusable(local: LocalProject, shared: Mapping[str, Path]) -> Iterator[Probl
             read_cover(shared[name] if name else local.folder / episode.cover)
         except AudioRejected as rejected:
             yield _told(local.name, "episode.cover", episode.cover, rejected)
+
+
+def _too_many_chapters(local: LocalProject, formats: Iterable[str]) -> Iterator[Problem]:
+    project = local.project
+    languages = {project.language_of(line.id) for line in project.lines}
+    counts = [len(chapter_titles(pieces(project, lines_in(project, language)))) for language in languages]
+    for name, most in too_few_for(max(counts, default=0), formats).items():
+        yield Problem(
+            local.name,
+            "episode.formats",
+            name,
+            f"the script has {max(counts)} chapters, more than this format holds",
+            allowed=f"{most} at most",
+            hint="make sections of some of them, with a deeper heading, or leave the format out: m4b holds any number",
+        )
 
 
 def _told(file: str, place: str, value: str, rejected: AudioRejected) -> Problem:

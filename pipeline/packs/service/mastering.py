@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.audio.mixdown.coding import Coding, Mark, Tags, coding_of
+from pipeline.audio.mixdown.coding import Coding, Mark, Tags, coding_of, too_few_for
 from pipeline.audio.mixdown.hearing import Progress
 from pipeline.audio.mixdown.mastering import Mastered, Target, master
 from pipeline.audio.mixdown.measuring import measure_music, measure_take
@@ -20,8 +20,6 @@ from pipeline.packs.rules.episode.timeline import Placed, Timeline
 _EDGE_SECONDS = 0.01
 """Kept of a take's silence on both sides of its speech, to fade in: what is heard there is heard in the pause."""
 _LEAST_FADE_SECONDS = 0.002
-MOST_CHAPTERS = 255
-"""ID3 counts them in one byte, and so does an MPEG-4 file's `chpl`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +103,10 @@ def tags_of(episode: Episode, title: str, timeline: Timeline, folder: Path) -> T
 def _refuse_what_cannot_be_written(timeline: Timeline, paths: Mapping[str, Path]) -> None:
     if not timeline.placed:
         raise UsageError("no line of the episode has a take in which anything is heard", hint="apply the plan first")
-    if len(timeline.chapters) > MOST_CHAPTERS:
+    for name, most in too_few_for(len(timeline.chapters), paths).items():
         raise UsageError(
-            f"the episode has {len(timeline.chapters)} chapters, and its files hold {MOST_CHAPTERS} at most",
-            hint="make sections of some of them, with a deeper heading",
+            f"the episode has {len(timeline.chapters)} chapters, and {name} holds {most} at most",
+            hint="make sections of some of them, with a deeper heading, or leave this format out: m4b holds any number",
         )
     if len(set(paths.values())) < len(paths):
         raise UsageError(

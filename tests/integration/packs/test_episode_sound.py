@@ -182,8 +182,9 @@ def test_an_episode_without_a_take_is_refused(tmp_path: Path) -> None:
 
 def test_more_chapters_than_a_file_counts_and_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     takes = [("host", number, -12.0, 8_000, 0.1) for number in range(1, 257)]
-    with pytest.raises(UsageError, match="256 chapters, and its files hold 255"):
-        made(tmp_path, Episode(), takes=takes)
+    with pytest.raises(UsageError, match="256 chapters, and mp3 holds 255") as refused:
+        made(tmp_path, Episode(), {"m4b": "a.m4b", "mp3": "a.mp3"}, takes=takes)
+    assert "m4b holds any number" in refused.value.hint
     with pytest.raises(UsageError, match="two of mp3, mp3_vbr would be one file"):
         made(tmp_path, Episode(), {"mp3": "a.mp3", "mp3_vbr": "a.mp3"})
     assert not (tmp_path / "out").exists()

@@ -59,7 +59,7 @@ def test_a_run_that_is_under_way_is_waited_for(
     seen: list[str] = []
     monkeypatch.setattr(outcome, "watch", lambda _client, run: seen.append(run["id"]))
     api: Any = Api(plan(**first), plan(reused=1))
-    command._speak(api, local, {}, None, BudgetMode.HARD, yes=False)
+    command._speak(api, local, lambda: None, None, BudgetMode.HARD, yes=False)
     assert seen == watched
 
 

@@ -17,10 +17,11 @@ import soundfile
 
 from pipeline.audio import AudioRejected, AudioToolFailed
 from pipeline.audio.mixdown import encoding, mastering
-from pipeline.audio.mixdown.coding import CODINGS, Mark, Tags, coding_of
+from pipeline.audio.mixdown.coding import CODINGS, Mark, Tags, coding_of, too_few_for
 from pipeline.audio.mixdown.mastering import Mastered, Target, master
 from pipeline.audio.mixdown.reading import read_sound
 from pipeline.audio.mixdown.score import RATE, Part, Score, Sound
+from pipeline.audio.mixdown.writing import episode_file
 from pipeline.errors import UsageError
 from tests.support import recordings
 from tests.support.episodes import decoded, heard, id3_chapters, id3_frames, nero_chapters, vorbis_comments
@@ -106,6 +107,18 @@ def test_chapters_are_in_the_files(tmp_path: Path, score: Score) -> None:
             found = container.chapters()
         told = [(one["metadata"]["title"], float(one["start"] * one["time_base"])) for one in found]
         assert told == [one[:2] for one in expected]
+
+
+@pytest.mark.parametrize("name", ["mp3", "m4b", "opus", "flac"])
+def test_a_file_holds_as_many_chapters_as_its_format_is_said_to_hold(tmp_path: Path, name: str) -> None:
+    most = CODINGS[name].most_chapters or 2_000
+    marks = [Mark(str(number), number / 1_000, (number + 1) / 1_000) for number in range(most)]
+    path = tmp_path / f"many.{name}"
+    with episode_file(path, CODINGS[name], 1, Tags(marks=marks)) as file:
+        file.write(np.zeros((1, 48 * most), np.float32))
+    with av.open(str(path)) as container:
+        assert [one["metadata"]["title"] for one in container.chapters()] == [mark.title for mark in marks]
+    assert too_few_for(most + 1, [name]) == ({} if name == "m4b" else {name: most})
 
 
 def test_files_say_what_they_are(tmp_path: Path, score: Score) -> None:

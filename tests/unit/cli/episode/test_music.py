@@ -54,8 +54,8 @@ def bucket() -> Any:
     return Bucket(theme=b"one", rain=b"two")
 
 
-def script(folder: Path, music: str) -> LocalProject:
-    (folder / "lamp.md").write_text(SCRIPT.format(music=music))
+def script(folder: Path, music: str, more: str = "") -> LocalProject:
+    (folder / "lamp.md").write_text(SCRIPT.format(music=music) + more)
     return LocalProject.read(folder / "lamp.md")
 
 
@@ -144,6 +144,22 @@ def test_a_picture_is_no_music_and_music_is_no_cover(bucket: Any, tmp_path: Path
     assert intro["message"] == "what the bucket has under this name is no music: a .png"
     assert (cover["place"], cover["allowed"]) == ("episode.cover", "rain")
     assert "--as theme-cover" in cover["hint"]
+
+
+@pytest.mark.parametrize(("formats", "refused_ones"), [("[mp3, m4b]", ["mp3"]), ("[m4b, wav]", [])])
+def test_chapters_that_a_format_does_not_hold_are_told_before_anything_is_spoken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formats: str, refused_ones: list[str]
+) -> None:
+    local = script(tmp_path, f"formats: {formats}", "".join(f"\n## Part {n}\n\nWords.\n" for n in range(256)))
+    if not refused_ones:
+        require_usable(local)
+        return
+    (problem,) = refused(local)
+    assert (problem["place"], problem["value"], problem["allowed"]) == ("episode.formats", "mp3", "255 at most")
+    assert problem["message"] == "the script has 257 chapters, more than this format holds"
+    require_usable(local, {}, ["m4b"])
+    monkeypatch.setattr("pipeline.cli.episode.music.too_few_for", lambda *_: {})
+    require_usable(local)
 
 
 def test_the_mix_reads_shared_music_from_this_disk_and_the_settings_keep_its_name(tmp_path: Path) -> None:
