@@ -1,18 +1,13 @@
 """The checks: a measurement and its limits in, what it means out. Pure functions of plain values."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from pipeline.quality.alignment import AlignedWord
-from pipeline.quality.likeness import coherence, nearness
 from pipeline.quality.limits import Limits
-from pipeline.quality.pitch import shift, spread
 from pipeline.quality.script import Script
 from pipeline.quality.sound import Sound
 from pipeline.quality.verdict import Check, CheckName, Result
-from pipeline.quality.voiceprint import Pitch, Voiceprint
 
 _FRAMES_A_SECOND: Final = 100
 
@@ -32,13 +27,28 @@ def not_checked(name: CheckName, reason: str) -> Check:
     return Check(name, Result.NOT_CHECKED, reason=reason)
 
 
+def held(
+    name: CheckName,
+    value: float,
+    unit: str,
+    reason: str,
+    *,
+    lowest: float | None = None,
+    highest: float | None = None,
+) -> Check:
+    """Return the check of a figure; `reason` is for one that lies outside its limits."""
+    well = (lowest is None or value >= lowest) and (highest is None or value <= highest)
+    result = Result.PASSED if well else Result.FAILED
+    return Check(name, result, value, lowest, highest, unit, "" if well else reason)
+
+
 def length(seconds: float, script: Script, speed: float, limits: Limits) -> Check:
     """Hold a take's length to its text."""
     expected = script.seconds(speed)
     lowest, highest = limits.shortest * expected, limits.longest * expected + limits.slack_seconds
     seems = "too short for its text: some of it is missing" if seconds < lowest else "too long for its text"
     reason = f"it lasts {seconds:.1f} s and is {seems} ({lowest:.1f} to {highest:.1f} s)"
-    return _held(CheckName.LENGTH, seconds, "s", reason, lowest=lowest, highest=highest)
+    return held(CheckName.LENGTH, seconds, "s", reason, lowest=lowest, highest=highest)
 
 
 def of_sound(sound: Sound, script: Script, limits: Limits) -> tuple[Check, ...]:
@@ -56,7 +66,7 @@ def _silence(sound: Sound, script: Script, limits: Limits) -> Check:
     asked = sum(script.pauses)
     rest = sound.seconds - asked
     share = max(0.0, sound.silence_share * sound.seconds - asked) / rest if rest > 0 else sound.silence_share
-    return _held(CheckName.SILENCE, share, "of the take", f"{share:.0%} of it is silence", highest=limits.silence_share)
+    return held(CheckName.SILENCE, share, "of the take", f"{share:.0%} of it is silence", highest=limits.silence_share)
 
 
 def _gaps(sound: Sound, script: Script, limits: Limits) -> Check:
@@ -67,31 +77,31 @@ def _gaps(sound: Sound, script: Script, limits: Limits) -> Check:
         ("in its middle it has", sound.longest_gap, limits.gap_seconds + asked),
     )
     where, seconds, most = max(places, key=lambda place: place[1] / place[2])
-    return _held(CheckName.GAPS, seconds, "s", f"{where} {seconds:.1f} s of silence", highest=most)
+    return held(CheckName.GAPS, seconds, "s", f"{where} {seconds:.1f} s of silence", highest=most)
 
 
 def _peaks(sound: Sound, limits: Limits) -> tuple[Check, Check]:
     clipped, flat, peak = sound.clipped_share, sound.flat_share, sound.true_peak_dbtp
     if clipped > limits.clipped_share:
         reason = f"it is clipped: {clipped:.1%} of its samples stand at full scale"
-        clipping = _held(CheckName.CLIPPING, clipped, "of the samples", reason, highest=limits.clipped_share)
+        clipping = held(CheckName.CLIPPING, clipped, "of the samples", reason, highest=limits.clipped_share)
     else:
         reason = f"it is distorted: {flat:.1%} of its samples stand at its peak"
-        clipping = _held(CheckName.CLIPPING, flat, "of the samples", reason, highest=limits.flat_share)
+        clipping = held(CheckName.CLIPPING, flat, "of the samples", reason, highest=limits.flat_share)
     too_high = f"its true peak is {peak:+.1f} dBTP"
-    return clipping, _held(CheckName.PEAK, peak, "dBTP", too_high, highest=limits.true_peak_dbtp)
+    return clipping, held(CheckName.PEAK, peak, "dBTP", too_high, highest=limits.true_peak_dbtp)
 
 
 def _level(sound: Sound, limits: Limits) -> Check:
     level, unit = (sound.rms_dbfs, "dBFS") if sound.lufs is None else (sound.lufs, "LUFS")
     reason = f"its level is {level:.0f} {unit}"
-    return _held(CheckName.LEVEL, level, unit, reason, lowest=limits.quietest_lufs, highest=limits.loudest_lufs)
+    return held(CheckName.LEVEL, level, unit, reason, lowest=limits.quietest_lufs, highest=limits.loudest_lufs)
 
 
 def _ending(sound: Sound, limits: Limits) -> Check:
     drop = sound.ending_drop_db
     reason = f"it ends in the middle of a sound, {drop:.0f} dB below its loud parts"
-    return _held(CheckName.ENDING, drop, "dB", reason, lowest=limits.ending_db)
+    return held(CheckName.ENDING, drop, "dB", reason, lowest=limits.ending_db)
 
 
 def words(aligned: Sequence[AlignedWord] | None, limits: Limits) -> Check:
@@ -102,13 +112,13 @@ def words(aligned: Sequence[AlignedWord] | None, limits: Limits) -> Check:
     mean = mean_misfit(aligned)
     if mean > limits.mean_misfit:
         reason = "it sounds like another text"
-        return _held(CheckName.WORDS, mean, "mean misfit", reason, highest=limits.mean_misfit)
+        return held(CheckName.WORDS, mean, "mean misfit", reason, highest=limits.mean_misfit)
     phones = sorted(misfit for word in aligned for misfit in word.phone_misfits)
     most = limits.phone_misfit if len(phones) >= limits.few_phones else limits.few_phones_misfit
     if phones and (typical := phones[-1 - len(phones) // 5]) > most:
-        return _held(CheckName.WORDS, typical, "phones' misfit", "its sounds are not those of the text", highest=most)
+        return held(CheckName.WORDS, typical, "phones' misfit", "its sounds are not those of the text", highest=most)
     reason = f"at {worst.start:.1f} s {worst.word!r} is missing or badly said"
-    return _held(CheckName.WORDS, worst.misfit, "worst word's misfit", reason, highest=limits.word_misfit)
+    return held(CheckName.WORDS, worst.misfit, "worst word's misfit", reason, highest=limits.word_misfit)
 
 
 def mean_misfit(aligned: Sequence[AlignedWord]) -> float:
@@ -125,7 +135,7 @@ def extra_speech(aligned: Sequence[AlignedWord], sound: Sound, limits: Limits) -
         active[first:last] = [False] * len(active[first:last])
     seconds = sum(active) / _FRAMES_A_SECOND
     reason = f"{seconds:.1f} s of sound in it are no word of the text"
-    return _held(CheckName.EXTRA_SPEECH, seconds, "s", reason, highest=limits.extra_seconds)
+    return held(CheckName.EXTRA_SPEECH, seconds, "s", reason, highest=limits.extra_seconds)
 
 
 def transcript(written: Sequence[str], heard: Sequence[str], limits: Limits) -> Check:
@@ -134,60 +144,7 @@ def transcript(written: Sequence[str], heard: Sequence[str], limits: Limits) -> 
     rate = wrong / max(1, len(written))
     highest = max(limits.word_error_rate, (limits.least_wrong_words - 1) / max(1, len(written)))
     reason = f"a recogniser heard {wrong} of {len(written)} words otherwise: {' '.join(heard)[:80]!r}"
-    return _held(CheckName.TRANSCRIPT, rate, "word error rate", reason, highest=highest)
-
-
-def likeness(take: Voiceprint, known: Sequence[Voiceprint], seconds: float, limits: Limits) -> Check:
-    """Hold a take's voice to the voice's earlier takes, and to how much these differ among themselves."""
-    if not known:
-        return not_checked(CheckName.VOICE, "no earlier take of the voice is known")
-    voice = [earlier.embedding for earlier in known]
-    near, lowest = nearness(take.embedding, voice), limits.likeness
-    if len(known) >= limits.known_takes:
-        margin = next(margin for least, margin in limits.likeness_margins if seconds >= least)
-        lowest = min(limits.most_likeness, max(limits.least_likeness, coherence(voice) - margin))
-    reason = f"it sounds like another voice (likeness {near:.2f}, at least {lowest:.2f})"
-    return _held(CheckName.VOICE, near, "likeness", reason, lowest=lowest)
-
-
-def pitch(take: Pitch | None, known: Sequence[Voiceprint], limits: Limits, *, exclaimed: bool) -> Check | None:
-    """Hold a take's pitch to where the voice's earlier takes lie; None where there is nothing to compare."""
-    voice = [earlier.pitch for earlier in known if earlier.pitch]
-    if take is None or not voice:
-        return None
-    semitones, tolerance = shift(take, voice), _tolerance(take, voice, limits)
-    highest = tolerance + limits.exclaimed_semitones * exclaimed
-    side, allowed = ("higher", highest) if semitones > 0 else ("lower", tolerance)
-    reason = f"it speaks {abs(semitones):.1f} semitones {side} than this voice's takes (at most {allowed:.1f})"
-    return _held(CheckName.VOICE, semitones, "semitones", reason, lowest=-tolerance, highest=highest)
-
-
-def voice(alike: Check, pitched: Check | None) -> Check:
-    """Return what likeness and pitch say together: both have to be those of the voice."""
-    if pitched is None or pitched.result is Result.PASSED:
-        return alike
-    if alike.result is not Result.FAILED:
-        return pitched
-    return replace(alike, reason=f"{alike.reason}; {pitched.reason}")
-
-
-def short_voice(pitched: Check | None, seconds: float) -> Check:
-    """Return what the pitch of a take says that is too short for more: it may tell another voice, never this one."""
-    if pitched is None:
-        return not_checked(CheckName.VOICE, f"{seconds:.1f} s of speech are too little to tell a voice")
-    if pitched.result is Result.FAILED:
-        return pitched
-    reason = f"{seconds:.1f} s of speech are too little to tell more of a voice than its pitch, which fits"
-    return replace(pitched, result=Result.NOT_CHECKED, reason=reason)
-
-
-def _tolerance(take: Pitch, voice: Sequence[Pitch], limits: Limits) -> float:
-    """Return how many semitones a take may lie from its voice: as its takes do, as far as these are known."""
-    takes = len(voice)
-    told, usual = (takes - 1) * spread(voice) ** 2, limits.usual_takes * limits.usual_spread**2
-    variance = (told + usual) / (takes - 1 + limits.usual_takes) * (1 + 1 / takes)
-    variance += (limits.short_spread / take.seconds) ** 2
-    return max(limits.pitch_semitones, limits.pitch_spreads * (1 + 2 / takes) * math.sqrt(variance))
+    return held(CheckName.TRANSCRIPT, rate, "word error rate", reason, highest=highest)
 
 
 def _edits(written: Sequence[str], heard: Sequence[str]) -> int:
@@ -198,17 +155,3 @@ def _edits(written: Sequence[str], heard: Sequence[str]) -> int:
         for place, other in enumerate(heard, start=1):
             before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (word != other))
     return row[-1]
-
-
-def _held(
-    name: CheckName,
-    value: float,
-    unit: str,
-    reason: str,
-    *,
-    lowest: float | None = None,
-    highest: float | None = None,
-) -> Check:
-    well = (lowest is None or value >= lowest) and (highest is None or value <= highest)
-    result = Result.PASSED if well else Result.FAILED
-    return Check(name, result, value, lowest, highest, unit, "" if well else reason)

@@ -12,17 +12,17 @@ from pipeline.audio import AudioRejected, decode_speech, probe_speech
 from pipeline.audio.loudness import Samples
 from pipeline.audio.resampling import resample
 from pipeline.audio.speaker import speaker_encoder
-from pipeline.quality import checks
+from pipeline.quality import checks, same_voice
 from pipeline.quality.alignment import RATE, AlignedWord, Aligner, AlignerMissing
 from pipeline.quality.expectation import Expectation
-from pipeline.quality.likeness import SHORTEST_SECONDS, embedding
+from pipeline.quality.likeness import embedding
 from pipeline.quality.limits import Limits
 from pipeline.quality.pitch import pitch_of
 from pipeline.quality.script import Script, words_of
 from pipeline.quality.sound import Sound, measure
 from pipeline.quality.transcript import Recogniser, RecogniserMissing
 from pipeline.quality.verdict import Check, CheckName, Result, SpokenWord, Verdict, concluded
-from pipeline.quality.voiceprint import Voiceprint
+from pipeline.quality.voiceprint import SHORTEST_SECONDS, Voiceprint
 
 LONGEST_SECONDS: Final = 600.0
 """What is listened to: no line lasts longer, and ten minutes of samples fit the child's memory."""
@@ -135,11 +135,11 @@ class Examination:
     def _voice(self, take: _Take) -> tuple[Check, Voiceprint | None]:
         seconds, known = sum(take.sound.active) / 100, take.expected.voice
         pitch = None if take.expected.acted else pitch_of(take.mono, take.rate)
-        told = checks.pitch(pitch, known, self._limits, exclaimed=take.script.exclaimed)
+        exclaimed = take.script.exclaimed
         if seconds < SHORTEST_SECONDS:
-            return checks.short_voice(told, seconds), None
-        own = Voiceprint(embedding(self._encoder, take.mono, take.rate), pitch)
-        return checks.voice(checks.likeness(own, known, seconds, self._limits), told), own
+            return same_voice.short_voice(pitch, known, seconds, self._limits, exclaimed=exclaimed), None
+        own = Voiceprint(embedding(self._encoder, take.mono, take.rate), pitch, seconds)
+        return same_voice.voice(own, known, self._limits, exclaimed=exclaimed), own
 
 
 def _aligner() -> tuple[Aligner | None, str]:

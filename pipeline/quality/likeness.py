@@ -1,5 +1,6 @@
 """Whether a take is in the voice of the takes before it."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,8 +9,11 @@ from numpy.typing import NDArray
 
 from pipeline.audio.speaker import EMBEDDED_SECONDS, SpeakerEncoder
 
-SHORTEST_SECONDS: Final = 1.6
-"""One window of the encoder. What is shorter is half silence to it, and told apart from itself."""
+_ERROR: Final = 0.375
+"""What is not the voice in an embedding of one second of speech, beside what is: the square of its length.
+
+It falls with the seconds. Fitted on takes of both engines (docs/quality.md).
+"""
 
 
 def embedding(encoder: SpeakerEncoder, samples: NDArray[np.float32], rate: int) -> tuple[float, ...]:
@@ -28,3 +32,15 @@ def nearness(take: Sequence[float], voice: Sequence[Sequence[float]]) -> float:
     """Return how near a take comes to the middle of a voice's other takes: a cosine, 1 at most."""
     middle = np.mean(np.asarray(voice, np.float64), axis=0)
     return float(np.dot(take, middle) / (np.linalg.norm(take) * np.linalg.norm(middle) + 1e-9))
+
+
+def usual_nearness(seconds: float, voice: Sequence[float]) -> float:
+    """Return how near a take usually comes to the middle of others in its voice, for the seconds of speech in each."""
+    off, theirs = _ERROR / seconds, _ERROR * sum(1 / known for known in voice) / len(voice) ** 2
+    return 1 / math.sqrt((1 + off) * (1 + theirs))
+
+
+def usual_coherence(voice: Sequence[float]) -> float:
+    """Return how near the takes of a voice usually come to each other, for the seconds of speech in each."""
+    rest = ((*voice[:number], *voice[number + 1 :]) for number in range(len(voice)))
+    return sum(usual_nearness(take, others) for take, others in zip(voice, rest, strict=True)) / len(voice)

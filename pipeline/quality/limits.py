@@ -44,21 +44,19 @@ class Limits:
     """Sound that belongs to no word."""
     word_error_rate: float = 0.34
     least_wrong_words: int = 2
-    likeness: float = 0.80
-    """To the middle of a voice's earlier takes, while there are fewer than `known_takes`."""
-    known_takes: int = 4
-    likeness_margins: tuple[tuple[float, float], ...] = ((4.0, 0.06), (2.2, 0.08), (0.0, 0.15))
-    """From so many seconds of speech on, how far a take may fall behind what the voice's takes are like each other."""
-    least_likeness: float = 0.75
-    most_likeness: float = 0.92
+    likeness_margin: float = 0.12
+    """How far a take may fall behind how near it should come to the voice's other takes (`likeness.usual_nearness`)."""
+    most_apart: float = 2.0
+    """A voice's takes count as so many times as far apart as usual at most: one of another may be among them."""
     pitch_semitones: float = 1.5
     """Nearer than that a take always lies to its voice in pitch: listeners tell two voices by pitch from 1.95 semitones
     on (Gaudrain and Baskent, Ear and Hearing 39(2), 2018)."""
     pitch_spreads: float = 1.7
     """Beyond that, so many times as far as the voice's takes lie apart; more where few takes are known."""
     usual_spread: float = 1.0
-    """How far a voice's takes lie apart in semitones before any is known, which counts as much as `usual_takes` do."""
+    """How far a voice's takes lie apart in semitones before any is known."""
     usual_takes: float = 2.0
+    """So many takes count as much as what is usual does, in pitch and in likeness."""
     short_spread: float = 0.5
     """What a take's pitch may be off by for its shortness: so many semitones, divided by its voiced seconds."""
     exclaimed_semitones: float = 1.0

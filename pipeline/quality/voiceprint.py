@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
+
+SHORTEST_SECONDS: Final = 1.6
+"""Of speech: one window of the encoder. What is shorter is half silence to it, and told apart from itself."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,16 @@ class Voiceprint:
     """How a voice sounds in one take.
 
     `embedding` is the speaker encoder's 256 numbers, of unit length. `pitch` is None where the take has none of its
-    own: it is whispered, or an emotion was asked for.
+    own: it is whispered, or an emotion was asked for. The more `seconds` of speech, the surer the embedding.
     """
 
     embedding: tuple[float, ...]
     pitch: Pitch | None = None
+    seconds: float = SHORTEST_SECONDS
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Self:
         """Read it from JSON values. Raises ValueError, TypeError or LookupError where they are something else."""
-        pitch = row["pitch"]
+        pitch, seconds = row["pitch"], float(row.get("seconds", SHORTEST_SECONDS))  # none in reports of before
         embedding = tuple(float(value) for value in row["embedding"])
-        return cls(embedding, None if pitch is None else Pitch.from_dict(pitch))
+        return cls(embedding, None if pitch is None else Pitch.from_dict(pitch), seconds)

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.quality import CheckName, Pitch, Result, Voiceprint, checks
+from pipeline.quality import CheckName, Pitch, Result, Voiceprint, same_voice
 from pipeline.quality.limits import Limits
 from pipeline.quality.pitch import pitch_of
 from pipeline.quality.verdict import Check
 
 LIMITS = Limits()
 RATE = 16_000
+LENGTHS = ((1.6, 1.6), (1.6, 10.0), (10.0, 1.6), (10.0, 10.0))
 
 
 def pitch(middle: float = 80.0, *, seconds: float = 2.0, low: float = -2.0, high: float = 2.0) -> Pitch:
@@ -29,19 +30,45 @@ ONE = prints(80.0)
 
 
 def told(take: Pitch, known: list[Voiceprint], limits: Limits = LIMITS, *, exclaimed: bool = False) -> Check:
-    check = checks.pitch(take, known, limits, exclaimed=exclaimed)
-    assert check is not None
-    return check
+    compared = same_voice.pitch(take, known, limits, exclaimed=exclaimed)
+    assert compared is not None
+    return compared.check
 
 
-def embedded(cosine: float) -> Voiceprint:
-    return Voiceprint((cosine, 0.0, (1 - cosine**2) ** 0.5))
+def alike(take: Voiceprint, known: list[Voiceprint]) -> Check:
+    compared = same_voice.likeness(take, known, LIMITS)
+    assert compared is not None
+    return compared.check
 
 
-def test_a_take_is_held_to_how_alike_the_takes_of_its_voice_are() -> None:
-    alike = [replace(take, pitch=None) for take in EVEN]
-    assert checks.likeness(embedded(0.85), alike[:2], 5.0, LIMITS).result is Result.PASSED
-    assert checks.likeness(embedded(0.85), alike, 5.0, LIMITS).result is Result.FAILED
+def least(take: Voiceprint, known: list[Voiceprint]) -> float:
+    """Return how like its voice a take has to be."""
+    lowest = alike(take, known).lowest
+    assert lowest is not None
+    return lowest
+
+
+def embedded(cosine: float, seconds: float = 5.0, at: Pitch | None = None) -> Voiceprint:
+    """Return a take that is as near as this to those of `prints`, which lie about one line."""
+    return Voiceprint((cosine, 0.0, (1 - cosine**2) ** 0.5), at, seconds)
+
+
+def test_the_longer_the_takes_the_more_alike_they_have_to_be() -> None:
+    lowest = [least(embedded(0.9, seconds), [embedded(1.0, known)]) for seconds, known in LENGTHS]
+    assert lowest == pytest.approx([0.69, 0.77, 0.77, 0.84], abs=0.01)
+
+
+def test_the_more_takes_are_known_the_nearer_to_them_a_take_has_to_be() -> None:
+    take, known = embedded(0.8, 2.0), [embedded(1.0, 2.0)]
+    assert alike(take, known).result is Result.PASSED
+    assert alike(take, known * 3).result is Result.FAILED
+
+
+def test_a_voice_whose_takes_differ_is_given_more_room_and_a_stranger_among_them_does_not_open_the_door() -> None:
+    differing = [embedded(cosine) for cosine in (1.0, 0.85, 1.0, 0.85)]
+    assert least(embedded(0.99), [embedded(1.0)] * 4) > least(embedded(0.99), differing)
+    strange = [embedded(cosine) for cosine in (1.0, 0.0, 1.0, 0.0)]
+    assert least(embedded(0.99), strange) > 0.7
 
 
 def test_a_take_in_the_pitch_of_its_voice_passes() -> None:
@@ -93,23 +120,45 @@ def test_a_call_that_only_falls_further_is_no_other_voice() -> None:
 def test_nothing_is_said_of_pitch_where_there_is_nothing_to_compare(
     take: Pitch | None, known: list[Voiceprint]
 ) -> None:
-    assert checks.pitch(take, known, LIMITS, exclaimed=False) is None
+    assert same_voice.pitch(take, known, LIMITS, exclaimed=False) is None
+
+
+def heard(take: Voiceprint, known: list[Voiceprint] = EVEN, limits: Limits = LIMITS) -> Check:
+    return same_voice.voice(take, known, limits, exclaimed=False)
 
 
 def test_likeness_and_pitch_have_to_be_those_of_the_voice() -> None:
-    like, unlike = (checks.likeness(embedded(cosine), EVEN, 5.0, LIMITS) for cosine in (0.99, 0.5))
-    near, far = told(pitch(80.0), EVEN), told(pitch(87.0), EVEN)
-    assert checks.voice(like, near) == checks.voice(like, None) == like
-    assert checks.voice(like, far) == far
-    assert checks.voice(unlike, near) == unlike
-    both = checks.voice(unlike, far)
+    like, unlike = embedded(0.99), embedded(0.5)
+    assert heard(like).result is heard(replace(like, pitch=pitch(80.0))).result is Result.PASSED
+    assert heard(replace(like, pitch=pitch(87.0))).reason.startswith("it speaks 7.0 semitones higher")
+    assert heard(replace(unlike, pitch=pitch(80.0))).reason.startswith("it sounds like another voice (likeness 0.")
+    both = heard(replace(unlike, pitch=pitch(87.0)))
     assert both.result is Result.FAILED
-    assert both.reason == f"{unlike.reason}; {far.reason}"
+    assert both.reason == f"{heard(unlike).reason}; {heard(replace(like, pitch=pitch(87.0))).reason}"
+
+
+def test_a_take_that_is_a_little_off_in_both_is_in_another_voice_and_one_that_is_in_either_is_not() -> None:
+    known, unlike = [embedded(1.0)], embedded(0.86)
+    assert heard(unlike, known).result is Result.PASSED
+    known = [replace(known[0], pitch=pitch(80.0))]
+    off = pitch(84.5)
+    assert heard(replace(unlike, pitch=pitch(80.5)), known).result is Result.PASSED
+    assert heard(embedded(0.95, at=off), known).result is Result.PASSED
+    both = heard(replace(unlike, pitch=off), known)
+    assert (both.result, both.unit, both.highest) == (Result.FAILED, "of the room in likeness and pitch", 1.0)
+    assert both.reason == (
+        "it sounds like another voice (likeness 0.86, at least 0.81) and speaks 4.5 semitones higher than this "
+        "voice's takes (at most 7.3): either may be, both are too much"
+    )
+
+
+def test_a_voice_of_which_nothing_is_known_is_not_checked() -> None:
+    assert heard(embedded(0.9), []).reason == "no earlier take of the voice is known"
 
 
 def test_a_short_take_can_be_refused_for_its_pitch_and_not_passed_for_it() -> None:
     refused, fits, unheard = (
-        checks.short_voice(heard, 1.2) for heard in (told(pitch(90.0), EVEN), told(pitch(), EVEN), None)
+        same_voice.short_voice(take, EVEN, 1.2, LIMITS, exclaimed=False) for take in (pitch(90.0), pitch(), None)
     )
     assert (refused.result, fits.result, unheard.result) == (Result.FAILED, Result.NOT_CHECKED, Result.NOT_CHECKED)
     assert fits.reason == "1.2 s of speech are too little to tell more of a voice than its pitch, which fits"
