@@ -25,6 +25,8 @@ LEAST_SECONDS = 4.0
 """Of the smaller group: a cough, a laugh or one shouted word are nobody else."""
 _SMOOTHED = 3
 """Windows that are averaged: single ones tell vowels apart as well as people."""
+_FEWEST_PLACES = 2 * _SMOOTHED
+"""Of less than 5 s there are fewer windows: neither half of so little can be judged."""
 _ROUNDS = 20
 
 
@@ -41,7 +43,7 @@ class Passage(NamedTuple):
 
 def second_voice(encoder: SpeakerEncoder, pcm: Floats) -> list[Passage]:
     """Return where somebody else seems to speak in mono speech of 16 kHz; nothing where it sounds like one person."""
-    trace = encoder.trace(pcm, FEW_PLACES)
+    trace = encoder.trace(pcm, FEW_PLACES, least=_FEWEST_PLACES)
     is_other, likeness = _halves(trace)
     if len(trace.embeddings) >= FEW_PLACES and likeness < SURELY_ONE:
         trace = encoder.trace(pcm, MOST_PLACES)
@@ -71,7 +73,7 @@ def suspicion(passages: list[Passage]) -> list[Problem]:
 
 def _halves(trace: Trace) -> tuple[np.ndarray, float]:
     """Return which windows are in the smaller of two groups, but for the first and last, and how alike these are."""
-    if len(trace.embeddings) < 2 * _SMOOTHED:
+    if len(trace.embeddings) < _FEWEST_PLACES:
         return np.zeros(0, dtype=bool), 1.0
     return _two_groups(_unit(sliding_window_view(trace.embeddings, _SMOOTHED, axis=0).mean(axis=-1)))
 

@@ -21,14 +21,27 @@ _FFT, _HOP, _MELS = 400, 160, 40
 _WINDOW_FRAMES, _WINDOW_STEP = 160, 77
 """Each window is 1.6 s of speech; 1.3 windows a second."""
 _LAYERS, _UNITS = 3, 256
-_BLOCK_ROWS, _BLOCK_COLUMNS = 16, 64
-"""Tiles of 16 x 256 x 64 are the largest that OpenBLAS multiplies without waking its threads.
+_FEW_WINDOWS = 8
+"""As many as a line of dialogue has, and fewer."""
+_SPEECH_LEVEL_DBFS = -21.0
+"""The level of the speech that the style map was fitted on."""
+
+
+class Tile(NamedTuple):
+    """What is multiplied at once: so many rows with so many columns."""
+
+    rows: int
+    columns: int
+
+
+_MANY_ROWS = Tile(16, 64)
+"""16 x 256 x 64 is the largest product that OpenBLAS makes without waking its threads.
 
 An LSTM makes 480 small products in a row; with threads they wait for each other: two clones at once on two cores took
 20 times as long as one. In tiles one is as fast as before, and two take twice as long.
 """
-_SPEECH_LEVEL_DBFS = -21.0
-"""The level of the speech that the style map was fitted on."""
+_SINGLE_ROWS = Tile(1, 4 * _UNITS)
+"""Wakes no threads either. One window takes 18 ms so and 107 filled up to 16, and eight of them 97."""
 
 
 class Trace(NamedTuple):
@@ -57,14 +70,17 @@ class SpeakerEncoder:
         mean = self._embed_windows(speech.samples(0, len(speech)) if len(speech) else signal, _WINDOW_STEP).mean(axis=0)
         return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
-    def trace(self, pcm: Floats, most: int) -> Trace:
+    def trace(self, pcm: Floats, most: int, least: int = 1) -> Trace:
         """Embed each 1.6 s of mono speech of 16 kHz by itself; at most so many of them, spread over all of it.
 
-        Memory of its own stays under 40 MB whatever the length; computing takes 10 ms for each.
+        Where there are fewer than `least`, none is embedded. Memory of its own stays under 40 MB whatever the length;
+        computing takes 10 ms for each.
         """
         speech, window = _Speech.of(pcm), _WINDOW_FRAMES * _HOP
         step = _HOP * max(_WINDOW_STEP, len(speech) // _HOP // most)
         starts = np.arange(0, max(1, len(speech) - window + 1), step)
+        if len(starts) < least:
+            return Trace(*(np.zeros(shape, np.float32) for shape in ((0, _UNITS), 0, 0)))
         pieces = np.array_split(starts, -(-len(starts) // _TRACED_AT_ONCE))
         found = [self._embed_at(speech, at, step // _HOP) for at in pieces]
         ends = np.minimum(starts + window, len(speech)) - 1
@@ -92,22 +108,24 @@ class SpeakerEncoder:
         return np.asarray(power @ self._mel)
 
     def _run_layers(self, windows: Floats) -> Floats:
-        outputs = np.pad(windows, ((0, -len(windows) % _BLOCK_ROWS), (0, 0), (0, 0)))
+        tile = _SINGLE_ROWS if len(windows) <= _FEW_WINDOWS else _MANY_ROWS
+        outputs = np.pad(windows, ((0, -len(windows) % tile.rows), (0, 0), (0, 0)))
         for layer in range(_LAYERS):
-            outputs = self._run_layer(outputs, layer)
+            outputs = self._run_layer(outputs, layer, tile)
         return outputs[: len(windows), -1]
 
-    def _run_layer(self, inputs: Floats, layer: int) -> Floats:
+    def _run_layer(self, inputs: Floats, layer: int, tile: Tile) -> Floats:
         w = self._weights
         rows = inputs.reshape(-1, inputs.shape[2])
-        from_input = _product(rows, _in_blocks(w[f"lstm.weight_ih_l{layer}"].T)).reshape(*inputs.shape[:2], -1)
+        from_input = _product(rows, _in_blocks(w[f"lstm.weight_ih_l{layer}"].T, _MANY_ROWS), _MANY_ROWS)
+        from_input = from_input.reshape(*inputs.shape[:2], -1)
         from_input += w[f"lstm.bias_ih_l{layer}"] + w[f"lstm.bias_hh_l{layer}"]
-        recurrent = _in_blocks(w[f"lstm.weight_hh_l{layer}"].T)
+        recurrent = _in_blocks(w[f"lstm.weight_hh_l{layer}"].T, tile)
         hidden = np.zeros((len(inputs), _UNITS), np.float32)
         cell = hidden
         outputs = np.empty((*inputs.shape[:2], _UNITS), np.float32)
         for step in range(inputs.shape[1]):
-            gates = from_input[:, step] + _product(hidden, recurrent)
+            gates = from_input[:, step] + _product(hidden, recurrent, tile)
             enter, forget, candidate, leave = np.split(gates, 4, axis=1)
             cell = _sigmoid(forget) * cell + _sigmoid(enter) * np.tanh(candidate)
             hidden = _sigmoid(leave) * np.tanh(cell)
@@ -130,14 +148,14 @@ def _weights() -> dict[str, Floats]:
         return {name: stored[name].astype(np.float32) for name in stored.files}
 
 
-def _in_blocks(matrix: Floats) -> Floats:
+def _in_blocks(matrix: Floats, tile: Tile) -> Floats:
     rows, columns = matrix.shape
-    return np.ascontiguousarray(matrix.reshape(rows, columns // _BLOCK_COLUMNS, _BLOCK_COLUMNS).swapaxes(0, 1)[None])
+    return np.ascontiguousarray(matrix.reshape(rows, columns // tile.columns, tile.columns).swapaxes(0, 1)[None])
 
 
-def _product(left: Floats, blocks: Floats) -> Floats:
-    """Multiply by a matrix cut by `_in_blocks`; the rows must be a multiple of the block's."""
-    tiles = left.reshape(-1, 1, _BLOCK_ROWS, left.shape[1]) @ blocks
+def _product(left: Floats, blocks: Floats, tile: Tile) -> Floats:
+    """Multiply by a matrix cut by `_in_blocks` into such tiles; the rows must be a multiple of a tile's."""
+    tiles = left.reshape(-1, 1, tile.rows, left.shape[1]) @ blocks
     return tiles.swapaxes(1, 2).reshape(len(left), -1)
 
 

@@ -9,7 +9,7 @@ from pipeline.audio import Container, Part, prepare_reference, second_voice
 from pipeline.audio.decode import read_all
 from pipeline.audio.encode import resample
 from pipeline.audio.second_voice import Passage, suspicion
-from pipeline.audio.speaker import RATE, Floats, SpeakerEncoder, speaker_encoder
+from pipeline.audio.speaker import RATE, Floats, SpeakerEncoder, Trace, speaker_encoder
 from tests.support.recordings import wav_bytes
 
 REFERENCES = Path(__file__).parents[3] / "examples/cast/references"
@@ -74,13 +74,35 @@ def test_a_long_recording_is_listened_to_closely_where_it_may_be_of_two_people(
     talents: dict[str, Floats], monkeypatch: pytest.MonkeyPatch, seconds_of_bram: int, listened: list[int]
 ) -> None:
     asked, trace = [], SpeakerEncoder.trace
-    monkeypatch.setattr(SpeakerEncoder, "trace", lambda self, pcm, most: asked.append(most) or trace(self, pcm, most))
+
+    def noted(encoder: SpeakerEncoder, pcm: Floats, most: int, least: int = 1) -> Trace:
+        asked.append(most)
+        return trace(encoder, pcm, most, least)
+
+    monkeypatch.setattr(SpeakerEncoder, "trace", noted)
     mara = np.tile(talents["mara"], 6)
     beside = np.concatenate(
         [mara[: 60 * RATE], np.tile(talents["bram"], 2)[: seconds_of_bram * RATE], mara[60 * RATE :]]
     )
     assert bool(heard(beside)) == bool(seconds_of_bram)
     assert asked == listened
+
+
+def test_a_few_seconds_sound_the_same_alone_and_as_a_part_of_more(talents: dict[str, Floats]) -> None:
+    mara = talents["mara"]
+    few, many = (speaker_encoder().trace(mara[: seconds * RATE], 60).embeddings for seconds in (6, 14))
+    assert len(few) <= 8 < len(many)  # what is few is multiplied row by row
+    assert (few * many[: len(few)]).sum(axis=1)[:-1] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_of_what_is_too_short_to_tell_no_voice_is_computed(
+    talents: dict[str, Floats], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SpeakerEncoder, "_run_layers", lambda *_: pytest.fail("it is computed"))
+    assert heard(talents["mara"][: 4 * RATE]) == []
+    assert len(speaker_encoder().trace(talents["mara"][: 4 * RATE], 60, least=6).embeddings) == 0
+    with pytest.raises(pytest.fail.Exception):
+        heard(talents["mara"][: 8 * RATE])
 
 
 @pytest.mark.parametrize(
