@@ -11,17 +11,17 @@ from _pytest.nodeid import NodeId
 from pipeline.db.engine import Database
 from tests.support.databases import SERVER_URL, Maker, PostgresqlMaker, SqliteMaker, postgresql_maker
 
-SHARED_SERVERS = {"stack", "weed"}
-"""Fixtures of the whole session that take seconds to start and memory to run."""
-MOST_PROCESSES = 4
+SHARED = {"stack", "weed", "natural"}
+"""Fixtures of the whole session that take seconds to start and memory to run, or from which others are made long."""
+MOST_PROCESSES = 6
 """Each may run a whole stack: about a gigabyte."""
 WAITING = "tests/acceptance/"
 """Where tests wait most of their time for whole stacks."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two more than there are cores: about half of all tests' time is spent waiting for other processes."""
-    return min((os.cpu_count() or 1) + 2, MOST_PROCESSES)
+    """Three a core: with two of them a third of the machine stood idle, waiting for stacks and their processes."""
+    return min((os.cpu_count() or 1) * 3, MOST_PROCESSES)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,8 +43,8 @@ def _in_order(groups: Iterable[list[pytest.Item]]) -> Iterator[list[pytest.Item]
     """Yield the long groups first, those that wait in turn with those that compute: neither cores nor time lie idle."""
     waiting, computing, short = [], [], []
     for group in groups:
-        first = group[0]
-        kind = waiting if WAITING in first.nodeid else computing if first.get_closest_marker("computes") else short
+        computes = any(item.get_closest_marker("computes") for item in group)
+        kind = waiting if WAITING in group[0].nodeid else computing if computes else short
         kind.append(group)
     for pair in zip_longest(waiting, computing):
         yield from filter(None, pair)
@@ -57,7 +57,7 @@ def _group(item: pytest.Item) -> str:
     if item.get_closest_marker("apart"):
         return item.nodeid
     fixtures = item._fixtureinfo.name2fixturedefs
-    shared = [name for name in SHARED_SERVERS & fixtures.keys() if fixtures[name][-1].scope == "session"]
+    shared = [name for name in SHARED & fixtures.keys() if fixtures[name][-1].scope == "session"]
     return shared[0] if shared else item.nodeid.partition("::")[0]
 
 

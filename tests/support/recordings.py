@@ -7,6 +7,7 @@ is the same every time.
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,12 @@ def noise(seconds: float, rate: int = 48_000, *, dbfs: float = -40.0, seed: int 
 def speech_like(seconds: float, rate: int = 48_000, *, dbfs: float = SPEECH_RMS_DBFS, seed: int = 1) -> Sound:
     """Voiced syllables through three formants with a breath of noise; no gap is longer than 0.2 s."""
     phrase = _phrase(rate, seed)
-    phrase *= 10 ** (dbfs / 20) / np.sqrt(np.mean(np.square(phrase)))
+    phrase = phrase * (10 ** (dbfs / 20) / np.sqrt(np.mean(np.square(phrase))))
     count = round(seconds * rate)
     return np.tile(phrase, count // len(phrase) + 1)[:count].astype(np.float32)
 
 
+@lru_cache(maxsize=8)
 def _phrase(rate: int, seed: int) -> npt.NDArray[np.float64]:
     rng = np.random.default_rng(seed)
     time = np.arange(_PHRASE_SECONDS * rate) / rate

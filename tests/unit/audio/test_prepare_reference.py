@@ -2,6 +2,7 @@
 
 import json
 import wave
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -48,25 +49,25 @@ def measured_again(result: PreparedReference) -> tuple[Sound, Meter]:
 
 
 @pytest.mark.parametrize(
-    ("data", "container", "codec", "bits"),
+    ("make", "container", "codec", "bits"),
     [
-        pytest.param(wav_bytes(SPEECH, bits=8), "wav", "pcm_u8", 8, id="8-bit wav"),
-        pytest.param(wav_bytes(SPEECH), "wav", "pcm_s16le", 16, id="16-bit wav"),
-        pytest.param(wav_bytes(SPEECH, bits=24), "wav", "pcm_s24le", 24, id="24-bit wav"),
-        pytest.param(wav_bytes(SPEECH * 3, bits=32, floating=True), "wav", "pcm_f32le", 32, id="float wav"),
-        pytest.param(mp3_bytes(SPEECH_44), "mp3", "mp3", None, id="mp3"),
-        pytest.param(with_cover(mp3_bytes(SPEECH_44)), "mp3", "mp3", None, id="mp3 with a cover"),
-        pytest.param(m4a_bytes(SPEECH_44), "m4a", "aac", None, id="m4a"),
-        pytest.param(alac_bytes(SPEECH), "m4a", "alac", None, id="lossless m4a"),
-        pytest.param(m4a_bytes(SPEECH_44, moov_first=True), "m4a", "aac", None, id="m4a, index first"),
-        pytest.param(fragmented_m4a_bytes(SPEECH_44), "m4a", "aac", None, id="fragmented m4a"),
+        pytest.param(lambda: wav_bytes(SPEECH, bits=8), "wav", "pcm_u8", 8, id="8-bit wav"),
+        pytest.param(lambda: wav_bytes(SPEECH), "wav", "pcm_s16le", 16, id="16-bit wav"),
+        pytest.param(lambda: wav_bytes(SPEECH, bits=24), "wav", "pcm_s24le", 24, id="24-bit wav"),
+        pytest.param(lambda: wav_bytes(SPEECH * 3, bits=32, floating=True), "wav", "pcm_f32le", 32, id="float wav"),
+        pytest.param(lambda: mp3_bytes(SPEECH_44), "mp3", "mp3", None, id="mp3"),
+        pytest.param(lambda: with_cover(mp3_bytes(SPEECH_44)), "mp3", "mp3", None, id="mp3 with a cover"),
+        pytest.param(lambda: m4a_bytes(SPEECH_44), "m4a", "aac", None, id="m4a"),
+        pytest.param(lambda: alac_bytes(SPEECH), "m4a", "alac", None, id="lossless m4a"),
+        pytest.param(lambda: m4a_bytes(SPEECH_44, moov_first=True), "m4a", "aac", None, id="m4a, index first"),
+        pytest.param(lambda: fragmented_m4a_bytes(SPEECH_44), "m4a", "aac", None, id="fragmented m4a"),
     ],
 )
 @pytest.mark.usefixtures("in_process")
 def test_every_kind_we_read_becomes_mono_at_the_target_level(
-    tmp_path: Path, data: bytes, container: str, codec: str, bits: int | None
+    tmp_path: Path, make: Callable[[], bytes], container: str, codec: str, bits: int | None
 ) -> None:
-    result = prepared(tmp_path, data)
+    result = prepared(tmp_path, make())
     assert (result.source.container, result.source.codec, result.source.bits) == (container, codec, bits)
     assert result.source.seconds == pytest.approx(12, abs=0.1)
     assert result.after.lufs == pytest.approx(RULES.target_lufs, abs=0.1)
