@@ -118,12 +118,12 @@ class Sounds:
 
     def price(self, sound: Sound) -> int:
         """Return what speaking it once is expected to cost, in micro-dollars."""
-        return self.market.prices.speech(sound.model, spoken_chars(sound.text))
+        return self.market.prices.speech(sound.model, spoken_chars(sound.text, self.market.prices.chars))
 
     def wanted(self, line: Line) -> WantedLine:
         """Return a line as the plan compares it."""
         manner, said, text = self._manner(line), self.project.said(line), spoken_text(line.text)
-        chars = spoken_chars(said)
+        chars = spoken_chars(said, self.market.prices.chars)
         price = self.market.prices.speech(manner.model, chars)
         fingerprint = manner.fingerprint(said)
         return WantedLine(line.id, line.character, text, fingerprint, manner.voice_key, price, chars)

@@ -45,12 +45,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Spoken:
-    """A line that is spoken, with the take whose sound is made once more and its voice; `price` is that of one take."""
+    """A line that is spoken, with the take whose sound is made once more and its voice.
+
+    `price` is that of one take, and `chars` as how many characters it is billed.
+    """
 
     line: Line
     take: Take
     voice: Voice
     price: int
+    chars: int
 
 
 @dataclass
@@ -84,11 +88,11 @@ class Retake:
             "provider": self.provider,
             "lines": [
                 {"line_id": one.line.line_id, "character": one.line.character, "text": one.take.text}
-                | {"chars": spoken_chars(one.take.text), "price": self.wish.count * one.price}
+                | {"chars": one.chars, "price": self.wish.count * one.price}
                 for one in self.lines
             ],
             "takes": self.wish.count * len(self.lines),
-            "chars": self.wish.count * sum(spoken_chars(one.take.text) for one in self.lines),
+            "chars": self.wish.count * sum(one.chars for one in self.lines),
             "voices": len(self.voices),
             "voices_micros": self.price - lines_micros,
             "lines_micros": lines_micros,
@@ -115,7 +119,8 @@ def draw_up(session: Session, production: Production, wish: Wish, market: Market
     made: dict[str, int] = {}
     for line, take, voice in found:
         _require_consent(session, production, voice, _language(production, line))
-        retake.lines.append(Spoken(line, take, voice, market.prices.speech(take.model, spoken_chars(take.text))))
+        chars = spoken_chars(take.text, market.prices.chars)
+        retake.lines.append(Spoken(line, take, voice, market.prices.speech(take.model, chars), chars))
         if is_made_anew(voice):
             made[voice.id] = remaking_price(voice, take.model, market)
     retake.voices = sorted(made.items())

@@ -106,7 +106,7 @@ def draw_up(session: Session, run: Run, choice: Choice, market: Market) -> Retry
             retry.left[cause] += 1
             continue
         retry.causes[cause] += 1
-        chars = spoken_chars(take.text)
+        chars = spoken_chars(take.text, market.prices.chars)
         retry.chars += chars
         retry.takes.append((take.id, market.prices.speech(take.model, chars)))
         if is_made_anew(voice):

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from pipeline.provider import minimax_answers, minimax_errors, minimax_prices, minimax_requests
 from pipeline.provider.answers import clock_ms, document, voice_id
 from pipeline.provider.calls import Call
+from pipeline.provider.characters import with_han_twice
 from pipeline.provider.client import Dialect, ProviderClient
 from pipeline.provider.errors import Ambiguous, Refused
 from pipeline.provider.exchange import Answer, Timeouts
@@ -147,7 +148,7 @@ class MiniMax:
         body = minimax_requests.design(request)
         answer = self._client.make(Call.DESIGN, "/voice_design", **self._client.json(Call.DESIGN, body))
         sample = str(body["preview_text"])
-        cost = Cost(minimax_prices.preview_micros(sample), chars_billed=minimax_prices.billed_chars(sample))
+        cost = Cost(minimax_prices.preview_micros(sample), chars_billed=with_han_twice(sample))
         return self._made(Call.DESIGN, answer, request, cost)
 
     def reconcile_voice(self, doubt: Doubt) -> Finding:

@@ -1,8 +1,8 @@
 """What MiniMax charges: a built-in table, since its API publishes no prices. Amounts are integer micro-dollars."""
 
-import re
 from dataclasses import dataclass
 
+from pipeline.provider.characters import with_han_twice
 from pipeline.provider.port import Prices
 
 CLONE_MODEL = "voice_clone"
@@ -16,8 +16,6 @@ PREVIEW_MICROS_PER_MILLION_CHARS = 30_000_000
 """The sample that a design speaks is billed at once."""
 SAMPLE_CHARS = 20
 """A design speaks the first words of its voice: what is held for it covers them."""
-
-_HAN = re.compile("[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 
 
 @dataclass(frozen=True)
@@ -47,14 +45,10 @@ def table() -> Prices:
         design_micros=DESIGN_MICROS + SAMPLE_CHARS * PREVIEW_MICROS_PER_MILLION_CHARS // 1_000_000,
         speech_micros_per_million_chars={name: model.micros for name, model in SPEECH.items()},
         source="table",
+        counts_han_twice=True,
     )
-
-
-def billed_chars(text: str) -> int:
-    """Return how many characters a text is expected to be billed as: Chinese ones count twice."""
-    return len(text) + len(_HAN.findall(text))
 
 
 def preview_micros(text: str) -> int:
     """Return the expected price of a design's sample, rounded up."""
-    return -(-billed_chars(text) * PREVIEW_MICROS_PER_MILLION_CHARS // 1_000_000)
+    return -(-with_han_twice(text) * PREVIEW_MICROS_PER_MILLION_CHARS // 1_000_000)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import BinaryIO, Protocol
 
 from pipeline.delivery import PLAIN, Controls, Delivery
+from pipeline.provider.characters import with_han_twice
 
 
 class ChargeMoment(StrEnum):
@@ -56,6 +57,12 @@ class Prices:
     speech_micros_per_million_chars: Mapping[str, int]
     source: str
     """`provider` when the provider published every price, `table` for the built-in list, `mixed` for some of each."""
+    counts_han_twice: bool = False
+    """Whether a Chinese character is billed as two."""
+
+    def chars(self, text: str) -> int:
+        """Return as how many characters a text is expected to be billed."""
+        return with_han_twice(text) if self.counts_han_twice else len(text)
 
     def speech(self, model: str, chars: int) -> int:
         """Return the expected price of `chars` characters, rounded up to a whole micro-dollar."""

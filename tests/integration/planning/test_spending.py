@@ -1,9 +1,13 @@
 """What a plan says of money spent so far, and of voices that the provider deletes."""
 
+from dataclasses import replace
+
+import pytest
 from sqlalchemy import update
 
 from pipeline.db.clock import now_ms
 from pipeline.ledger.models import Budget
+from pipeline.planning import service as planning
 from pipeline.planning.lapsing import SOON_DAYS, lapsing_voices
 from pipeline.planning.rules import Plan
 from pipeline.planning.spending import before_and_after, spending
@@ -11,8 +15,10 @@ from pipeline.voices.models import Voice
 from pipeline.voices.rules import GONE
 from tests.integration.planning.plans import apply, plan
 from tests.integration.planning.retakes import production, retake
+from tests.support import factories
 from tests.support.databases import on_sqlite
 from tests.support.factories import Sheet
+from tests.support.fakes import MODEL, PRICES
 from tests.support.stage import Stage
 
 CAST = Sheet().cloned("mara").system("narrator")
@@ -86,3 +92,13 @@ def test_a_plan_names_the_voices_that_lapse_soon_and_those_that_are_gone(stage: 
     assert (told["oswin"]["is_gone"], told["oswin"]["message"]) == (True, "Deleted.")
     with stage.database.write() as session:
         session.execute(update(Voice).values(spoke_at=now_ms(), problem=None))
+
+
+@on_sqlite
+@pytest.mark.parametrize(("twice", "chars"), [(True, 8), (False, 6)])
+def test_chinese_is_priced_as_the_provider_counts_it(stage: Stage, owner: str, *, twice: bool, chars: int) -> None:
+    sheet = Sheet().system("narrator").says("narrator", "Hm, 你好")
+    prices = replace(PRICES, counts_han_twice=twice)
+    with stage.database.read() as session:
+        drawn = planning.draw_up(session, owner, sheet.submission(), factories.market(prices))
+    assert drawn.price == prices.speech(MODEL, chars) == 100 * chars

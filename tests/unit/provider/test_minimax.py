@@ -10,9 +10,10 @@ import pytest
 
 from pipeline.delivery import Delivery
 from pipeline.errors import EnvironmentFault
+from pipeline.provider import minimax_prices
 from pipeline.provider.errors import Ambiguous, NotSent, ProviderFailed, RateLimited, Refused, SafeRetry
 from pipeline.provider.minimax import MiniMax
-from pipeline.provider.minimax_prices import billed_chars, preview_micros
+from pipeline.provider.minimax_prices import preview_micros
 from pipeline.provider.port import CloneRequest, Cost, DesignRequest, Doubt, SpeechRequest, Truth, VoiceProvider
 from tests.support.stub_http import Stub, breaking_off, http, stub_server
 
@@ -144,7 +145,7 @@ def test_a_bill_that_is_missing_is_unknown_and_not_zero() -> None:
     ("text", "chars"), [("", 0), ("Hm, yes.", 8), ("你好,世界!", 10), ("café 🎙", 6), ("ひらがな", 4), ("한국", 2)]
 )
 def test_chinese_characters_are_expected_to_count_twice(text: str, chars: int) -> None:
-    assert billed_chars(text) == chars
+    assert minimax_prices.table().chars(text) == chars
     assert preview_micros(text) == chars * 30
 
 
