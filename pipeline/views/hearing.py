@@ -117,6 +117,7 @@ def _told(line: Line, take: Take, number: int, tries: Sequence[Take]) -> dict[st
         "text": line.text,
         "number": number,
         "take": take.id,
+        "locked": line.locked_at is not None,
         "tries": max(len(tries), 1),
         "why": told.get("sentence"),
         "checks": told.get("checks", []),

@@ -1,5 +1,6 @@
 """retake, takes, choose, approve, reject, lock, unlock: what a person does with the takes of single lines."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,6 @@ from pipeline.ledger.money import BudgetMode
 
 Json = dict[str, Any]
 Production = Annotated[str, typer.Argument(help="Name of the production.")]
-LineIds = Annotated[list[str], typer.Argument(help="Ids of lines.")]
 SomeLineIds = Annotated[list[str] | None, typer.Argument(help="Ids of lines.")]
 Characters = Annotated[list[str] | None, typer.Option("--character", help="All lines of this character; repeatable.")]
 Some = Annotated[
@@ -29,6 +29,9 @@ Some = Annotated[
     ),
 ]
 LINES_AT_ONCE = 100
+"""Whose histories are asked for by one address."""
+JUDGED_AT_ONCE, LOCKED_AT_ONCE = 1_000, 10_000
+"""As many as the API takes in one request."""
 Number = Annotated[int | None, typer.Option("--take", min=1, help="Number of the take; without it, the chosen one.")]
 
 
@@ -61,10 +64,11 @@ def retake(  # noqa: PLR0913 - an option each
     """
     client = context.client()
     path = f"/productions/{segment(production)}/retakes"
-    lines = selected_lines.meant(client, production, line or (), only or (), in_review=in_review)
-    if not lines:
+    chosen = selected_lines.spoken(client, production, line or (), only or (), in_review=in_review, are_free=True)
+    if not chosen.lines:
         raise UsageError("Which lines?", hint="Name their ids, select with --only, or take those in --review.")
-    wish = {"lines": lines, "count": count, "direction": direction, "budget_micros": outcome.cap(budget)}
+    _tell_left_out(chosen)
+    wish = {"lines": chosen.lines, "count": count, "direction": direction, "budget_micros": outcome.cap(budget)}
     drawn = client.post(f"{path}/plan", wish)
     talk.print(line_takes.retake_view(drawn))
     outcome.heed(drawn["over_budget"], budget_mode)
@@ -125,55 +129,83 @@ def choose(
     _show(context.client().post(f"/productions/{segment(production)}/choices", body), as_json=as_json)
 
 
-def approve(production: Production, line: LineIds, *, take: Number = None, as_json: AsJson = False) -> None:
+def approve(
+    production: Production, line: SomeLineIds = None, *, only: Some = None, take: Number = None, as_json: AsJson = False
+) -> None:
     """Approve the takes that were chosen for lines, or another one."""
-    _judge(production, line, "approved", take, "", as_json=as_json)
+    _judge(production, line or [], only or [], {"verdict": "approved", "number": take, "note": ""}, as_json=as_json)
 
 
 def reject(
     production: Production,
-    line: LineIds,
+    line: SomeLineIds = None,
     *,
+    only: Some = None,
     note: Annotated[str, typer.Option(help="Why; it is kept with the take.")],
     take: Number = None,
     as_json: AsJson = False,
 ) -> None:
     """Reject the takes that were chosen for lines, or another one. Plans name the line until it has a new one."""
-    judged = _judge(production, line, "rejected", take, note, as_json=as_json)
-    if any(one["chosen"] and one["verdict"] == "rejected" for one in judged) and not as_json:
-        say(f"[bold]Next[/]  callsheet retake {escape(production)} {escape(' '.join(line))}")
+    verdict = {"verdict": "rejected", "number": take, "note": note}
+    judged = _judge(production, line or [], only or [], verdict, as_json=as_json)
+    rejected = [one["line"] for one in judged if one["chosen"] and one["verdict"] == "rejected"]
+    if rejected and not as_json:
+        again = "".join(f" --only {term}" for term in only or ()) if only else f" {' '.join(dict.fromkeys(rejected))}"
+        say(f"[bold]Next[/]  {escape(f'callsheet retake {production}{again}')}")
 
 
 def lock(
-    production: Production, line: SomeLineIds = None, *, character: Characters = None, as_json: AsJson = False
+    production: Production,
+    line: SomeLineIds = None,
+    *,
+    only: Some = None,
+    character: Characters = None,
+    as_json: AsJson = False,
 ) -> None:
     """Keep every later plan from changing lines. What the sheet says otherwise of them is shown as a conflict."""
-    body = {**_meant(line, character), "by": os_user()}
-    locked = context.client().post(f"/productions/{segment(production)}/locks", body)
+    answers = _post_meant(production, "locks", line, only, character, {"by": os_user()})
+    unspoken = [named for answer in answers for named in answer["unspoken"]]
+    locked = sum(answer["locked"] for answer in answers)
     if as_json:
-        show_json(locked)
+        show_json({"locked": locked, "unspoken": unspoken})
     else:
-        say(f"{counted(locked['locked'], 'more line is', 'more lines are')} locked now.")
-        if locked["unspoken"]:
-            say(f"[yellow]not locked[/]  There is nothing to keep yet: {escape(', '.join(locked['unspoken'][:20]))}")
-    raise typer.Exit(ExitCode.PARTIAL if locked["unspoken"] else ExitCode.OK)
+        say(f"{counted(locked, 'more line is', 'more lines are')} locked now.")
+        if unspoken:
+            say(f"[yellow]not locked[/]  There is nothing to keep yet: {escape(', '.join(unspoken[:20]))}")
+    raise typer.Exit(ExitCode.PARTIAL if unspoken else ExitCode.OK)
 
 
 def unlock(
-    production: Production, line: SomeLineIds = None, *, character: Characters = None, as_json: AsJson = False
+    production: Production,
+    line: SomeLineIds = None,
+    *,
+    only: Some = None,
+    character: Characters = None,
+    as_json: AsJson = False,
 ) -> None:
     """Let plans change lines again."""
-    unlocked = context.client().post(f"/productions/{segment(production)}/unlocks", _meant(line, character))
-    show_json(unlocked) if as_json else say(f"{counted(unlocked['unlocked'], 'line is', 'lines are')} unlocked.")
+    unlocked = sum(answer["unlocked"] for answer in _post_meant(production, "unlocks", line, only, character, {}))
+    show_json({"unlocked": unlocked}) if as_json else say(f"{counted(unlocked, 'line is', 'lines are')} unlocked.")
 
 
-def _judge(
-    production: str, lines: list[str], verdict: str, take: int | None, note: str, *, as_json: bool
-) -> list[Json]:
-    body = {"lines": lines, "verdict": verdict, "number": take, "note": note, "by": os_user()}
-    answer = context.client().post(f"/productions/{segment(production)}/verdicts", body)
-    _show(answer, as_json=as_json)
-    judged: list[Json] = answer["data"]
+def _tell_left_out(chosen: selected_lines.Chosen) -> None:
+    for why, ids in chosen.left_out.items():
+        more = f" and {len(ids) - review.NAMED} more" if len(ids) > review.NAMED else ""
+        say(f"[yellow]left out[/]  {escape(', '.join(ids[: review.NAMED]))}{more}: {why}.")
+
+
+def _judge(production: str, lines: list[str], only: list[str], verdict: Json, *, as_json: bool) -> list[Json]:
+    client = context.client()
+    chosen = selected_lines.spoken(client, production, lines, only)
+    if not chosen.lines:
+        raise UsageError("Which lines?", hint="Name their ids, or select with --only.")
+    _tell_left_out(chosen)
+    path, said = f"/productions/{segment(production)}/verdicts", {**verdict, "by": os_user()}
+    pages = _pages(chosen.lines, JUDGED_AT_ONCE)
+    judged = [one for page in pages for one in client.post(path, {"lines": page, **said})["data"]]
+    # Of many lines nobody reads the histories.
+    shown = [one for one in judged if as_json or not only or one["chosen"]]
+    _show({"data": shown}, as_json=as_json)
     return judged
 
 
@@ -184,9 +216,13 @@ def _show_review(client: Client, production: str, lines: list[str], fetch: Path 
     show_json(found) if as_json else data.print(review.view(found, production))
 
 
-def _listed(client: Client, production: str, lines: list[str]) -> list[Json]:
-    path, starts = f"/productions/{segment(production)}/takes", range(0, len(lines), LINES_AT_ONCE)
-    return [take for at in starts for take in client.get(path, line=lines[at : at + LINES_AT_ONCE])["data"]]
+def _listed(client: Client, production: str, lines: Sequence[str]) -> list[Json]:
+    path = f"/productions/{segment(production)}/takes"
+    return [take for page in _pages(lines, LINES_AT_ONCE) for take in client.get(path, line=page)["data"]]
+
+
+def _pages(lines: Sequence[str], most: int) -> list[Sequence[str]]:
+    return [lines[at : at + most] for at in range(0, len(lines), most)]
 
 
 def _show(answer: Json, *, as_json: bool) -> None:
@@ -194,7 +230,21 @@ def _show(answer: Json, *, as_json: bool) -> None:
     show_json({"data": listed}) if as_json else data.print(line_takes.takes_table(listed))
 
 
-def _meant(lines: list[str] | None, characters: list[str] | None) -> Json:
-    if not lines and not characters:
-        raise UsageError("Which lines?", hint="Name their ids, or a --character.")
-    return {"lines": lines or [], "characters": characters or []}
+def _post_meant(
+    production: str,
+    what: str,
+    lines: list[str] | None,
+    only: list[str] | None,
+    characters: list[str] | None,
+    also: Json,
+) -> list[Json]:
+    """Send lines that are named or selected, and all lines of characters, and return the answers."""
+    client = context.client()
+    named = selected_lines.meant(client, production, lines or (), only or (), in_review=False)
+    if not named and not characters:
+        raise UsageError("Which lines?", hint="Name their ids, select with --only, or name a --character.")
+    path = f"/productions/{segment(production)}/{what}"
+    # All that was typed goes with the first request: a name that is none has to keep the others from being written.
+    parts = _pages(named, LOCKED_AT_ONCE) or [()]
+    bodies = [{"lines": part, "characters": (characters or []) if part is parts[0] else []} for part in parts]
+    return [client.post(path, body | also) for body in bodies]

@@ -235,3 +235,31 @@ def test_lines_are_selected_as_plans_select_them(run: Run, spoken: Caller, stage
     stage.settle_down(3)
     assert [take["chosen"] for take in takes(spoken)] == [False, True]
     assert run("retake", "game", "open_1", "--only", "state:review", "--yes")[0] == ExitCode.USAGE
+
+
+def test_a_locked_line_is_left_out_of_what_is_selected_to_be_retaken_and_named(
+    run: Run, spoken: Caller, stage: Stage
+) -> None:
+    with stage.database.write() as session:
+        session.execute(update(Take).values(outcome=Outcome.BAD, verdict={}))
+    assert run("lock", "game", "--only", "line:open_2")[0] == ExitCode.OK
+    code, _, err = run("retake", "game", "--review", "--yes", "--detach")
+    assert (code, "left out  open_2: locked." in err) == (ExitCode.OK, True), err
+    stage.settle_down(3)
+    assert [len(takes(spoken, line)) for line in ("open_1", "open_2")] == [2, 1]
+    assert "1 line is unlocked" in run("unlock", "game", "--only", "line:open_?")[2]
+    run("lock", "game", "--character", "MARA", "--character", "HERALD")
+    code, _, err = run("retake", "game", "--only", "line:open_*", "--yes")
+    assert (code, "None of the lines that are selected can be taken: 3 locked." in err) == (ExitCode.USAGE, True)
+
+
+def test_lines_are_approved_and_rejected_as_they_are_selected(run: Run, spoken: Caller) -> None:
+    code, out, _ = run("approve", "game", "--only", "character:MARA", "--json")
+    approved = {take["line"] for take in json.loads(out)["data"] if take["verdict"] == "approved"}
+    assert (code, bool(approved)) == (ExitCode.OK, True)
+    assert approved == {line["id"] for line in spoken.get(f"{GAME}/lines").json()["data"] if line["verdict"]}
+    code, _, err = run("reject", "game", "--only", "line:open_1", "--note", "Too fast.")
+    assert (code, "callsheet retake game --only line:open_1" in err) == (ExitCode.OK, True)
+    assert takes(spoken)[0]["verdict"] == "rejected"
+    assert "Which lines?" in run("approve", "game")[2]
+    assert "Leave the ids or --only out." in run("reject", "game", "open_1", "--only", "lang:en", "--note", "x")[2]
