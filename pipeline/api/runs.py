@@ -49,7 +49,7 @@ def list_runs(edge: TheEdge, account_id: AccountId, after: AfterId = None, limit
 
 @router.get("/runs/{run_id}", summary="How a run stands; `latest` is the newest", responses=refusals(NotFound))
 def run_status(run_id: Text, edge: TheEdge, account_id: AccountId) -> dict[str, Any]:
-    """Tell counts, money, voices and failures by cause."""
+    """Tell counts, money, voices and failures by cause. The name of a production stands for its newest run."""
     with edge.read() as session:
         run = views.find_run(session, account_id, run_id)
         return views.run_status(session, run)

@@ -14,9 +14,15 @@ from pipeline.ledger.money import BudgetMode
 
 Json = dict[str, Any]
 LATEST = "latest"
-OpenRun = Annotated[str, typer.Argument(help="Id of a run; without it, the newest that is under way.")]
-PausedRun = Annotated[str, typer.Argument(help="Id of a run; without it, the newest that is paused.")]
-AnyRun = Annotated[str, typer.Argument(help="Id of a run; the newest without it.")]
+OpenRun = Annotated[
+    str, typer.Argument(help="Id of a run, or name of a production; without it, the newest that is under way.")
+]
+PausedRun = Annotated[
+    str, typer.Argument(help="Id of a run, or name of a production; without it, the newest that is paused.")
+]
+AnyRun = Annotated[
+    str, typer.Argument(help="Id of a run, or name of a production: its newest; the newest of all without it.")
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -26,7 +26,9 @@ Json = dict[str, Any]
 MADE_VOICES = ("cloned", "designed")
 SHOWN = 5
 """Names that are listed of a long list; `--json` and the manifest have all."""
-AllowedRun = Annotated[str | None, typer.Argument(help="Id of a run; the newest without it.")]
+AllowedRun = Annotated[
+    str | None, typer.Argument(help="Id of a run, or name of a production: its newest; the newest of all without it.")
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -20,6 +20,16 @@ def test_a_run_is_paused_and_resumed(studio: Caller, stage: Stage) -> None:
     assert studio.get("/v1/runs/latest").json()["state"] == "done"
 
 
+def test_the_name_of_a_production_stands_for_its_newest_run(studio: Caller, caller: Callable[[], Caller]) -> None:
+    started = studio.started()
+    assert studio.get("/v1/runs/game").json()["id"] == started["id"]
+    assert error(studio.post("/v1/runs/game/resume", {}))["message"] == "No run of game is paused."
+    assert studio.post("/v1/runs/game/pause", {}).json()["id"] == started["id"]
+    assert studio.post("/v1/runs/game/resume", {}).json()["paused"] is None
+    assert error(studio.get("/v1/runs/gome"))["message"] == "There is no run and no production gome."
+    assert caller().get("/v1/runs/game").status_code == 404
+
+
 def test_a_run_is_cancelled_whole_or_in_part(studio: Caller, stage: Stage) -> None:
     studio.started()
     part = studio.post("/v1/runs/latest/cancel", {"characters": ["HERALD"]}).json()
