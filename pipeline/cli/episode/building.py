@@ -12,7 +12,7 @@ from pipeline.audio.mixdown.score import Sound
 from pipeline.cli.client import Client
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.episode.progress import BuildProgress
-from pipeline.cli.episode.record import made_of, remember, standing
+from pipeline.cli.episode.record import left_behind, left_notes, made_of, remember, standing
 from pipeline.cli.episode.script import Script
 from pipeline.cli.episode.sealing import Seals, claim_of, forget_sidecars, hidden, sealed
 from pipeline.cli.episode.takes import Shelf, StoredTake, suspended_notes
@@ -59,10 +59,10 @@ def build_episode(
         if told is None:
             paths = {name: folder / f"{script.name}.{coding_of(name).suffix}" for name in formats}
             built = _built(script, takes, publication, paths, progress, signing)
-            told = built.told(script)
+            told = {**built.told(script), "left": left_behind(record, built.files())}
             remember(record, made, told, built.files())
         shelf.clear(takes.values())
-    notes = [*told["notes"], *suspended_notes(takes)]
+    notes = [*told["notes"], *left_notes(folder, told.get("left", [])), *suspended_notes(takes)]
     return {**told, "notes": notes, "folder": str(folder), "fetched": shelf.fetched}
 
 

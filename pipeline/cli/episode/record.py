@@ -47,6 +47,24 @@ def standing(path: Path, made: str) -> Json | None:
     return record if stands else None
 
 
+def left_behind(path: Path, files: Sequence[Path]) -> list[str]:
+    """Return files that were remembered, are not among those written now, and lie there still."""
+    try:
+        record: Json = json.loads(path.read_bytes())
+        known = [str(name) for name in (*record["hashes"], *record.get("left", ()))]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return []
+    written = {file.name for file in files}
+    # Files of its folder alone: a record may have been edited.
+    return [name for name in known if name not in written and Path(name).name == name and (path.parent / name).exists()]
+
+
+def left_notes(folder: Path, left: Iterable[str]) -> list[str]:
+    """Say which files of earlier episodes lie there still: nothing deletes what a person may want."""
+    there = [name for name in left if (folder / name).exists()]
+    return [f"of an earlier episode, and not built anew: {', '.join(there)}"] if there else []
+
+
 def remember(path: Path, made: str, told: Json, files: Sequence[Path]) -> None:
     """Write down what was built."""
     hashes = {file.name: sha256_of(file) for file in files}

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,14 @@ class Shelf:
         self._folder.mkdir(parents=True, exist_ok=True)
         rows = client.pages(f"/productions/{segment(production)}/pack", "position")
         spoken = (row for row in rows if row["key"] in wanted and row["url"])
+        takes: dict[str, StoredTake] = {}
         with ThreadPoolExecutor(THREADS) as threads:
-            return {
-                take.row["key"]: take
-                for page in _pages(spoken)
-                for take in threads.map(lambda row: self._bring(client, row), page)
-            }
+            for page in _pages(spoken):
+                # Lines that are alike share a take, and two of them at once would write one file.
+                files = {self._path(row): row for row in page}
+                self.fetched += sum(threads.map(partial(_fetch, client), files, files.values()))
+                takes |= {row["key"]: StoredTake(self._path(row), row) for row in page}
+        return takes
 
     def clear(self, takes: Iterable[StoredTake]) -> None:
         """Delete all that is of other takes: nothing asks for them any more."""
@@ -54,12 +57,16 @@ class Shelf:
             if path.name.partition(".")[0] not in kept:
                 path.unlink()
 
-    def _bring(self, client: Client, row: Json) -> StoredTake:
-        path = self._folder / f"{row['sha256']}.{row['format'].partition('_')[0]}"
-        if sha256_of(path) != row["sha256"]:
-            write_whole(path, require_whole(client.download(row["url"]), row["sha256"], f"The take of {row['id']}"))
-            self.fetched += 1
-        return StoredTake(path, row)
+    def _path(self, row: Json) -> Path:
+        return self._folder / f"{row['sha256']}.{row['format'].partition('_')[0]}"
+
+
+def _fetch(client: Client, path: Path, row: Json) -> bool:
+    """Fetch a take where it is not there, whole, and tell whether it was fetched."""
+    if sha256_of(path) == row["sha256"]:
+        return False
+    write_whole(path, require_whole(client.download(row["url"]), row["sha256"], f"The take of {row['id']}"))
+    return True
 
 
 def suspended_notes(takes: Mapping[str, StoredTake]) -> list[str]:

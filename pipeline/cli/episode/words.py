@@ -6,7 +6,8 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,36 +31,52 @@ def listen(
 
     Nothing for lines whose words were not found: no aligner is installed, or it does not know their language.
     """
-    spoken = [line._replace(text=project.read(line)) for line in lines if line.id in takes]
-    times: dict[str, Words] = {}
+    spoken = [_asked(project, line, takes[line.id]) for line in lines if line.id in takes]
+    # Lines that are alike share a take, and two of them at once would write one file.
+    distinct = {one.path: one for one in spoken}
+    times: dict[Path, Words] = {}
     with Ears() as ears, ThreadPoolExecutor(os.cpu_count()) as threads:
-        found = threads.map(lambda line: _times(ears, project, line, takes[line.id]), spoken)
-        for line, words in zip(spoken, found, strict=True):
-            times[line.id] = words
-            told(len(times), len(spoken))
-    return times
+        for path, words in zip(distinct, threads.map(partial(_times, ears), distinct.values()), strict=True):
+            times[path] = words
+            told(len(times), len(distinct))
+    return {one.line_id: times[one.path] for one in spoken}
 
 
-def _times(ears: Judging, project: Project, line: Line, take: StoredTake) -> Words:
-    text, row = spoken_text(line.text), take.row
-    respelled = [
-        Respelled(one.start, one.end, one.say) for one in project.sayings(line, reads_numbers=project.normalise)
-    ]
-    path = take.path.with_suffix(f".{_key(text, respelled)}.json")
-    known = kept_words(path)
+@dataclass(frozen=True)
+class _Asked:
+    """A take, what is said in it, and the path that keeps when each word of it is heard."""
+
+    line_id: str
+    take: StoredTake
+    text: str
+    respelled: Sequence[Respelled]
+    path: Path
+
+
+def _asked(project: Project, line: Line, take: StoredTake) -> _Asked:
+    read = line._replace(text=project.read(line))
+    text = spoken_text(read.text)
+    sayings = project.sayings(read, reads_numbers=project.normalise)
+    respelled = [Respelled(one.start, one.end, one.say) for one in sayings]
+    return _Asked(line.id, take, text, respelled, take.path.with_suffix(f".{_key(text, respelled)}.json"))
+
+
+def _times(ears: Judging, asked: _Asked) -> Words:
+    known = kept_words(asked.path)
     if known is not None:
         return known
+    take = asked.take
     words = word_times(
         ears,
         take.path.read_bytes(),
-        row["format"],
-        text,
-        respelled,
-        language=row["language"],
-        speed=row["speed"] or 1.0,
+        take.row["format"],
+        asked.text,
+        asked.respelled,
+        language=take.row["language"],
+        speed=take.row["speed"] or 1.0,
     )
     if words is not None:
-        _keep(path, words)
+        _keep(asked.path, words)
     return words
 
 

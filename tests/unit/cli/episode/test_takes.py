@@ -10,7 +10,7 @@ import pytest
 from pipeline.cli.client import Client
 from pipeline.cli.episode.takes import Shelf
 
-SOUNDS = {"a": b"hello", "a@de": b"hallo", "b": b"bye"}
+SOUNDS = {"a": b"hello", "a@de": b"hallo", "b": b"bye", "bye again": b"bye"}
 
 
 class Bucket:
@@ -52,6 +52,13 @@ def test_what_is_there_is_not_fetched_again_unless_it_was_damaged(bucket: Any, t
     next(tmp_path.iterdir()).write_bytes(b"torn")
     assert brought(bucket, tmp_path, "a", "b") == {"a": b"hello", "b": b"bye"}
     assert len(bucket.asked) == 3
+
+
+def test_lines_that_are_alike_share_one_file_that_is_fetched_once(bucket: Any, tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    takes = shelf.bring(bucket, "talk", {"b", "bye again"})
+    assert takes["b"].path == takes["bye again"].path
+    assert (len(bucket.asked), shelf.fetched) == (1, 1)
 
 
 def test_what_no_line_asks_for_any_more_is_deleted_with_all_that_belongs_to_it(bucket: Any, tmp_path: Path) -> None:
