@@ -56,7 +56,7 @@ class Made:
 def main() -> None:
     given = _arguments()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        takes = _cut_takes(Path(folder))
+        takes = cut_takes(Path(folder))
         made = [_make(way, given.compared, takes, Path(folder)) for way in given.ways]
         made += [_make("ours", minutes, takes, Path(folder)) for minutes in given.minutes if minutes != given.compared]
     print(_table(made))
@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _cut_takes(folder: Path) -> list[Path]:
+def cut_takes(folder: Path) -> list[Path]:
     """Write the references as lines, in turn from each voice."""
     cut: list[list[Path]] = []
     for reference in sorted(REFERENCES.iterdir()):

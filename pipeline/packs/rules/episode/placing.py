@@ -29,7 +29,8 @@ def place(
     A piece whose take is missing or silent is left out and named, with the pause after it; so is a chapter that loses
     all of its pieces. The first chapter begins with the file.
     """
-    spoken = [piece for piece in pieces if piece.line_id in extents and extents[piece.line_id].seconds > 0]
+    heard = {line_id for line_id, extent in extents.items() if extent.seconds > 0}
+    spoken = [piece for piece in pieces if piece.line_id in heard]
     sting = music_seconds.get("sting") if episode.sting else None
     intro = lay_intro(episode.intro, music_seconds.get("intro"))
     begin = max(intro.start + intro.seconds - episode.intro.under, 0.0) if intro and episode.intro else LEAD_SECONDS
@@ -43,7 +44,7 @@ def place(
         placed=placed,
         chapters=_chapters(placed, [laid.start for laid in stings], seconds),
         seconds=seconds,
-        missing=[piece for piece in pieces if piece not in spoken],
+        missing=[piece for piece in pieces if piece.line_id not in heard],
         empty=_empty(pieces, spoken),
         music=music,
     )
