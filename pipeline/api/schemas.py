@@ -26,7 +26,7 @@ Selectors = Annotated[
     Field(
         max_length=1_000,
         description="What of the sheet is wanted: `character:NAME`, `line:ID`, `lang:TAG`, `state:failed`,"
-        " `state:review`, `changed`; `*` stands for any letters. All of it where the list is empty.",
+        " `state:review`, `state:rejected`, `changed`; `*` stands for any letters. All of it where the list is empty.",
     ),
 ]
 

@@ -28,8 +28,8 @@ Haste = Annotated[
 Only = Annotated[
     list[str] | None,
     typer.Option(
-        help="Make only what fits: character:NAME, line:ID, lang:TAG, state:failed, state:review, changed; * stands for"
-        " any letters. Repeat it to widen (same word before the colon) or to narrow.",
+        help="Make only what fits: character:NAME, line:ID, lang:TAG, state:failed, state:review, state:rejected,"
+        " changed; * stands for any letters. Repeat it to widen (same word before the colon) or to narrow.",
     ),
 ]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the decision.")]

@@ -22,7 +22,7 @@ MADE = ("new", "text", "voice", "model", "lexicon", "delivery", "missing", "fail
 NAMED_LINES = 5
 LEFT_TO_PEOPLE = {
     "locked-conflict": "locked, and the sheet asks for something else. `callsheet unlock` lets plans change them.",
-    "retake": "the take was rejected. `callsheet retake` makes another; no plan does.",
+    "retake": "the take was rejected. `callsheet retake PRODUCTION --only state:rejected` makes others; no plan does.",
 }
 STYLES = {
     "new": "green",

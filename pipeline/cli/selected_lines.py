@@ -8,10 +8,10 @@ from typing import Any
 from pipeline.cli import review
 from pipeline.cli.client import Client, segment
 from pipeline.errors import UsageError
-from pipeline.intake.rules.selectors import IN_REVIEW, REVIEW, Term, term
+from pipeline.intake.rules.selectors import IN_REVIEW, REJECTED, REVIEW, Term, term
 
 Json = dict[str, Any]
-STATES = (REVIEW, "failed")
+STATES = (REVIEW, REJECTED, "failed")
 """What can be said of a line without its sheet."""
 OPENING = (
     "callsheet unlock opens lines; callsheet apply speaks them for the first time, callsheet retry what has failed."
@@ -114,5 +114,7 @@ def _fits(wanted: Term, line: Json, waiting: Collection[str]) -> bool:
             return fnmatchcase(line["id"], wanted.pattern)
         case "lang":
             return fnmatchcase(line["language"].casefold(), wanted.pattern.casefold())
+        case _ if wanted == IN_REVIEW:
+            return line["id"] in waiting
         case _:
-            return line["id"] in waiting if wanted == IN_REVIEW else bool(line["state"] == wanted.pattern)
+            return wanted.pattern in {line["state"], line["verdict"]}

@@ -81,7 +81,9 @@ class Refreshing:
     def _is_meant(self, line: PlannedLine, ask: WantedLine, standing: Mapping[str, Standing]) -> bool:
         found = standing.get(line.line_id)
         is_locked = found is not None and found.is_locked
-        return line.reason in THERE and not is_locked and self._selected(ask, Reason.FRESH)
+        # One that was rejected can be selected as such.
+        reason = Reason.RETAKE if line.reason is Reason.RETAKE else Reason.FRESH
+        return line.reason in THERE and not is_locked and self._selected(ask, reason)
 
     def _made(self, line: PlannedLine, ask: WantedLine, fingerprint: str) -> PlannedLine:
         """Return a line with its fresh take, or with that of the first line of the same sound."""

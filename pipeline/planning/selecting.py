@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pipeline.errors import UsageError
 from pipeline.intake.rules import Project, language_of
 from pipeline.intake.rules.problems import did_you_mean, listed
-from pipeline.intake.rules.selectors import IN_REVIEW, REVIEW, Term, as_hint, term
+from pipeline.intake.rules.selectors import IN_REVIEW, REJECTED, REVIEW, Term, as_hint, term
 from pipeline.planning.rules import CHANGED, Reason, WantedLine
 
 __all__ = ["EVERYTHING", "Selection", "as_hint"]
@@ -22,6 +22,7 @@ _STATES = {
     "missing": frozenset((Reason.MISSING,)),
     "failed": frozenset((Reason.FAILED,)),
     REVIEW: frozenset(Reason),
+    REJECTED: frozenset((Reason.RETAKE,)),
 }
 """For which reasons lines of a state would be made; whether one is in review is no matter of its reason."""
 

@@ -24,8 +24,8 @@ Some = Annotated[
     list[str] | None,
     typer.Option(
         "--only",
-        help="In place of ids: character:NAME, lang:TAG, line:ID, state:review or state:failed; * stands for any"
-        " letters. Repeat it to widen (same word before the colon) or to narrow.",
+        help="In place of ids: character:NAME, lang:TAG, line:ID, state:review, state:rejected or state:failed;"
+        " * stands for any letters. Repeat it to widen (same word before the colon) or to narrow.",
     ),
 ]
 LINES_AT_ONCE = 100

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.intake.rules.problems import did_you_mean
 
-REVIEW = "review"
-STATES = ("new", "changed", "missing", "failed", REVIEW)
+REVIEW, REJECTED = "review", "rejected"
+STATES = ("new", "changed", "missing", "failed", REVIEW, REJECTED)
 KINDS = ("character", "lang", "line", "state")
 ALLOWED = f"character:NAME, lang:TAG, line:ID, state:{{{','.join(STATES)}}} and changed; * stands for any letters"
 
@@ -32,7 +32,9 @@ def term(written: str) -> Term:
         return Term("state", "changed")
     kind, colon, pattern = (part.strip() for part in written.partition(":"))
     if not colon or kind not in KINDS or not pattern:
-        raise UsageError(f"{written!r} selects nothing.", hint=f"Select with {ALLOWED}.")
+        # A kind that is one lacks its pattern.
+        meant = did_you_mean(kind, KINDS if colon else ["changed"]) if kind not in KINDS else ""
+        raise UsageError(f"{written!r} selects nothing.", hint=as_hint(meant) or f"Select with {ALLOWED}.")
     if kind == "state" and pattern not in STATES:
         raise UsageError(
             f"{written!r} is no state of a line to be made. Allowed: {', '.join(STATES)}.",

@@ -229,7 +229,7 @@ def test_lines_are_selected_as_plans_select_them(run: Run, spoken: Caller, stage
     assert listed("state:review") == ["open_1"]
     assert listed("line:open_*") == ["open_1", "open_2", "open_3"]
     assert "No line of game fits line:open_2, state:review." in listed("line:open_2", "state:review")[0]
-    assert "Allowed: review, failed." in listed("changed")[0]
+    assert "Allowed: review, rejected, failed." in listed("changed")[0]
     assert "Did you mean review?" in listed("state:reviw")[0]
     assert run("retake", "game", "--only", "state:review", "--yes", "--detach")[0] == ExitCode.OK
     stage.settle_down(3)
@@ -261,5 +261,7 @@ def test_lines_are_approved_and_rejected_as_they_are_selected(run: Run, spoken: 
     code, _, err = run("reject", "game", "--only", "line:open_1", "--note", "Too fast.")
     assert (code, "callsheet retake game --only line:open_1" in err) == (ExitCode.OK, True)
     assert takes(spoken)[0]["verdict"] == "rejected"
+    code, out, _ = run("takes", "game", "--only", "state:rejected", "--json")
+    assert {take["line"] for take in json.loads(out)["data"]} == {"open_1"}
     assert "Which lines?" in run("approve", "game")[2]
     assert "Leave the ids or --only out." in run("reject", "game", "open_1", "--only", "lang:en", "--note", "x")[2]

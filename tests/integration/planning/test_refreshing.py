@@ -172,6 +172,7 @@ def test_a_locked_line_stays_and_a_rejected_one_is_made(stage: Stage, owner: str
     lock(stage, owner, "line_1")
     judge(stage, owner, Verdict.REJECTED, "line_2")
     assert why(stage, owner) == [Reason.REUSED, Reason.FRESH, Reason.FRESH]
+    assert why(stage, owner, fresh(SHEET, "state:rejected")) == [Reason.REUSED, Reason.FRESH, Reason.REUSED]
 
 
 @on_sqlite

@@ -52,12 +52,14 @@ def test_changed_is_whatever_was_spoken_before_and_would_sound_otherwise(reason:
     [
         ("mara", "'mara' selects nothing", "Select with character:NAME"),
         ("speaker:mara", "'speaker:mara' selects nothing", "Select with character:NAME"),
+        ("charater:mara", "'charater:mara' selects nothing", "Did you mean character?"),
+        ("chnged", "'chnged' selects nothing", "Did you mean changed?"),
         ("line:", "'line:' selects nothing", "Select with character:NAME"),
         ("character:marra", "There are: mara, bram.", "Did you mean mara?"),
         ("line:nowhere_*", "Nothing on the sheet fits line:nowhere_*.", "`callsheet plan --all` lists every line."),
         ("lang:de", "There are: en.", "`callsheet plan --all` lists every line."),
-        ("state:faild", "Allowed: new, changed, missing, failed, review.", "Did you mean failed?"),
-        ("state:reviw", "Allowed: new, changed, missing, failed, review.", "Did you mean review?"),
+        ("state:faild", "Allowed: new, changed, missing, failed, review, rejected.", "Did you mean failed?"),
+        ("state:reviw", "Allowed: new, changed, missing, failed, review, rejected.", "Did you mean review?"),
     ],
 )
 def test_what_selects_nothing_is_refused_with_what_there_is(term: str, told: str, hint: str) -> None:
