@@ -67,6 +67,13 @@ def coding_of(name: str) -> Coding:
     return CODINGS[name]
 
 
+def one_file(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return pairs of codings whose files would have one name."""
+    first: dict[str, str] = {}
+    told = [(first.setdefault(coding_of(name).suffix, name), name) for name in names]
+    return [(one, other) for one, other in told if one != other]
+
+
 def too_few_for(chapters: int, names: Iterable[str]) -> dict[str, int]:
     """Return which of some codings hold fewer chapters, and how many each of them holds."""
     limits = {name: coding_of(name).most_chapters for name in names}

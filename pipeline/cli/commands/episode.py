@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from pipeline.audio.mixdown.coding import coding_of
+from pipeline.audio.mixdown.coding import one_file
 from pipeline.cli import applying, outcome
 from pipeline.cli.client import Client
 from pipeline.cli.console import data, say, show_json, talk
@@ -109,12 +109,9 @@ def preview(
 
 def _formats(names: Sequence[str]) -> list[str]:
     """Return the formats without repeats; raises `UsageError` for an unknown one, and for two of one file name."""
-    by_suffix: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        other = by_suffix.setdefault(coding_of(name).suffix, name)
-        if other != name:
-            raise UsageError(f"{other} and {name} would be one file.", hint="Name one of them.")
-    return list(by_suffix.values())
+    for one, other in one_file(names):
+        raise UsageError(f"{one} and {other} would be one file.", hint="Name one of them.")
+    return list(dict.fromkeys(names))
 
 
 def _speak(

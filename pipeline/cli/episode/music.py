@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.audio import AudioRejected
-from pipeline.audio.mixdown.coding import too_few_for
+from pipeline.audio.mixdown.coding import one_file, too_few_for
 from pipeline.audio.mixdown.picture import read_cover
 from pipeline.audio.mixdown.reading import read_sound
 from pipeline.audio.mixdown.score import Sound
@@ -58,7 +58,7 @@ def require_usable(
     """
     declared = local.project.episode.formats if local.project.episode else ()
     wanted = declared if formats is None else formats
-    problems = [*_unusable(local, shared), *_too_many_chapters(local, wanted)]
+    problems = [*_unusable(local, shared), *_too_many_chapters(local, wanted), *_one_file(local, wanted)]
     if problems:
         raise invalid_sheet(problems)
 
@@ -140,6 +140,14 @@ def _too_many_chapters(local: LocalProject, formats: Iterable[str]) -> Iterator[
         )
 
 
+def _one_file(local: LocalProject, formats: Iterable[str]) -> Iterator[Problem]:
+    for one, other in one_file(formats):
+        yield Problem(
+            local.name, "episode.formats", other, f"{one} and {other} would be one file", "", "name one of them"
+        )
+
+
 def _told(file: str, place: str, value: str, rejected: AudioRejected) -> Problem:
     found = rejected.problems[0]
-    return Problem(file, place, value, f"{found.message} ({found.measured})", found.allowed, found.hint)
+    measured = "" if found.measured in found.message else f" ({found.measured})"
+    return Problem(file, place, value, f"{found.message}{measured}", found.allowed, found.hint)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Final
@@ -17,6 +17,7 @@ LONGEST_WORD: Final = 30
 _SHORTEST_SECONDS: Final = 0.01
 """A frame of the aligner; what lasts no longer makes no sound."""
 _CLAUSE_OF_IDEOGRAPHS: Final = re.compile(r"(?<=[。！？、，；：])")
+_MARKS_OF_ADDRESSES: Final = frozenset("/?&=#_.-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +111,29 @@ def _cut(word: HeardWord) -> list[HeardWord]:
 
 
 def _short(text: str) -> Iterator[str]:
-    """Cut a text into parts of a line at most, never inside what is seen as one character."""
+    """Cut a text into parts of a line at most: addresses after their marks, and nothing inside a visible character."""
     for clause in filter(None, _CLAUSE_OF_IDEOGRAPHS.split(text)):
-        part = ""
-        for grapheme in iter_graphemes(clause):
-            if part and len(part) + len(grapheme) > LONGEST_WORD:
-                yield part
-                part = ""
-            part += grapheme
-        yield part
+        yield from _gathered(part for step in _steps(clause) for part in _gathered(iter_graphemes(step)))
+
+
+def _steps(text: str) -> Iterator[str]:
+    step = ""
+    for grapheme in iter_graphemes(text):
+        step += grapheme
+        if grapheme in _MARKS_OF_ADDRESSES:
+            yield step
+            step = ""
+    if step:
+        yield step
+
+
+def _gathered(parts: Iterable[str]) -> Iterator[str]:
+    """Join parts for as long as they fit a line."""
+    whole = ""
+    for part in parts:
+        if whole and len(whole) + len(part) > LONGEST_WORD:
+            yield whole
+            whole = ""
+        whole += part
+    if whole:
+        yield whole

@@ -162,6 +162,12 @@ def test_chapters_that_a_format_does_not_hold_are_told_before_anything_is_spoken
     require_usable(local)
 
 
+def test_formats_that_would_be_one_file_are_told_by_the_check(tmp_path: Path) -> None:
+    (problem,) = refused(script(tmp_path, "formats: [mp3, m4b, mp3_vbr]"))
+    assert (problem["place"], problem["value"]) == ("episode.formats", "mp3_vbr")
+    assert problem["message"] == "mp3 and mp3_vbr would be one file"
+
+
 def test_the_mix_reads_shared_music_from_this_disk_and_the_settings_keep_its_name(tmp_path: Path) -> None:
     local = script(tmp_path, "intro: {file: 'bucket:theme', under: 1}")
     made = Script(local, "en", (), {}, {"theme": tmp_path / "theme.ogg"})

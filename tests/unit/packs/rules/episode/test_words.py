@@ -57,6 +57,11 @@ def test_a_word_that_fits_no_line_is_cut_between_what_is_seen_as_characters(text
     assert all(len(word.text) % 2 == 0 for word in piece.words if "🇩" in text)
 
 
+def test_an_address_is_cut_after_its_marks() -> None:
+    piece = heard("https://example.org/tide/2?photo=1&size=big")
+    assert [word.text for word in piece.words] == ["https://example.org/tide/2?", "photo=1&size=big"]
+
+
 def test_a_picture_alone_lasts_as_long_as_its_sound() -> None:
     assert spans(heard("🎉")) == [("🎉", 10.0, 12.0)]
 
