@@ -11,9 +11,14 @@ from pipeline.db.leases import rowcount
 from pipeline.errors import NotFound
 from pipeline.intake import service as intake
 from pipeline.intake.models import OFF_SHEET, Line, LineTake, Production, Verdict
+from pipeline.intake.rules.problems import did_you_mean
+from pipeline.intake.rules.selectors import as_hint
 from pipeline.ledger.models import Account
 from pipeline.speech.models import Take
 from pipeline.speech.rules import TakeState
+
+LETTERS, NAMES_COMPARED = 2, 2_000
+"""Letters with which a name has to begin to be meant by another, and how many names it is compared with."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +126,13 @@ def require_lines(session: Session, production: Production, meant: Meant) -> Non
         known = set(session.scalars(select(column).where(mine, column.in_(names)).distinct()))
         unknown = [name for name in names if name not in known]
         if unknown:
+            # Of those that begin alike: a production may have a million lines.
+            alike = func.lower(column).startswith(unknown[0][:LETTERS].lower(), autoescape=True)
+            near = session.scalars(select(column).where(mine, alike).distinct().limit(NAMES_COMPARED)).all()
+            told = as_hint(did_you_mean(unknown[0], near)) or "Correct the name."
             raise NotFound(
                 f"{production.name} has no {what} {', '.join(unknown)}.",
-                hint="Correct the name; nothing was changed. `callsheet apply` brings lines that are new on the sheet.",
+                hint=f"{told} Nothing was changed. `callsheet apply` brings lines that are new on the sheet.",
             )
 
 

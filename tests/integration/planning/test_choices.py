@@ -88,8 +88,9 @@ def test_a_take_that_is_not_spoken_or_not_there_cannot_be_chosen(stage: Stage, o
         choose(stage, owner, 2)
     with pytest.raises(NotFound, match="line_1 has no take 3"):
         choose(stage, owner, 3)
-    with pytest.raises(NotFound, match="no line line_9"):
-        choose(stage, owner, 1, "line_9")
+    with pytest.raises(NotFound, match="no line LINE_9") as refused:
+        choose(stage, owner, 1, "LINE_9")
+    assert refused.value.hint.startswith("Did you mean line_")
     stage.settle_down(2)
 
 
