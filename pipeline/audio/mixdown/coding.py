@@ -63,7 +63,7 @@ CODINGS = {
 def coding_of(name: str) -> Coding:
     """Return a coding by its name. Raises `UsageError`."""
     if name not in CODINGS:
-        raise UsageError(f"an episode cannot be written as {name!r}", hint=f"use one of {', '.join(CODINGS)}")
+        raise UsageError(f"An episode cannot be written as {name!r}.", hint=f"Use one of {', '.join(CODINGS)}.")
     return CODINGS[name]
 
 

@@ -22,6 +22,8 @@ from pipeline.packs.service.writing import WrittenWords
 Json = dict[str, Any]
 SHOWN = 5
 """Of long lists of lines; `--json` has all."""
+WHOLE = "the whole script"
+"""Stands for the title where there are no chapters."""
 NO_WORDS = WrittenWords((), ())
 UNSIGNED = Seals()
 
@@ -94,7 +96,7 @@ def chapters_view(script: Script) -> Table:
     made = table("Script", "", "chapter", "lines", "spoken", right=frozenset({"", "lines", "spoken"}))
     for number, title, lines, spoken in _counts(script):
         colour = "green" if spoken == lines else "yellow"
-        made.add_row(str(number), escape(title), str(lines), f"[{colour}]{spoken}[/]")
+        made.add_row(str(number or ""), escape(title), str(lines), f"[{colour}]{spoken}[/]")
     return made
 
 
@@ -132,7 +134,7 @@ def _file(coding: str, written: Written) -> Json:
 
 def _counts(script: Script) -> Iterator[tuple[int, str, int, int]]:
     chapters: dict[int, list[str]] = {}
-    titles = {piece.chapter: piece.chapter_title or OPENING for piece in script.pieces}
+    titles = {piece.chapter: piece.chapter_title or (OPENING if piece.chapter else WHOLE) for piece in script.pieces}
     for piece in script.pieces:
         chapters.setdefault(piece.chapter, []).append(piece.line_id)
     for number, lines in chapters.items():

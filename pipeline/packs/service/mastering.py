@@ -102,16 +102,16 @@ def tags_of(episode: Episode, title: str, timeline: Timeline, folder: Path) -> T
 
 def _refuse_what_cannot_be_written(timeline: Timeline, paths: Mapping[str, Path]) -> None:
     if not timeline.placed:
-        raise UsageError("no line of the episode has a take in which anything is heard", hint="apply the plan first")
+        raise UsageError("No line of the episode has a take in which anything is heard.", hint="Apply the plan first.")
     for name, most in too_few_for(len(timeline.chapters), paths).items():
         raise UsageError(
-            f"the episode has {len(timeline.chapters)} chapters, and {name} holds {most} at most",
-            hint="make sections of some of them, with a deeper heading, or leave this format out: m4b holds any number",
+            f"The episode has {len(timeline.chapters)} chapters, and {name} holds {most} at most.",
+            hint="Make sections of some of them, with a deeper heading, or leave this format out: m4b holds any.",
         )
     if len(set(paths.values())) < len(paths):
         raise UsageError(
-            f"two of {', '.join(paths)} would be one file: {', '.join(path.name for path in paths.values())}",
-            hint="ask for one format of each kind of file",
+            f"Two of {', '.join(paths)} would be one file: {', '.join(path.name for path in paths.values())}.",
+            hint="Ask for one format of each kind of file.",
         )
 
 

@@ -169,7 +169,7 @@ def test_a_preview_is_one_small_file_without_music_at_about_the_same_loudness(tm
 def test_an_episode_without_a_take_is_refused(tmp_path: Path) -> None:
     sounds = survey({}, Episode(), tmp_path, nothing)
     timeline = place([], {}, Episode(), {})
-    with pytest.raises(UsageError, match="no line of the episode has a take"):
+    with pytest.raises(UsageError, match="No line of the episode has a take"):
         build(
             timeline,
             sounds,
@@ -184,8 +184,8 @@ def test_more_chapters_than_a_file_counts_and_two_files_of_one_name_are_refused(
     takes = [("host", number, -12.0, 8_000, 0.1) for number in range(1, 257)]
     with pytest.raises(UsageError, match="256 chapters, and mp3 holds 255") as refused:
         made(tmp_path, Episode(), {"m4b": "a.m4b", "mp3": "a.mp3"}, takes=takes)
-    assert "m4b holds any number" in refused.value.hint
-    with pytest.raises(UsageError, match="two of mp3, mp3_vbr would be one file"):
+    assert "m4b holds any" in refused.value.hint
+    with pytest.raises(UsageError, match="Two of mp3, mp3_vbr would be one file"):
         made(tmp_path, Episode(), {"mp3": "a.mp3", "mp3_vbr": "a.mp3"})
     assert not (tmp_path / "out").exists()
 
