@@ -30,7 +30,7 @@ Some = Annotated[
 ]
 LINES_AT_ONCE = 100
 """Whose histories are asked for by one address."""
-JUDGED_AT_ONCE, LOCKED_AT_ONCE = 1_000, 10_000
+LINES_RETAKEN, JUDGED_AT_ONCE, LOCKED_AT_ONCE = 1_000, 1_000, 10_000
 """As many as the API takes in one request."""
 Number = Annotated[int | None, typer.Option("--take", min=1, help="Number of the take; without it, the chosen one.")]
 
@@ -67,6 +67,7 @@ def retake(  # noqa: PLR0913 - an option each
     chosen = selected_lines.spoken(client, production, line or (), only or (), in_review=in_review, are_free=True)
     if not chosen.lines:
         raise UsageError("Which lines?", hint="Name their ids, select with --only, or take those in --review.")
+    _require_few(chosen)
     _tell_left_out(chosen)
     wish = {"lines": chosen.lines, "count": count, "direction": direction, "budget_micros": outcome.cap(budget)}
     drawn = client.post(f"{path}/plan", wish)
@@ -186,6 +187,15 @@ def unlock(
     """Let plans change lines again."""
     unlocked = sum(answer["unlocked"] for answer in _post_meant(production, "unlocks", line, only, character, {}))
     show_json({"unlocked": unlocked}) if as_json else say(f"{counted(unlocked, 'line is', 'lines are')} unlocked.")
+
+
+def _require_few(chosen: selected_lines.Chosen) -> None:
+    """Raise `UsageError` where more lines are to be retaken than the API takes at once, which agrees to one price."""
+    if len(chosen.lines) > LINES_RETAKEN:
+        raise UsageError(
+            f"{len(chosen.lines):,} lines are more than are retaken at once ({LINES_RETAKEN:,}).",
+            hint="Select fewer with --only; `callsheet apply --fresh` with the same --only has no such bound.",
+        )
 
 
 def _tell_left_out(chosen: selected_lines.Chosen) -> None:

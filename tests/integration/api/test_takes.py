@@ -253,7 +253,20 @@ def test_a_locked_line_is_left_out_of_what_is_selected_to_be_retaken_and_named(
     assert (code, "None of the lines that are selected can be taken: 3 locked." in err) == (ExitCode.USAGE, True)
 
 
-def test_lines_are_approved_and_rejected_as_they_are_selected(run: Run, spoken: Caller) -> None:
+def test_more_lines_than_a_retake_takes_are_refused_with_what_takes_them(
+    run: Run, spoken: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.cli.commands.takes.LINES_RETAKEN", 2)
+    code, _, err = run("retake", "game", "--only", "line:open_*", "--yes")
+    assert (code, "3 lines are more than are retaken at once (2)" in err) == (ExitCode.USAGE, True)
+    assert "callsheet apply --fresh" in err
+    assert len(takes(spoken)) == 1
+
+
+def test_lines_are_approved_and_rejected_as_they_are_selected(
+    run: Run, spoken: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.cli.commands.takes.JUDGED_AT_ONCE", 1)  # by several requests
     code, out, _ = run("approve", "game", "--only", "character:MARA", "--json")
     approved = {take["line"] for take in json.loads(out)["data"] if take["verdict"] == "approved"}
     assert (code, bool(approved)) == (ExitCode.OK, True)
