@@ -22,7 +22,7 @@ from pipeline.quality.script import Script, words_of
 from pipeline.quality.sound import Sound, measure
 from pipeline.quality.transcript import Recogniser, RecogniserMissing
 from pipeline.quality.verdict import Check, CheckName, Result, SpokenWord, Verdict, concluded
-from pipeline.quality.voiceprint import SHORTEST_SECONDS, Voiceprint
+from pipeline.quality.voiceprint import LEAST_SECONDS, SHORTEST_SECONDS, Voiceprint
 
 LONGEST_SECONDS: Final = 600.0
 """What is listened to: no line lasts longer, and ten minutes of samples fit the child's memory."""
@@ -133,13 +133,12 @@ class Examination:
         return (checks.transcript(written, words_of(self._recogniser.heard(take.speech)), self._limits),)
 
     def _voice(self, take: _Take) -> tuple[Check, Voiceprint | None]:
-        seconds, known = sum(take.sound.active) / 100, take.expected.voice
+        seconds = sum(take.sound.active) / 100
         pitch = None if take.expected.acted else pitch_of(take.mono, take.rate)
-        exclaimed = take.script.exclaimed
-        if seconds < SHORTEST_SECONDS:
-            return same_voice.short_voice(pitch, known, seconds, self._limits, exclaimed=exclaimed), None
-        own = Voiceprint(embedding(self._encoder, take.mono, take.rate), pitch, seconds)
-        return same_voice.voice(own, known, self._limits, exclaimed=exclaimed), own
+        embedded = embedding(self._encoder, take.mono, take.rate) if seconds >= LEAST_SECONDS else ()
+        own = Voiceprint(embedded, pitch, seconds)
+        check = same_voice.voice(own, take.expected.voice, self._limits, exclaimed=take.script.exclaimed)
+        return check, own if seconds >= SHORTEST_SECONDS else None
 
 
 def _aligner() -> tuple[Aligner | None, str]:

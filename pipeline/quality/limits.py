@@ -46,6 +46,8 @@ class Limits:
     least_wrong_words: int = 2
     likeness_margin: float = 0.12
     """How far a take may fall behind how near it should come to the voice's other takes (`likeness.usual_nearness`)."""
+    short_likeness_margin: float = 0.20
+    """The same for a take of less than one window of the encoder (`voiceprint.SHORTEST_SECONDS`)."""
     most_apart: float = 2.0
     """A voice's takes count as so many times as far apart as usual at most: one of another may be among them."""
     pitch_semitones: float = 1.5

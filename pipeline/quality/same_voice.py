@@ -10,7 +10,7 @@ from pipeline.quality.likeness import coherence, nearness, usual_coherence, usua
 from pipeline.quality.limits import Limits
 from pipeline.quality.pitch import shift, spread
 from pipeline.quality.verdict import Check, CheckName, Result
-from pipeline.quality.voiceprint import Pitch, Voiceprint
+from pipeline.quality.voiceprint import SHORTEST_SECONDS, Pitch, Voiceprint
 
 _ALL_ROOM: Final = 1.0
 
@@ -28,45 +28,42 @@ class Comparison:
 
 
 def voice(take: Voiceprint, known: Sequence[Voiceprint], limits: Limits, *, exclaimed: bool) -> Check:
-    """Hold a take to its voice in likeness, in pitch, and in both together."""
+    """Hold a take to its voice in likeness, in pitch, and in both together.
+
+    A short take may be found in another voice by either alone, and never in the right one: both are uncertain there.
+    """
     alike, pitched = likeness(take, known, limits), pitch(take.pitch, known, limits, exclaimed=exclaimed)
-    if alike is None:
-        return not_checked(CheckName.VOICE, "no earlier take of the voice is known")
-    compared = [alike, pitched] if pitched else [alike]
+    compared = [one for one in (alike, pitched) if one]
     failed = [one.check for one in compared if one.check.result is Result.FAILED]
     if failed:
         return replace(failed[0], reason="; ".join(check.reason for check in failed))
-    return _together(alike, pitched) if pitched else alike.check
+    if take.seconds < SHORTEST_SECONDS:
+        return _too_short(take.seconds, compared)
+    if alike and pitched and alike.room + pitched.room > _ALL_ROOM:
+        return _far_in_both(alike, pitched)
+    return alike.check if alike else not_checked(CheckName.VOICE, "no earlier take of the voice is known")
 
 
-def _together(alike: Comparison, pitched: Comparison) -> Check:
-    """Add up the room that a take needs: in its own voice it rarely needs much of both, in another it often does."""
-    room = alike.room + pitched.room
-    if room <= _ALL_ROOM:
-        return alike.check
+def _far_in_both(alike: Comparison, pitched: Comparison) -> Check:
+    """Refuse a take by the room that it needs in all: in its own voice it rarely needs much of both."""
     reason = f"it sounds like another voice ({alike.told}) and {pitched.told}: either may be, both are too much"
-    return held(CheckName.VOICE, room, "of the room in likeness and pitch", reason, highest=_ALL_ROOM)
+    needed = alike.room + pitched.room
+    return held(CheckName.VOICE, needed, "of the room in likeness and pitch", reason, highest=_ALL_ROOM)
 
 
-def short_voice(
-    take: Pitch | None, known: Sequence[Voiceprint], seconds: float, limits: Limits, *, exclaimed: bool
-) -> Check:
-    """Hold a take to its voice that is too short for likeness: its pitch may tell another voice, never this one."""
-    pitched = pitch(take, known, limits, exclaimed=exclaimed)
-    if pitched is None:
+def _too_short(seconds: float, compared: Sequence[Comparison]) -> Check:
+    if not compared:
         return not_checked(CheckName.VOICE, f"{seconds:.1f} s of speech are too little to tell a voice")
-    if pitched.check.result is Result.FAILED:
-        return pitched.check
-    reason = f"{seconds:.1f} s of speech are too little to tell more of a voice than its pitch, which fits"
-    return replace(pitched.check, result=Result.NOT_CHECKED, reason=reason)
+    reason = f"{seconds:.1f} s of speech are too little to tell the right voice, and nothing in them tells another"
+    return replace(compared[0].check, result=Result.NOT_CHECKED, reason=reason)
 
 
 def likeness(take: Voiceprint, known: Sequence[Voiceprint], limits: Limits) -> Comparison | None:
-    """Hold a take to how near takes of these lengths come to each other; None where no other is known."""
-    if not known:
+    """Hold a take to how near takes of these lengths come to each other; None where there is nothing to compare."""
+    if not (known and take.embedding):
         return None
     near = nearness(take.embedding, [earlier.embedding for earlier in known])
-    usual, margin = _usual(take, known, limits), limits.likeness_margin
+    usual, margin = _usual(take, known, limits), _margin(take, limits)
     told = f"likeness {near:.2f}, at least {usual - margin:.2f}"
     reason = f"it sounds like another voice ({told})"
     check = held(CheckName.VOICE, near, "likeness", reason, lowest=usual - margin)
@@ -84,6 +81,10 @@ def pitch(take: Pitch | None, known: Sequence[Voiceprint], limits: Limits, *, ex
     told = f"speaks {abs(semitones):.1f} semitones {side} than this voice's takes (at most {allowed:.1f})"
     check = held(CheckName.VOICE, semitones, "semitones", f"it {told}", lowest=-tolerance, highest=highest)
     return Comparison(check, abs(semitones) / allowed, told)
+
+
+def _margin(take: Voiceprint, limits: Limits) -> float:
+    return limits.likeness_margin if take.seconds >= SHORTEST_SECONDS else limits.short_likeness_margin
 
 
 def _usual(take: Voiceprint, known: Sequence[Voiceprint], limits: Limits) -> float:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 SHORTEST_SECONDS: Final = 1.6
-"""Of speech: one window of the encoder. What is shorter is half silence to it, and told apart from itself."""
+"""Of speech in a take that others are held to: one window of the encoder."""
+LEAST_SECONDS: Final = 0.8
+"""Of speech that has an embedding: half a window. What is shorter is mostly silence to the encoder."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,9 @@ class Pitch:
 class Voiceprint:
     """How a voice sounds in one take.
 
-    `embedding` is the speaker encoder's 256 numbers, of unit length. `pitch` is None where the take has none of its
-    own: it is whispered, or an emotion was asked for. The more `seconds` of speech, the surer the embedding.
+    `embedding` is the speaker encoder's 256 numbers, of unit length; none of less speech than `LEAST_SECONDS`. `pitch`
+    is None where the take has none of its own: it is whispered, or an emotion was asked for. The more `seconds` of
+    speech, the surer the embedding.
     """
 
     embedding: tuple[float, ...]

@@ -157,12 +157,19 @@ def test_a_voice_of_which_nothing_is_known_is_not_checked() -> None:
 
 
 def test_a_short_take_can_be_refused_for_its_pitch_and_not_passed_for_it() -> None:
-    refused, fits, unheard = (
-        same_voice.short_voice(take, EVEN, 1.2, LIMITS, exclaimed=False) for take in (pitch(90.0), pitch(), None)
-    )
+    refused, fits, unheard = (heard(Voiceprint((), take, 0.7)) for take in (pitch(90.0), pitch(), None))
     assert (refused.result, fits.result, unheard.result) == (Result.FAILED, Result.NOT_CHECKED, Result.NOT_CHECKED)
-    assert fits.reason == "1.2 s of speech are too little to tell more of a voice than its pitch, which fits"
-    assert unheard.reason == "1.2 s of speech are too little to tell a voice"
+    assert fits.reason == "0.7 s of speech are too little to tell the right voice, and nothing in them tells another"
+    assert unheard.reason == "0.7 s of speech are too little to tell a voice"
+
+
+def test_a_take_of_half_a_window_can_be_refused_for_its_likeness_and_needs_less_of_it() -> None:
+    known = [embedded(1.0)]
+    stranger, near, long = embedded(0.5, 1.2), embedded(0.7, 1.2), embedded(0.7, 1.7)
+    results = [heard(take, known).result for take in (stranger, near, long)]
+    assert results == [Result.FAILED, Result.NOT_CHECKED, Result.FAILED]
+    deaf = replace(LIMITS, short_likeness_margin=1.0)
+    assert heard(stranger, known, deaf).result is Result.NOT_CHECKED
 
 
 def glide(low_hz: float, high_hz: float, seconds: float) -> np.ndarray:
