@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from pipeline.quality import Check, CheckName, Outcome, Pitch, Result, SpokenWord, Verdict, Voiceprint
 from pipeline.quality.verdict import NEEDED, concluded
+from pipeline.quality.voiceprint import SHORTEST_SECONDS
 
 PRINT = Voiceprint((0.6, 0.8), Pitch(78.0, 80.5, 83.0, 1.4))
 PASSED = tuple(Check(name, Result.PASSED) for name in CheckName if name is not CheckName.TRANSCRIPT)
@@ -48,3 +50,10 @@ def test_a_verdict_of_before_pitch_was_heard_is_still_read(
     row = {**concluded(PASSED).as_dict(), "embedding": embedding}
     del row["voiceprint"]
     assert Verdict.from_dict(row).voiceprint == voiceprint
+
+
+def test_a_voiceprint_of_before_seconds_were_kept_counts_as_the_shortest() -> None:
+    row = concluded(PASSED, (), replace(PRINT, seconds=4.0)).as_dict()
+    assert Verdict.from_dict(row).voiceprint == replace(PRINT, seconds=4.0)
+    del row["voiceprint"]["seconds"]
+    assert Verdict.from_dict(row).voiceprint == replace(PRINT, seconds=SHORTEST_SECONDS)
