@@ -22,18 +22,22 @@ from pipeline.errors import BudgetExceeded, UsageError
 from pipeline.ledger import service as ledger
 from pipeline.ledger.models import Budget, Hold, HoldState, Transfer, TransferKind
 from pipeline.ledger.money import UNLIMITED
-from pipeline.ledger.service import holding
+from pipeline.ledger.service import budgets, holding
+from pipeline.ledger.service.budgets import Payers, book
 from tests.support import factories
 from tests.support.books import OF_ROWS, OF_TIME, assert_books_balance
 from tests.support.databases import on_sqlite
 
-EXAMPLES = {"sqlite": 2_000, "postgresql": 100}
+EXAMPLES = {"sqlite": 1_000, "postgresql": 100}
+"""Of seven mistakes put into the ledger, each was found by one of the first 200, whatever the seed."""
 PROVIDERS = ("kyma", "minimax")
 AUDITED = 7
 """One of ten examples is audited; hypothesis draws the ends of a range more often than what lies between."""
 OWNERS = 11
 """Two providers, two accounts, three productions and four runs."""
 AMOUNTS = st.integers(0, 40)
+PRICES = st.sampled_from((None, 0)) | AMOUNTS | st.integers(41, 400)
+"""What a provider says that a call has cost. Nothing at all has to come up as often as any other amount."""
 CHARGES = st.sampled_from((TransferKind.CLONE, TransferKind.SPEECH, TransferKind.LOSS))
 TABLE = Budget.metadata.tables["budgets"]
 CAPPING = update(TABLE).where(TABLE.c.owner == bindparam("whose")).values(cap=bindparam("most"))
@@ -149,7 +153,7 @@ class Books(RuleBasedStateMachine):
                 self.model.purses[owner].held += amount
         return attempt
 
-    @rule(attempt=attempts, kind=CHARGES, amount=st.none() | AMOUNTS | st.integers(41, 400))
+    @rule(attempt=attempts, kind=CHARGES, amount=PRICES)
     def settle(self, attempt: str, kind: TransferKind, amount: int | None) -> None:
         _, provider = self.model.payers[attempt]
         paid = ledger.settle(self.session, attempt, ledger.Payment(kind, provider, amount, "take_1"))
@@ -188,19 +192,14 @@ class Books(RuleBasedStateMachine):
             owners = owners_of(payer, provider)
             self.charged(attempt, TransferKind.LOSS, owners, booked, 0, guessed=not confirmed)
 
-    @rule(which=st.integers(0, 30), amount=st.integers(0, 60))
-    def refund(self, which: int, amount: int) -> None:
+    @rule(which=st.integers(0, 30), amount=st.none() | st.integers(0, 60), times=st.integers(1, 2))
+    def refund(self, which: int, amount: int | None, times: int) -> None:
         if not self.model.paid:
             return
         paid = self.model.paid[which % len(self.model.paid)]
-        if not 0 < amount <= paid.left:
-            with pytest.raises(UsageError):
-                ledger.refund(self.session, paid.transfer_id, amount, account_id=paid.owners[1])
-            return
-        ledger.refund(self.session, paid.transfer_id, amount, account_id=paid.owners[1])
-        paid.left -= amount
-        for owner in paid.owners:
-            self.model.purses[owner].give_back(amount, guessed=paid.guessed)
+        wanted = paid.left if amount is None else amount
+        for _ in range(times):
+            self.refund_once(paid, wanted)
 
     @rule(which=st.integers(0, OWNERS - 1), cap=st.none() | st.integers(0, 200))
     def set_cap(self, which: int, cap: int | None) -> None:
@@ -237,6 +236,16 @@ class Books(RuleBasedStateMachine):
         if amount:
             booked = select(Transfer.id).where(Transfer.attempt == attempt, Transfer.kind == kind)
             self.model.paid.append(Paid(self.session.scalars(booked).one(), owners, amount, guessed))
+
+    def refund_once(self, paid: Paid, amount: int) -> None:
+        if not 0 < amount <= paid.left:
+            with pytest.raises(UsageError):
+                ledger.refund(self.session, paid.transfer_id, amount, account_id=paid.owners[1])
+            return
+        ledger.refund(self.session, paid.transfer_id, amount, account_id=paid.owners[1])
+        paid.left -= amount
+        for owner in paid.owners:
+            self.model.purses[owner].give_back(amount, guessed=paid.guessed)
 
     def is_granted(self, payer: Payer, provider: str, attempt: str, amount: int) -> bool:
         try:
@@ -292,6 +301,11 @@ def test_the_books_balance_after_any_history(books: type[Books], database: Datab
     run(books, EXAMPLES[database.url.get_backend_name()])
 
 
+def _book_what_costs(session: Session, payers: Payers, amount: int, *, held: int, estimated: bool) -> None:
+    if amount:
+        book(session, payers, amount, held=held, estimated=estimated)
+
+
 def _close_again(session: Session, attempts: Sequence[str], state: HoldState) -> Sequence[Hold]:
     closing = update(Hold).where(Hold.attempt.in_(attempts)).values(state=state).returning(Hold)
     return session.scalars(closing.execution_options(populate_existing=True)).all()
@@ -302,4 +316,14 @@ def test_a_ledger_that_settles_twice_is_found_out(books: type[Books], monkeypatc
     # The control: without the state of the hold in its condition, a duplicate is paid for.
     monkeypatch.setattr(holding, "_close", _close_again)
     with pytest.raises((AssertionError, IntegrityError)):
+        run(books, 500, phases=(Phase.generate,))
+
+
+@on_sqlite
+def test_a_ledger_that_keeps_the_hold_of_what_cost_nothing_is_found_out(
+    books: type[Books], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The control for what is rare: a provider that takes nothing for a call for which money was held.
+    monkeypatch.setattr(budgets, "book", _book_what_costs)
+    with pytest.raises(AssertionError):
         run(books, 500, phases=(Phase.generate,))
