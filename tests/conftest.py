@@ -13,15 +13,18 @@ from tests.support.databases import SERVER_URL, Maker, PostgresqlMaker, SqliteMa
 
 SHARED = {"stack", "weed", "natural"}
 """Fixtures of the whole session that take seconds to start and memory to run, or from which others are made long."""
-MOST_PROCESSES = 6
+MOST_PROCESSES = 4
 """Each may run a whole stack: about a gigabyte."""
 WAITING = "tests/acceptance/"
 """Where tests wait most of their time for whole stacks."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three a core: with two of them a third of the machine stood idle, waiting for stacks and their processes."""
-    return min((os.cpu_count() or 1) * 3, MOST_PROCESSES)
+    """Two more than there are cores: much of all tests' time is spent waiting for other processes.
+
+    On two cores three processes take as long as four, and six a fifth longer.
+    """
+    return min((os.cpu_count() or 1) + 2, MOST_PROCESSES)
 
 
 @pytest.hookimpl(tryfirst=True)
