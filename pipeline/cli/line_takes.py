@@ -11,7 +11,7 @@ from rich.text import Text
 from pipeline.cli import review
 from pipeline.cli.client import Client, require_whole
 from pipeline.cli.console import table
-from pipeline.cli.counting import counted
+from pipeline.cli.counting import counted, more
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.errors import EnvironmentFault
 from pipeline.intake.rules import Refusal
@@ -26,10 +26,9 @@ TEXT_SHOWN, IDS_SHOWN = 48, 5
 def retake_view(retake: Json) -> Text:
     """Show what more takes of lines would cost."""
     lines, over = retake["lines"], retake["over_budget"]
-    named = ", ".join(escape(line["line_id"]) for line in lines[:IDS_SHOWN])
-    more = f" and {len(lines) - IDS_SHOWN} more" if len(lines) > IDS_SHOWN else ""
+    named = ", ".join(escape(line["line_id"]) for line in lines[:IDS_SHOWN]) + more(len(lines) - IDS_SHOWN)
     told = (
-        f"[bold]{counted(retake['takes'], 'take')}[/] to speak of {named}{more} ({retake['chars']:,} characters),"
+        f"[bold]{counted(retake['takes'], 'take')}[/] to speak of {named} ({retake['chars']:,} characters),"
         f" [bold]{counted(retake['voices'], 'voice')}[/] to make.\n"
         f"Cost: [bold]{dollars(retake['total_micros'])}[/] (voices {dollars(retake['voices_micros'])},"
         f" lines {dollars(retake['lines_micros'])}) at {escape(retake['provider'])}."

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from pipeline.cli import unlisted
 from pipeline.cli.console import table
-from pipeline.cli.counting import counted
+from pipeline.cli.counting import counted, more
 from pipeline.ledger.money import dollars
 
 Json = dict[str, Any]
@@ -73,8 +73,3 @@ def missing_languages(missing: Json) -> Iterable[str]:
         rest = more(lacking["lines"] - len(named))
         lines = counted(lacking["lines"], "line has", "lines have")
         yield f"{lines} no text in {language}: {escape(', '.join(named))}{rest}"
-
-
-def more(count: int) -> str:
-    """Say how many were not named."""
-    return f" and {count} more" if count > 0 else ""

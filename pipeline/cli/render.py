@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pipeline.cli import plan_notes, review
 from pipeline.cli.console import table
-from pipeline.cli.counting import counted
+from pipeline.cli.counting import counted, more
 from pipeline.ledger.money import dollars
 
 Json = dict[str, Any]
@@ -61,7 +61,7 @@ def _left_to_people(plan: Json) -> Iterable[str]:
         count = plan["by_reason"].get(reason, 0)
         named = [escape(line["line_id"]) for line in plan["lines"] if line["reason"] == reason][:NAMED_LINES]
         if count:
-            yield f"{_reason(reason)}  {', '.join(named)}{plan_notes.more(count - len(named))}: {told}"
+            yield f"{_reason(reason)}  {', '.join(named)}{more(count - len(named))}: {told}"
 
 
 def plan_summary(plan: Json) -> str:
@@ -136,8 +136,8 @@ def run_view(status: Json) -> Group:
     rejected = status.get("wanting_retakes") or {"count": 0, "lines": []}
     if rejected["count"]:
         named = rejected["lines"][:NAMED_LINES]
-        more = plan_notes.more(rejected["count"] - len(named))
-        lines.append(f"{_reason('retake')} {escape(', '.join(named))}{more}: {LEFT_TO_PEOPLE['retake']}")
+        rest = more(rejected["count"] - len(named))
+        lines.append(f"{_reason('retake')} {escape(', '.join(named))}{rest}: {LEFT_TO_PEOPLE['retake']}")
     return Group(*(Text.from_markup(line) for line in lines))
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import table
-from pipeline.cli.counting import counted
+from pipeline.cli.counting import counted, more
 
 Json = dict[str, Any]
 STYLES = {"good": "green", "bad": "red", "unchecked": "yellow"}
@@ -56,10 +56,9 @@ def run_facts(status: Json) -> Iterator[str]:
     yield from _bad_again(status)
     review = status.get("in_review") or {"count": 0, "lines": []}
     if review["count"]:
-        named = ", ".join(review["lines"][:NAMED])
-        more = f" and {review['count'] - NAMED} more" if review["count"] > NAMED else ""
+        named = ", ".join(review["lines"][:NAMED]) + more(review["count"] - NAMED)
         command = f"`callsheet takes {status['production']} --review`"
-        yield f"[red]review[/] {escape(named)}{more}: bad by what was heard. {escape(command)} says why."
+        yield f"[red]review[/] {escape(named)}: bad by what was heard. {escape(command)} says why."
 
 
 def bad_retakes(status: Json) -> list[str]:
@@ -86,8 +85,8 @@ def left_by_plan(plan: Json) -> Iterator[str]:
         yield "[red]review[/]  None of the lines that you have selected is in review."
     if left["count"]:
         named = ", ".join(left["lines"][:NAMED])
-        more = f" and {left['count'] - NAMED} more" if left["count"] > NAMED else ""
-        yield f"[red]review[/]  {escape(named)}{more}: bad by what was heard. A plan reuses what is there."
+        rest = more(left["count"] - NAMED)
+        yield f"[red]review[/]  {escape(named)}{rest}: bad by what was heard. A plan reuses what is there."
     if left["count"] > left["locked"]:
         command = escape(f"`callsheet retake {plan['production']} --review`")
         yield f"        {command} makes others; so do plan and apply with `--fresh --only state:review`."

@@ -12,7 +12,7 @@ from pipeline.cli.auditions import fetched, page
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json
 from pipeline.cli.context import context
-from pipeline.cli.counting import counted
+from pipeline.cli.counting import counted, more
 from pipeline.cli.declared import declared
 from pipeline.cli.disk import write_whole, writing_to
 from pipeline.cli.options import PANEL, AsJson
@@ -158,8 +158,7 @@ def _require_whole(failed: Sequence[Json]) -> None:
 
 
 def _some(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return escape(", ".join(names[:SHOWN])) + more
+    return escape(", ".join(names[:SHOWN])) + more(len(names) - SHOWN)
 
 
 def voices(

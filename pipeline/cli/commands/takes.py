@@ -11,9 +11,10 @@ from pipeline.cli import line_takes, outcome, review, selected_lines
 from pipeline.cli.client import Client, segment
 from pipeline.cli.console import data, say, show_json, talk
 from pipeline.cli.context import context
-from pipeline.cli.counting import counted
+from pipeline.cli.counting import counted, more
 from pipeline.cli.options import PANEL, AsJson, Detach, Mode, Yes, os_user
 from pipeline.errors import ExitCode, UsageError
+from pipeline.intake.rules import pages
 from pipeline.ledger.money import BudgetMode
 
 Json = dict[str, Any]
@@ -200,8 +201,8 @@ def _require_few(chosen: selected_lines.Chosen) -> None:
 
 def _tell_left_out(chosen: selected_lines.Chosen) -> None:
     for why, ids in chosen.left_out.items():
-        more = f" and {len(ids) - review.NAMED} more" if len(ids) > review.NAMED else ""
-        say(f"[yellow]left out[/]  {escape(', '.join(ids[: review.NAMED]))}{more}: {why}.")
+        named = escape(", ".join(ids[: review.NAMED]))
+        say(f"[yellow]left out[/]  {named}{more(len(ids) - review.NAMED)}: {why}.")
 
 
 def _judge(production: str, lines: list[str], only: list[str], verdict: Json, *, as_json: bool) -> list[Json]:
@@ -211,8 +212,8 @@ def _judge(production: str, lines: list[str], only: list[str], verdict: Json, *,
         raise UsageError("Which lines?", hint="Name their ids, or select with --only.")
     _tell_left_out(chosen)
     path, said = f"/productions/{segment(production)}/verdicts", {**verdict, "by": os_user()}
-    pages = _pages(chosen.lines, JUDGED_AT_ONCE)
-    judged = [one for page in pages for one in client.post(path, {"lines": page, **said})["data"]]
+    parts = pages(chosen.lines, JUDGED_AT_ONCE)
+    judged = [one for part in parts for one in client.post(path, {"lines": part, **said})["data"]]
     # Of many lines nobody reads the histories.
     shown = [one for one in judged if as_json or not only or one["chosen"]]
     _show({"data": shown}, as_json=as_json)
@@ -228,11 +229,7 @@ def _show_review(client: Client, production: str, lines: list[str], fetch: Path 
 
 def _listed(client: Client, production: str, lines: Sequence[str]) -> list[Json]:
     path = f"/productions/{segment(production)}/takes"
-    return [take for page in _pages(lines, LINES_AT_ONCE) for take in client.get(path, line=page)["data"]]
-
-
-def _pages(lines: Sequence[str], most: int) -> list[Sequence[str]]:
-    return [lines[at : at + most] for at in range(0, len(lines), most)]
+    return [take for page in pages(lines, LINES_AT_ONCE) for take in client.get(path, line=page)["data"]]
 
 
 def _show(answer: Json, *, as_json: bool) -> None:
@@ -255,6 +252,6 @@ def _post_meant(
         raise UsageError("Which lines?", hint="Name their ids, select with --only, or name a --character.")
     path = f"/productions/{segment(production)}/{what}"
     # All that was typed goes with the first request: a name that is none has to keep the others from being written.
-    parts = _pages(named, LOCKED_AT_ONCE) or [()]
+    parts = list(pages(named, LOCKED_AT_ONCE)) or [[]]
     bodies = [{"lines": part, "characters": (characters or []) if part is parts[0] else []} for part in parts]
     return [client.post(path, body | also) for body in bodies]

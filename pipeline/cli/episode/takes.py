@@ -1,10 +1,9 @@
 """Takes on this machine's disk, by their hash: an episode that is built again fetches what was spoken since."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from pipeline.cli.client import Client, require_whole, segment
 from pipeline.cli.counting import counted
 from pipeline.cli.disk import write_whole
 from pipeline.cli.pack.keeping import sha256_of
+from pipeline.intake.rules import pages
 
 Json = dict[str, Any]
 THREADS = 8
@@ -43,7 +43,7 @@ class Shelf:
         spoken = (row for row in rows if row["key"] in wanted and row["url"])
         takes: dict[str, StoredTake] = {}
         with ThreadPoolExecutor(THREADS) as threads:
-            for page in _pages(spoken):
+            for page in pages(spoken, _AT_ONCE):
                 # Lines that are alike share a take, and two of them at once would write one file.
                 files = {self._path(row): row for row in page}
                 self.fetched += sum(threads.map(partial(_fetch, client), files, files.values()))
@@ -76,8 +76,3 @@ def suspended_notes(takes: Mapping[str, StoredTake]) -> list[str]:
         return []
     lines = counted(len(theirs), "line is", "lines are")
     return [f"{lines} of talents who are suspended: {', '.join(sorted(set(theirs)))}"]
-
-
-def _pages(rows: Iterator[Json]) -> Iterator[list[Json]]:
-    while page := list(islice(rows, _AT_ONCE)):
-        yield page

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from pipeline.audio.mixdown.mastering import Mastered, Written
 from pipeline.cli.console import table
-from pipeline.cli.counting import counted
+from pipeline.cli.counting import counted, more
 from pipeline.cli.episode.script import Script
 from pipeline.cli.episode.sealing import Seals
 from pipeline.packs.rules.episode.placing import OPENING
@@ -142,5 +142,4 @@ def _counts(script: Script) -> Iterator[tuple[int, str, int, int]]:
 
 
 def _some(lines: list[str]) -> str:
-    more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
-    return ", ".join(lines[:SHOWN]) + more
+    return ", ".join(lines[:SHOWN]) + more(len(lines) - SHOWN)
