@@ -3,10 +3,26 @@
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, Delete, Insert, Select, String, Update, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    CursorResult,
+    Delete,
+    Insert,
+    Select,
+    String,
+    Update,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from pipeline.db.base import Base, CreatedAt, Id, Millis, Ref
 from pipeline.db.clock import now_ms
@@ -80,9 +96,8 @@ def claim(
 
     `change` maps a column to `(expected, new)`; the fence goes up by one and the lease starts.
     """
-    claiming = (
-        update(row).where(row.id == row_id, *_expected(row, change)).values(**_taken(row, holder, seconds, change))
-    )
+    taken = _taken(row, holder, int(seconds * 1000), change)
+    claiming = update(row).where(row.id == row_id, *_expected(row, change)).values(**taken)
     return session.scalar(claiming.returning(row).execution_options(populate_existing=True))
 
 
@@ -90,15 +105,21 @@ def claim_all(
     session: Session, row: type[R], ids: Sequence[str], *, holder: str, seconds: float, **change: tuple[object, object]
 ) -> Sequence[R]:
     """Take several rows as `claim` does, and return those that nobody else was faster at."""
+    asked = {"ids": ids, "by": holder, "lease_ms": int(seconds * 1000)}
+    claiming: ReturningUpdate[R] = _claiming_all(row, **change)  # type: ignore[arg-type] # a class can be hashed
+    return session.scalars(claiming, asked).all()
+
+
+@cache
+def _claiming_all(row: type[Leased], **change: tuple[object, object]) -> ReturningUpdate[Any]:
+    """Put the statement together once: it is asked for each group of calls."""
     expected = _expected(row, change)
     # Locked in one order, and not waited for: whoever is at a row now changes its state.
-    free = (
-        select(row.id).where(row.id.in_(ids), *expected).order_by(row.id).with_for_update(skip_locked=True).cte("free")
-    )
+    mine = select(row.id).where(row.id.in_(bindparam("ids", expanding=True)), *expected).order_by(row.id)
+    free = mine.with_for_update(skip_locked=True).cte("free")
     claiming = update(row).where(row.id.in_(select(free.c.id)), *expected)
-    claiming = claiming.values(**_taken(row, holder, seconds, change))
-    options = {"populate_existing": True, "synchronize_session": False}
-    return session.scalars(claiming.returning(row).execution_options(**options)).all()
+    claiming = claiming.values(**_taken(row, bindparam("by"), bindparam("lease_ms", type_=BigInteger), change))
+    return claiming.returning(row).execution_options(populate_existing=True, synchronize_session=False)
 
 
 def settle(session: Session, row: type[Leased], row_id: str, fence: int, **values: object) -> bool:
@@ -152,8 +173,11 @@ def _expected(row: type[Leased], change: Mapping[str, tuple[object, object]]) ->
 
 
 def _taken(
-    row: type[Leased], holder: str, seconds: float, change: Mapping[str, tuple[object, object]]
+    row: type[Leased],
+    holder: str | BindParameter[str],
+    lease_ms: int | BindParameter[int],
+    change: Mapping[str, tuple[object, object]],
 ) -> dict[str, object]:
     """Return what a claim writes."""
-    lease = {"fence": row.fence + 1, "holder": holder, "lease_until": now_ms() + int(seconds * 1000)}
+    lease = {"fence": row.fence + 1, "holder": holder, "lease_until": now_ms() + lease_ms}
     return {**lease, **{column: after for column, (_, after) in change.items()}}

@@ -6,7 +6,7 @@ of the balance, which costs nothing; where a provider tells no balance, by one c
 
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Update, case, func, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -44,6 +44,23 @@ PROBE_MS = {Block.FUNDS: 5_000, Block.KEY: 5_000, Block.FAILING: 2_000}
 """How long the account is left alone before it is looked at, or tried, again."""
 
 
+def _is_open() -> ColumnElement[bool]:
+    return ProviderAccount.blocked_at.is_not(None)
+
+
+def _is_shut() -> ColumnElement[bool]:
+    return _is_open() & (ProviderAccount.probe_at != HALF_OPEN)
+
+
+# Asked for each group of calls: prepared once, and past the session.
+_MINE = ProviderAccount.provider == bindparam("of")
+_SHUT = select(ProviderAccount.provider).where(_MINE, _is_shut())
+_KIND = select(ProviderAccount.blocked_kind).where(_MINE, _is_open())
+# A call sent before the account was refused proves nothing about money, unless there is no balance to ask for.
+_PROVEN = (ProviderAccount.blocked_kind == Block.FAILING) | ProviderAccount.balance.is_(None)
+_ODD = select(_is_open() & _PROVEN).where(_MINE, (ProviderAccount.failures > 0) | (_is_open() & _PROVEN))
+
+
 def block(session: Session, provider: str, *, kind: Block, message: str, needs: int) -> None:
     """Let no call be made any more; `needs` in micro-dollars is the price of the call that was refused."""
     _open_row(session, provider)
@@ -67,17 +84,16 @@ def unblock(session: Session, provider: str) -> None:
 
 def is_blocked(session: Session, provider: str) -> bool:
     """Tell whether no call may be made; False too where one may, to see whether the block is over."""
-    blocked = select(ProviderAccount.provider).where(ProviderAccount.provider == provider, _is_shut())
-    return session.scalar(blocked) is not None
+    return session.connection().scalar(_SHUT, {"of": provider}) is not None
 
 
 def enter(session: Session, provider: str, calls: int = 1) -> int:
     """Return how many of some calls pass the breaker: all while it is closed, one while it is half open, else none."""
-    row = session.get(ProviderAccount, provider, populate_existing=True)
-    if row is None or row.blocked_at is None:
+    kind = session.connection().scalar(_KIND, {"of": provider})
+    if kind is None:
         return calls
-    trying = _row(provider).where(ProviderAccount.blocked_at.is_not(None), ProviderAccount.probe_at == HALF_OPEN)
-    return rowcount(session, trying.values(probe_at=now_ms() + PROBE_MS[Block(row.blocked_kind or "")]))
+    trying = _row(provider).where(_is_open(), ProviderAccount.probe_at == HALF_OPEN)
+    return rowcount(session, trying.values(probe_at=now_ms() + PROBE_MS[Block(kind)]))
 
 
 def fault(session: Session, provider: str) -> CallsheetError | None:
@@ -109,10 +125,7 @@ def note_failure(session: Session, provider: str, message: str) -> None:
 
 def note_success(session: Session, provider: str) -> None:
     """Note that the provider has answered as it should; writes only where something is to be reset."""
-    # A call sent before the account was refused proves nothing about money, unless there is no balance to ask for.
-    proven = (ProviderAccount.blocked_kind == Block.FAILING) | ProviderAccount.balance.is_(None)
-    odd = (ProviderAccount.failures > 0) | (_is_open() & proven)
-    row = session.execute(select(_is_open() & proven).where(ProviderAccount.provider == provider, odd)).one_or_none()
+    row = session.connection().execute(_ODD, {"of": provider}).one_or_none()
     if row is None:
         return
     session.execute(_row(provider).where(ProviderAccount.failures > 0).values(failures=0))
@@ -164,14 +177,6 @@ def _open_row(session: Session, provider: str) -> None:
 
 def _row(provider: str) -> Update:
     return update(ProviderAccount).where(ProviderAccount.provider == provider)
-
-
-def _is_open() -> ColumnElement[bool]:
-    return ProviderAccount.blocked_at.is_not(None)
-
-
-def _is_shut() -> ColumnElement[bool]:
-    return _is_open() & (ProviderAccount.probe_at != HALF_OPEN)
 
 
 def _is_refused(session: Session, provider: str) -> bool:

@@ -21,6 +21,17 @@ K = TypeVar("K", bound=Hashable)
 # The stage that keeps runs stands above the ledger: all that is asked of it is whose run it is.
 _RUNS = table("runs", column("id"), column("production_id"))
 _PRODUCTION = select(_RUNS.c.production_id).where(_RUNS.c.id == bindparam("run"))
+_IS_OPEN = (Hold.attempt.in_(bindparam("attempts", expanding=True)), Hold.state == HoldState.OPEN)
+# Locked in one order: two that close several at once would wait for each other.
+_LOCKED = select(Hold.attempt).where(*_IS_OPEN).order_by(Hold.attempt).with_for_update().cte("locked")
+_CLOSE = (
+    update(Hold)
+    .where(*_IS_OPEN, Hold.attempt.in_(select(_LOCKED.c.attempt)))
+    .values(state=bindparam("becomes", type_=Hold.state.type))
+    .returning(Hold)
+    .execution_options(populate_existing=True, synchronize_session=False)
+)
+_HOLD, _TRANSFER = insert(Hold), insert(Transfer)
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ def hold_all(session: Session, wants: Sequence[Want]) -> Sequence[BudgetExceeded
             if want.attempt not in refused
         ]
     if held:
-        session.connection().execute(insert(Hold), held)  # past the unit of work, which takes as long again
+        session.connection().execute(_HOLD, held)  # past the unit of work, which takes as long again
     return [refused.get(want.attempt) for want in wants]
 
 
@@ -99,7 +110,7 @@ def settle_all(session: Session, payments: Mapping[str, Payment]) -> Mapping[str
         amounts |= _book(session, payers, together, payments)
     paid = [_transfer(held, payments[held.attempt], amounts[held.attempt]) for held in closed if amounts[held.attempt]]
     if paid:
-        session.connection().execute(insert(Transfer), paid)
+        session.connection().execute(_TRANSFER, paid)
     return amounts
 
 
@@ -232,12 +243,8 @@ def _require_left(session: Session, paid: Transfer, amount: int) -> None:
 
 
 def _close(session: Session, attempts: Sequence[str], state: HoldState) -> Sequence[Hold]:
-    # Locked in one order: two that close several at once would wait for each other.
-    is_open = (Hold.attempt.in_(attempts), Hold.state == HoldState.OPEN)
-    locked = select(Hold.attempt).where(*is_open).order_by(Hold.attempt).with_for_update().cte("locked")
-    closing = update(Hold).where(*is_open, Hold.attempt.in_(select(locked.c.attempt))).values(state=state)
-    returning = closing.returning(Hold).execution_options(populate_existing=True, synchronize_session=False)
-    return sorted(session.scalars(returning), key=lambda held: held.attempt)
+    closed = session.scalars(_CLOSE, {"attempts": attempts, "becomes": state})
+    return sorted(closed, key=lambda held: held.attempt)
 
 
 def _transfer(held: Hold, payment: Payment, amount: int) -> dict[str, object]:

@@ -6,8 +6,9 @@ starts where the others are, not where it once left off: it cannot save its turn
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Insert, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -27,7 +28,25 @@ REFILLS_PER_SLOTS = 2
 _SLOTS = select(func.count()).where(limits.Slot.name == bindparam("provider")).scalar_subquery()
 _TAKEN = (Take.state.in_(IN_WINDOW), Take.provider == bindparam("provider"))
 _WINDOW = select(_SLOTS, select(func.count()).where(*_TAKEN).scalar_subquery())
+_IN_FLIGHT = select(Take.account_id, func.count()).where(*_TAKEN).group_by(Take.account_id)
 NOT_READY = tuple(state for state in TakeState if state is not TakeState.READY)
+# Said so, the state leads into no index: SQLite would read all that is ready to find these.
+_IS_READY = Take.state.not_in(NOT_READY)
+# Locked apart from the change: as a plain subquery PostgreSQL may run it once a row.
+_FREE = (
+    select(Take.id)
+    .where(Take.id.in_(bindparam("takes", expanding=True)), _IS_READY)
+    .with_for_update(skip_locked=True)
+    .cte("free")
+)
+_SEND = (
+    update(Take)
+    .where(Take.id.in_(select(_FREE.c.id)), _IS_READY)
+    .values(state=TakeState.DISPATCHED, lease_until=now_ms() + leases.HINT_SECONDS * 1000)
+    .returning(Take.id)
+)
+_CLOCK = select(Window.virtual_time).where(Window.provider == bindparam("provider")).with_for_update(skip_locked=True)
+_MOVE = update(Window).where(Window.provider == bindparam("of")).values(virtual_time=bindparam("turn"))
 
 
 def dispatch(session: Session, provider: str) -> int:
@@ -45,18 +64,7 @@ def refill(session: Session, provider: str) -> int | None:
 
 def send(session: Session, take_ids: Sequence[str]) -> frozenset[str]:
     """Send these takes as far as they are ready and nobody is at them, and return which were sent."""
-    # Said so, the state leads into no index: SQLite would read all that is ready to find these.
-    is_ready = Take.state.not_in(NOT_READY)
-    # Locked apart from the change: as a plain subquery PostgreSQL may run it once a row.
-    free = select(Take.id).where(Take.id.in_(take_ids), is_ready).with_for_update(skip_locked=True).cte("free")
-    sending = (
-        update(Take)
-        .where(Take.id.in_(select(free.c.id)), is_ready)
-        .values(state=TakeState.DISPATCHED, lease_until=now_ms() + leases.HINT_SECONDS * 1000)
-        .returning(Take.id)
-        .execution_options(synchronize_session=False)
-    )
-    sent = frozenset(session.scalars(sending))
+    sent = frozenset(session.connection().scalars(_SEND, {"takes": list(take_ids)}))
     for take_id in take_ids:
         if take_id in sent:
             emit(session, "take.dispatched", take_id)
@@ -79,34 +87,37 @@ def _fill(session: Session, provider: str) -> int | None:
 
 def _enter(session: Session, provider: str) -> int | None:
     """Lock the window and return its virtual time; None where somebody else is filling it."""
-    mine = select(Window.virtual_time).where(Window.provider == provider).with_for_update(skip_locked=True)
-    clock = session.scalar(mine)
+    clock = session.connection().scalar(_CLOCK, {"provider": provider})
     if clock is None:
         insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
         session.execute(insert(Window).values(provider=provider, virtual_time=0).on_conflict_do_nothing())
-        clock = session.scalar(mine)
+        clock = session.connection().scalar(_CLOCK, {"provider": provider})
     return clock
 
 
 def _window(session: Session, provider: str) -> tuple[int, int]:
     """Return how many slots a provider has, and how many takes are on their way to it."""
-    slots, taken = session.execute(_WINDOW, {"provider": provider}).one()
+    slots, taken = session.connection().execute(_WINDOW, {"provider": provider}).one()
     return slots, taken
 
 
 def _in_flight(session: Session, provider: str) -> Mapping[str, int]:
-    counting = select(Take.account_id, func.count()).where(Take.state.in_(IN_WINDOW), Take.provider == provider)
-    return dict(session.execute(counting.group_by(Take.account_id)).all())
+    return dict(session.connection().execute(_IN_FLIGHT, {"provider": provider}).all())
 
 
 def _charge(session: Session, provider: str, sent: Sequence[Next]) -> None:
     """Move the accounts' virtual times on by what was sent, and the window's to the turn of the last of it."""
     if not sent:
         return
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     turns = {take.account_id: take.start + take.cost for take in sent}
     rows = [{"provider": provider, "account_id": account, "virtual_time": turn} for account, turn in turns.items()]
-    charging = insert(Turn).values(rows)
+    connection = session.connection()
+    connection.execute(_charging(connection.dialect.name), rows)
+    connection.execute(_MOVE, {"of": provider, "turn": sent[-1].start})
+
+
+@cache
+def _charging(dialect: str) -> Insert:
+    charging = sqlite.insert(Turn) if dialect == "sqlite" else postgresql.insert(Turn)
     later = {"virtual_time": charging.excluded.virtual_time}
-    session.execute(charging.on_conflict_do_update(index_elements=["provider", "account_id"], set_=later))
-    session.execute(update(Window).where(Window.provider == provider).values(virtual_time=sent[-1].start))
+    return charging.on_conflict_do_update(index_elements=["provider", "account_id"], set_=later)

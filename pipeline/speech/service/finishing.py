@@ -20,6 +20,15 @@ from pipeline.speech.service.streaks import note_success
 from pipeline.voices import service as voices
 from pipeline.voices.models import Voice
 
+_LIVE = (
+    select(Take.id, Take.fence, Take.run_id, Take.alternative_of, Take.kind, Run.retakes)
+    .join(Run, Run.id == Take.run_id)
+    .where(Take.id.in_(bindparam("takes", expanding=True)))
+    # Without the holder a claim that was taken back would pass under the lease of a message sent since.
+    .where(Take.holder.is_not(None), Take.lease_until.is_not(None))
+    .order_by(Take.id)
+    .with_for_update(of=Take)
+)
 _ONE = update(Take).where(Take.id == bindparam("take"))
 _DONE = _ONE.where(Take.fence == bindparam("claimed"), Take.holder.is_not(None)).values(
     state=TakeState.DONE,
@@ -70,11 +79,7 @@ Live: TypeAlias = Row[str, int, str, str | None, TakeKind, int | None]
 
 def _live(session: Session, ended: Sequence[Ended]) -> Mapping[str, Live]:
     """Lock the takes that are claimed; return the fence and the run of each, and what follows once it is spoken."""
-    # Without the holder a claim that was taken back would pass under the lease of a message sent since.
-    claimed = (Take.id.in_([e.job.id for e in ended]), Take.holder.is_not(None), Take.lease_until.is_not(None))
-    columns = (Take.id, Take.fence, Take.run_id, Take.alternative_of, Take.kind, Run.retakes)
-    asked = select(*columns).join(Run, Run.id == Take.run_id)
-    locked = session.execute(asked.where(*claimed).order_by(Take.id).with_for_update(of=Take))
+    locked = session.connection().execute(_LIVE, {"takes": [attempt.job.id for attempt in ended]})
     return {row.id: row for row in locked}
 
 

@@ -7,7 +7,7 @@ tries are used up; several of them in a row for one cause, and none spoken in be
 from collections.abc import Collection
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from pipeline.intake import service as intake
@@ -16,6 +16,8 @@ from pipeline.intake.rules import STREAK_TO_PAUSE
 from pipeline.speech.rules import is_systemic
 
 log = structlog.get_logger()
+
+_COUNTED = select(Run.id).where(Run.id.in_(bindparam("runs", expanding=True)), Run.streak > 0)
 
 
 def note_failure(session: Session, run_id: str, kind: str, message: str) -> None:
@@ -27,6 +29,6 @@ def note_failure(session: Session, run_id: str, kind: str, message: str) -> None
 
 def note_success(session: Session, run_ids: Collection[str]) -> None:
     """Note that takes of these runs were spoken; nothing is written where none has failed just before."""
-    counted = select(Run.id).where(Run.id.in_(run_ids), Run.streak > 0)
-    for run_id in session.scalars(counted).all() if run_ids else ():
+    counted = session.connection().scalars(_COUNTED, {"runs": list(run_ids)}).all() if run_ids else ()
+    for run_id in counted:
         intake.end_streak(session, run_id)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from sqlalchemy import CTE, ColumnElement, Select, select
+from sqlalchemy import CTE, Select, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from pipeline.db.clock import now_ms
@@ -18,6 +18,15 @@ from pipeline.intake.models import Run, RunState
 from pipeline.ledger.models import Account
 from pipeline.speech.models import Take, Turn
 from pipeline.speech.rules import AUDITION_PRIORITY, TakeState
+
+_IS_DUE = (Take.state == TakeState.READY, Take.provider == bindparam("provider"), Take.not_before <= now_ms())
+_DUE = (
+    select(Take.priority, Take.id, Take.estimate)
+    .where(*_IS_DUE, Take.run_id == bindparam("run"))
+    .order_by(Take.priority, Take.id)
+    .limit(bindparam("most"))
+)
+_DUE_FIRST_WORDS = _DUE.where(Take.priority == AUDITION_PRIORITY)
 
 
 @dataclass(frozen=True)
@@ -77,10 +86,8 @@ def next_takes(
         run_id = queue.first_run()
         if run_id not in looked_at:
             looked_at.add(run_id)
-            of_run = [Take.run_id == run_id]
-            if run_id in queue.ending:
-                of_run.append(Take.priority == AUDITION_PRIORITY)
-            queue.runs[run_id] = _due_takes(session, provider, of_run, room)
+            is_ending = run_id in queue.ending
+            queue.runs[run_id] = _due_takes(session, provider, run_id, room, only_first_words=is_ending)
         take = queue.runs[run_id].popleft()
         cost = queue.cost(take)
         chosen.append(Next(take.id, account_id, start, cost))
@@ -96,8 +103,8 @@ def _queues(
     session: Session, provider: str, clock: int, in_flight: Mapping[str, int], room: int
 ) -> Mapping[str, Queue]:
     queues: dict[str, Queue] = {}
-    for run_id, account_id, weight, cap, turn, priority, first, estimate, ends in session.execute(
-        _first_takes(provider)
+    for run_id, account_id, weight, cap, turn, priority, first, estimate, ends in session.connection().execute(
+        _first_takes(), {"provider": provider}
     ):
         if account_id not in queues:
             left = room if cap is None else min(cap - in_flight.get(account_id, 0), room)
@@ -109,15 +116,15 @@ def _queues(
 
 
 @cache
-def _first_takes(provider: str) -> Select[str, str, int, int | None, int, int, str, int, bool]:
+def _first_takes() -> Select[str, str, int, int | None, int, int, str, int, bool]:
     """Select the first take that is due of each run that may send one, with what is known of its account.
 
-    Putting it together takes several times as long as asking it: it is done once a provider.
+    Putting it together takes several times as long as asking it: it is done once.
     """
     ready_runs = _ready_runs()
     first = aliased(Take)
-    of_run = select(Take.id).where(*_is_due(provider), Take.run_id == Run.id).order_by(Take.priority, Take.id)
-    turn = (Turn.provider == provider) & (Turn.account_id == Run.account_id)
+    of_run = select(Take.id).where(*_IS_DUE, Take.run_id == Run.id).order_by(Take.priority, Take.id)
+    turn = (Turn.provider == bindparam("provider")) & (Turn.account_id == Run.account_id)
     # A run that was stopped owes the first words of a voice still: they keep what was paid for.
     owes = Run.reason.is_not(None) & (first.priority == AUDITION_PRIORITY)
     # In one that has ended, what else is ready has to be given up.
@@ -151,11 +158,7 @@ def _ready_runs() -> CTE:
     return runs.union_all(select(after).where(runs.c.run_id.is_not(None)))
 
 
-def _due_takes(session: Session, provider: str, of_run: Sequence[ColumnElement[bool]], most: int) -> deque[Waiting]:
-    due = select(Take.priority, Take.id, Take.estimate).where(*_is_due(provider), *of_run)
-    rows = session.execute(due.order_by(Take.priority, Take.id).limit(most))
+def _due_takes(session: Session, provider: str, run_id: str, most: int, *, only_first_words: bool) -> deque[Waiting]:
+    due = _DUE_FIRST_WORDS if only_first_words else _DUE
+    rows = session.connection().execute(due, {"provider": provider, "run": run_id, "most": most})
     return deque(Waiting(*row) for row in rows)
-
-
-def _is_due(provider: str) -> tuple[ColumnElement[bool], ...]:
-    return Take.state == TakeState.READY, Take.provider == provider, Take.not_before <= now_ms()
