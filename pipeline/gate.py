@@ -250,10 +250,10 @@ class Gate:
     def _next_look(self) -> float:
         """Return when it is worth asking."""
         if self._slots.idle:
-            return self._pace_at  # nobody waits for company where a slot stands idle
+            return max(self._pace_at, self._silent_until)  # nobody waits for company where a slot stands idle
         asked_next = self._asked_at + ROUND_SECONDS if self._slots.calling else self._asked_at
         more_at = self._asked_at if self._has_room_ahead() else self._slots.more_ahead_at(self.now())
-        return max(self._pace_at, asked_next, min(self._look_at, more_at))
+        return max(self._pace_at, self._silent_until, asked_next, min(self._look_at, more_at))
 
     def _has_room_ahead(self) -> bool:
         """Tell whether the next may be claimed before there is a slot for it."""

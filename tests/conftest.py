@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import gc
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -15,8 +16,12 @@ SHARED = {"stack", "weed", "natural"}
 """Fixtures of the whole session that take seconds to start and memory to run, or from which others are made long."""
 MOST_PROCESSES = 4
 """Each may run a whole stack: about a gigabyte."""
+SELDOM = (20_000, 20, 100)
+"""How much is made before Python looks for what is of no use: 7,000 collected tests are a lot to look through."""
 WAITING = "tests/acceptance/"
 """Where tests wait most of their time for whole stacks."""
+
+gc.set_threshold(*SELDOM)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -3,6 +3,7 @@
 Messages wait until the test hands them on. Time passes by moving what is stored, never by waiting.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pipeline.db import leases
 from pipeline.db.engine import Database
 from pipeline.db.limits import Pace
 from pipeline.edge import Edge
+from pipeline.gate import Gate
 from pipeline.ledger.models import ProviderAccount
 from pipeline.ledger.prices import store_prices
 from pipeline.provider.errors import ProviderError
@@ -40,6 +42,16 @@ EXPECTED = (ProviderError, speech.TakeMissed)
 
 
 @dataclass
+class StageClock:
+    """What the gate of the stage tells the time by."""
+
+    passed_seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.passed_seconds
+
+
+@dataclass
 class Stage:
     """Everything that takes part."""
 
@@ -48,6 +60,7 @@ class Stage:
     messages: Messages
     store: LocalStore
     ears: ScriptedEars
+    clock: "StageClock"
     failures: list[Exception] = field(default_factory=list)
 
     @property
@@ -91,6 +104,7 @@ class Stage:
 
     def pass_time(self) -> None:
         """Let an hour go by, in which every worker beats: what was put off is due, what is old is older."""
+        self.clock.passed_seconds += AN_HOUR_MS / 1000
         with self.database.write() as session:
             session.execute(update(Pace).values(next_at=0, cooldown_until=0))
             later = {"probe_at": ProviderAccount.probe_at - AN_HOUR_MS}
@@ -125,7 +139,7 @@ class Stage:
 def open_stage(database: Database, folder: Path, upstream: VoiceProvider | None = None) -> Iterator[Stage]:
     """Set a stage up, and audit the books when it is taken down; `upstream` speaks in the scripted provider's place."""
     provider, messages, store = ScriptedProvider(), Messages(), LocalStore(folder / "bucket")
-    ears = ScriptedEars()
+    ears, clock = ScriptedEars(), StageClock()
     store.ensure_bucket()
     with database.write() as session:
         factories.open_limits(session)
@@ -142,11 +156,12 @@ def open_stage(database: Database, folder: Path, upstream: VoiceProvider | None 
         spool=Spool(folder / "spool"),
         holder=holder,
         ears=ears,
+        gate=Gate(clock),
     )
     app.loader.import_default_modules()
     Station.edge = edge
     try:
-        yield Stage(edge, provider, messages, store, ears)
+        yield Stage(edge, provider, messages, store, ears, clock)
         with database.read() as session:
             assert_books_balance(session)
     finally:

@@ -252,3 +252,13 @@ def test_a_failure_is_told_to_each_that_was_asked_for_alone() -> None:
         assert isinstance(ticket.error, ValueError)
     third = gate.enter(wish(), SOON)
     assert gate.ask().tickets == [third]
+
+
+def test_nothing_is_claimed_for_a_call_that_would_be_refused_for_speed() -> None:
+    clock = Clock()
+    gate = Gate(clock)
+    gate.enter(wish(takes_back=True), SOON)
+    gate.silence(2.0)
+    assert gate._next_look() == clock.time + 2.0
+    clock.time += 2.0
+    assert gate._next_look() <= clock.time
