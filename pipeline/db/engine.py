@@ -1,5 +1,7 @@
 """One engine for SQLite and PostgreSQL, and the two kinds of transaction: `write` and `read`."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -12,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from pipeline.db.queueing import WriteQueue
 
 BUSY_TIMEOUT_SECONDS = 30
+WAL_POLL_SECONDS = 0.01
 READ_ONLY = "callsheet_read_only"
 
 
@@ -80,14 +83,28 @@ def _sqlite(url: str, pool_size: int) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's objects
     connection.isolation_level = None  # the driver must not begin for us: see _begin_sqlite
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+    _keep_a_log(connection)
     for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}",
-        "journal_mode = WAL",
         "synchronous = FULL",  # a committed charge survives a power cut
         "foreign_keys = ON",
         "recursive_triggers = ON",  # REPLACE removes rows too: the ledger's trigger has to see it
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """Let the file have a write-ahead log: where several open a new one at once, SQLite waits for none of them."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_POLL_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

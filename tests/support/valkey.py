@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.ports import free_port
 from workers.stack.parts.broker import server
 
-START_SECONDS = 10.0
+START_SECONDS, STARTS = 10.0, 3
 DURABLE = "appendonly yes\nappendfsync always\n"
 
 
@@ -21,12 +21,10 @@ class RunningValkey:
     """The server and where it listens; it keeps its port and its password when it is started again."""
 
     def __init__(self, folder: Path, *, durable: bool) -> None:
-        self.port, self.password = free_port(), secrets.token_hex(8)
+        self.port, self.password = 0, secrets.token_hex(8)
         self._configuration = folder / "valkey.conf"
-        self._configuration.write_text(
-            f"port {self.port}\nbind 127.0.0.1\nrequirepass {self.password}\nsave ''\ndir {folder}\n"
-            + (DURABLE if durable else "")
-        )
+        self._configured = f"bind 127.0.0.1\nrequirepass {self.password}\nsave ''\ndir {folder}\n"
+        self._configured += DURABLE if durable else ""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -35,15 +33,26 @@ class RunningValkey:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers. The first start finds a port, which another program may take first."""
+        known = self.port
+        for _ in range(STARTS):
+            self.port = known or free_port()
+            self._configuration.write_text(f"port {self.port}\n{self._configured}")
+            if self._starts():
+                return
+        raise RuntimeError("Valkey does not answer")
+
+    def _starts(self) -> bool:
         self._process = subprocess.Popen(
             [server(), self._configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if time.monotonic() > deadline:
-                raise RuntimeError("Valkey does not answer")
+        while self._process.poll() is None and time.monotonic() < deadline:
+            if self._answers():
+                return True
             time.sleep(0.02)
+        self.stop()
+        return False
 
     def send(self, number: signal.Signals) -> None:
         """Signal it: SIGSTOP makes it silent on open connections, SIGCONT lets it go on."""

@@ -1,3 +1,4 @@
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -89,3 +90,15 @@ def test_a_database_that_does_not_answer_says_why(tmp_path: object) -> None:
 def _names(database: Database) -> list[str]:
     with database.read() as session:
         return list(session.scalars(select(Account.name)))
+
+
+def test_a_new_file_that_another_process_is_writing_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN IMMEDIATE")  # SQLite gives up at once where a log is to be begun beside this
+    writer.execute("CREATE TABLE first (id INTEGER)")
+    threading.Timer(0.3, writer.execute, ["COMMIT"]).start()
+    database = Database(f"sqlite:///{path}")
+    assert database.ping() is None
+    database.close()
+    writer.close()

@@ -33,6 +33,7 @@ def migrate_too():
     assert not migrate.is_current(database)
     migrate.is_current = lambda _database: False  # as it was when all of them looked
     os.write(arriving, b".")
+    os.close(arriving)
     os.read(gate, 1)  # until the parent opens it for all
     migrate.upgrade(database)
     database.close()
@@ -46,6 +47,7 @@ def child():
     os._exit(0)
 
 pids = [os.fork() or child() for _ in range(int(count))]
+os.close(arriving)  # else one that died early would be waited for
 for _ in pids:
     os.read(arrivals, 1)
 os.close(opening)
