@@ -17,7 +17,7 @@ from pipeline.db import leases, limits
 from pipeline.db.engine import Database
 from pipeline.db.events import emitted
 from pipeline.flow import FLOW, Publisher
-from pipeline.gate import ROUND_SECONDS, Answer, Ask, Gate, Ticket, Wish
+from pipeline.gate import BEGINNING_SECONDS, ROUND_SECONDS, Answer, Ask, Gate, Ticket, Wish
 from pipeline.ledger import provider_account
 from pipeline.provider.port import VoiceProvider
 from pipeline.quality import Ears, Judging, Voices
@@ -144,8 +144,11 @@ class Edge:
     @contextmanager
     def finish(self) -> Iterator[None]:
         """Do what follows a call in good order: calls that ended together would keep the next ones from beginning."""
+        until = time.monotonic() + FINISHING_SECONDS
         has_turn = self.finishing.acquire(timeout=FINISHING_SECONDS)
         try:
+            while self.gate.is_beginning and time.monotonic() < until:
+                time.sleep(BEGINNING_SECONDS)
             yield
         finally:
             if has_turn:

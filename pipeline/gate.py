@@ -28,6 +28,8 @@ LOOK_SECONDS = 0.02
 """How soon to look again for a slot where this process has fewer than its share; a call ends when it ends."""
 LOOK_RARELY_SECONDS = 0.5
 """How soon where it has its share: what others have left unused is worth a look now and then."""
+BEGINNING_SECONDS = 0.005
+"""How long it takes from a slot until the call's request has left."""
 STALE_SECONDS = 0.75
 """After this long what was claimed ahead is claimed anew: its run may have been cancelled meanwhile."""
 
@@ -104,7 +106,7 @@ class Gate:
         self._leader: Ticket[Any, Any] | None = None
         """Whose thread asks, or waits until it is worth asking."""
         self._slots = Slots()
-        self._asked_at = self._pace_at = self._look_at = self._silent_until = float("-inf")
+        self._asked_at = self._pace_at = self._look_at = self._silent_until = self._assigned_at = float("-inf")
         self._is_asking = self._was_in_vain = False
         self._one_by_one = 0
         """How many are asked for alone: asking for several has failed."""
@@ -118,6 +120,11 @@ class Gate:
     def in_flight(self) -> int:
         """How many calls of this process are under way."""
         return len(self._slots.calling)
+
+    @property
+    def is_beginning(self) -> bool:
+        """Tell whether a call is just about to begin."""
+        return self.now() < self._assigned_at + BEGINNING_SECONDS
 
     def ahead(self, slots: int) -> int:
         """Return how many calls may be claimed before there is a slot for them, of so many."""
@@ -269,7 +276,8 @@ class Gate:
                 break
             ticket = self._claimed.popleft()
             ticket.slot = slot
-            self._slots.use(slot, self.now())
+            self._assigned_at = self.now()
+            self._slots.use(slot, self._assigned_at)
             self._wake(ticket)
 
     def _end(self, ask: Ask) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pipeline import edge as edges
+from pipeline import gate as gates
 from pipeline.db import leases, limits
 from pipeline.db.events import emit
 from pipeline.gate import Wish
@@ -363,6 +364,29 @@ def test_what_follows_a_call_is_done_a_few_at_a_time_and_nobody_waits_for_long(
             done.result()
     waited = [moment - began >= 0.2 for moment in sorted(inside)]
     assert waited == [*[False] * edges.FINISHING, True]
+
+
+def test_what_follows_a_call_waits_while_another_call_begins(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "BEGINNING_SECONDS", 0.1)
+    admission = stage.edge.admit(wish("next"))
+    assert admission is not None
+    began = stage.edge.gate.now()
+    with stage.edge.finish():
+        assert 0.05 < stage.edge.gate.now() - began < edges.FINISHING_SECONDS
+    stage.edge.dismiss(admission)
+
+
+def test_it_does_not_wait_for_long_where_calls_begin_all_the_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "BEGINNING_SECONDS", 60.0)
+    monkeypatch.setattr(edges, "FINISHING_SECONDS", 0.1)
+    admission = stage.edge.admit(wish("next"))
+    assert admission is not None
+    began = stage.edge.gate.now()
+    with stage.edge.finish():
+        assert 0.1 <= stage.edge.gate.now() - began < 5
+    stage.edge.dismiss(admission)
 
 
 def wish(job: str, give_up: Callable[[Session, str, str], None] | None = None) -> Wish[str, str]:
