@@ -94,7 +94,7 @@ class Slot(Base):
     lease_until: Mapped[Millis] = mapped_column(default=0)
 
 
-# Asked for each group of calls: prepared once, and past the session, they cost a third of what they would.
+# Asked for each group of calls: prepared once, and most of them past the session.
 _OF = bindparam("of", type_=String)
 _UNTIL = now_ms() + bindparam("lease_ms", type_=BigInteger)
 # Who has the row takes the next places, one process after the other.
@@ -128,7 +128,6 @@ _TAKE = (
     .values(holder=bindparam("who"), lease_until=_UNTIL)
     .returning(Slot.number)
 )
-
 _GIVE_BACK = (
     update(Slot)
     .where(Slot.name == _OF, Slot.number == bindparam("slot"), Slot.holder == bindparam("who"))

@@ -292,7 +292,7 @@ def _new_client(
 
 
 def _send_at_once(params: Mapping[str, Any], **_: object) -> None:
-    """Send what is in memory together with its headers: asking first costs a round trip, and a third of the CPU."""
+    """Send what is in memory together with its headers: asking first costs a round trip, and 25 reads of a byte."""
     if isinstance(params.get("body"), BytesIO):
         params["headers"].pop("Expect", None)
 

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.db.clock import now_ms
-from pipeline.db.engine import Database
+from pipeline.db.engine import BUSY_TIMEOUT_SECONDS, Database
 from pipeline.ledger.models import Account
 from tests.support import factories
 
@@ -102,3 +102,13 @@ def test_a_new_file_that_another_process_is_writing_is_waited_for(tmp_path: Path
     assert database.ping() is None
     database.close()
     writer.close()
+
+
+def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "kept.db"
+    sqlite3.connect(path).execute("CREATE TABLE first (id INTEGER)").connection.close()
+    began = time.monotonic()
+    database = Database(f"sqlite:///file:{path}?mode=ro&uri=true")
+    assert "readonly" in (database.ping() or "")
+    assert time.monotonic() - began < BUSY_TIMEOUT_SECONDS / 2
+    database.close()

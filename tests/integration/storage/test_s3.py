@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 
 from pipeline.storage.port import StorageError, StoreRefused
 from pipeline.storage.s3 import S3Store
@@ -55,6 +56,19 @@ def test_the_proxy_variables_of_an_office_do_not_reach_for_a_server_on_this_mach
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
 
     S3Store(weed.endpoint, "callsheet", weed.access_key, weed.secret_key).ensure_bucket()
+
+
+def test_what_is_in_memory_is_sent_at_once_and_a_file_only_when_it_is_welcome(store: S3Store, tmp_path: Path) -> None:
+    def note(request: AWSPreparedRequest, **_: object) -> None:
+        sent.append(dict(request.headers))
+
+    sent: list[dict[str, object]] = []
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    store._writes.meta.events.register("before-send.s3", note)
+    store.put("memory", b"x", content_type=AUDIO)
+    store.put("file", file, content_type=AUDIO)
+    assert ["Expect" in headers for headers in sent] == [False, True]
 
 
 def test_sixty_four_threads_share_one_store(store: S3Store) -> None:
