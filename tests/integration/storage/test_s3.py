@@ -11,7 +11,7 @@ import psutil
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
 
-from pipeline.storage.port import StorageError, StoreRefused
+from pipeline.storage.port import ObjectExists, ObjectInfo, StorageError, StoreRefused
 from pipeline.storage.s3 import S3Store
 from tests.support.weed import Weed
 
@@ -58,7 +58,11 @@ def test_the_proxy_variables_of_an_office_do_not_reach_for_a_server_on_this_mach
     S3Store(weed.endpoint, "callsheet", weed.access_key, weed.secret_key).ensure_bucket()
 
 
-def test_what_is_in_memory_is_sent_at_once_and_a_file_only_when_it_is_welcome(store: S3Store, tmp_path: Path) -> None:
+def test_through_the_sdk_what_is_in_memory_is_sent_at_once_and_a_file_only_when_it_is_welcome(
+    store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_direct", None)
+
     def note(request: AWSPreparedRequest, **_: object) -> None:
         sent.append(dict(request.headers))
 
@@ -69,6 +73,28 @@ def test_what_is_in_memory_is_sent_at_once_and_a_file_only_when_it_is_welcome(st
     store.put("memory", b"x", content_type=AUDIO)
     store.put("file", file, content_type=AUDIO)
     assert ["Expect" in headers for headers in sent] == [False, True]
+
+
+def test_what_a_line_writes_and_looks_for_is_the_same_past_the_sdk_and_through_it(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, metadata = "takes/a~b-c_d.é/1 2+3.mp3", {"attempt": "tak_1#2", "cost-micros": "300"}
+    assert store.head(key) is None
+    store.put(key, b"sound", content_type=AUDIO, metadata=metadata)
+    found = store.head(key)
+    with pytest.raises(ObjectExists):
+        store.put(key, b"another", content_type=AUDIO)
+
+    monkeypatch.setattr(store, "_direct", None)
+    assert store.head(key) == found == ObjectInfo(key, 5, AUDIO, metadata)
+    assert store.get(key) == b"sound"
+
+
+def test_a_direct_write_that_was_damaged_on_the_way_is_refused(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zlib.crc32", lambda _body: 7)
+    with pytest.raises(StorageError):
+        store.put("damaged", b"sound", content_type=AUDIO)
+    assert store.head("damaged") is None
 
 
 def test_sixty_four_threads_share_one_store(store: S3Store) -> None:
