@@ -32,7 +32,7 @@ from pipeline.storage.port import (
     StoreUnavailable,
     UploadForm,
 )
-from pipeline.storage.s3_direct import DirectCalls
+from pipeline.storage.s3_direct import AGENT, AskAgain, DirectCalls
 from pipeline.storage.s3_errors import code_of, status_of, translate
 
 if TYPE_CHECKING:
@@ -147,14 +147,13 @@ class S3Store:
     def head(self, key: str) -> ObjectInfo | None:
         """Return what is known of an object, or None where there is none."""
         check_key(key)
-        if (direct := self._direct) and direct.is_missing(key):
-            return None
-        try:
-            with self._translated("look for", key):
-                found = self._reads.head_object(Bucket=self.bucket, Key=key)
-        except ObjectMissing:
-            return None
-        return ObjectInfo(key, found["ContentLength"], found.get("ContentType", ""), found.get("Metadata", {}))
+        with self._translated("look for", key):
+            if not self._direct:
+                return self._look(self._reads, key)
+            try:
+                return self._direct.head(key)
+            except AskAgain:
+                return self._look(self._client(self._endpoint, READ_ATTEMPTS - 1), key)
 
     def delete(self, key: str) -> None:
         """Remove an object; no error where there is none."""
@@ -189,6 +188,15 @@ class S3Store:
             wanted["ResponseContentDisposition"] = attachment(filename)
         with self._translated("sign a download of", key):
             return self._signs.generate_presigned_url("get_object", Params=wanted, ExpiresIn=expires)
+
+    def _look(self, client: "S3Client", key: str) -> ObjectInfo | None:
+        try:
+            found = client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if status_of(error) != 404:  # noqa: PLR2004 - HTTP
+                raise
+            return None
+        return ObjectInfo(key, found["ContentLength"], found.get("ContentType", ""), found.get("Metadata", {}))
 
     def _put(self, key: str, body: bytes | IO[bytes], content_type: str, metadata: Mapping[str, str]) -> None:
         if isinstance(body, bytes) and self._direct:
@@ -280,7 +288,7 @@ class S3Store:
         connect_seconds, read_seconds = self._timeouts
         return Config(
             signature_version="s3v4",
-            user_agent="callsheet",  # the SDK's own is put together anew for each call
+            user_agent=AGENT,  # the SDK's own is put together anew for each call
             # Regional host names on AWS, where a signed URL must not be redirected; paths elsewhere.
             s3={"addressing_style": "path" if endpoint else "virtual"},
             retries={"total_max_attempts": attempts, "mode": "standard"},
