@@ -26,7 +26,7 @@ from pipeline.audio.sniff import SNIFF_BYTES, Container, sniff
 
 if TYPE_CHECKING:
     from pipeline.audio.delivering import deliver, measure_take
-    from pipeline.audio.probe import SpeechProbe, probe_speech
+    from pipeline.audio.probe import SpeechProbe, count_speech_seconds, probe_speech
     from pipeline.audio.speech import (
         SpeechLevels,
         decode_speech,
@@ -40,6 +40,7 @@ _LOADED_ON_USE = {
     "deliver": "delivering",
     "measure_take": "delivering",
     "SpeechProbe": "probe",
+    "count_speech_seconds": "probe",
     "probe_speech": "probe",
     "SpeechLevels": "speech",
     "decode_speech": "speech",
@@ -73,6 +74,7 @@ __all__ = [
     "SpeechFormat",
     "SpeechLevels",
     "SpeechProbe",
+    "count_speech_seconds",
     "decode_speech",
     "deliver",
     "encode_speech",

@@ -1,6 +1,7 @@
 """MPEG audio layer III frame headers (ISO/IEC 11172-3 and 13818-3)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 HEADER_BYTES = 4
 _SYNC = 0x7FF
@@ -14,6 +15,7 @@ _FREE_FORMAT, _BITRATE_RESERVED = 0, 15
 _MPEG_1_KBPS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _MPEG_2_KBPS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _MPEG_1_HZ = (44_100, 48_000, 32_000)
+_ID3V2_HEADER_BYTES, _ID3V1_BYTES = 10, 128
 _DIVISOR = {0b11: 1, 0b10: 2, 0b00: 4}
 """MPEG-2 halves and MPEG-2.5 quarters the sample rates of MPEG-1."""
 
@@ -32,7 +34,13 @@ class FrameHeader:
 
 def parse_header(data: bytes, at: int = 0) -> FrameHeader | None:
     """Return the frame header at this offset, or None where the bits are not one."""
-    word = int.from_bytes(data[at : at + HEADER_BYTES], "big")
+    return _parsed(data[at : at + HEADER_BYTES])
+
+
+@lru_cache(maxsize=1024)
+def _parsed(four: bytes) -> FrameHeader | None:
+    # A stream says much the same in each of its frames, forty times a second.
+    word = int.from_bytes(four, "big")
     version, layer = word >> 19 & 3, word >> 17 & 3
     if word >> 21 != _SYNC or version == _VERSION_RESERVED or layer != _LAYER_III:
         return None
@@ -61,3 +69,36 @@ def id3v2_length(data: bytes) -> int:
     size = data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9]
     footer = 10 if data[5] & 0x10 else 0
     return 10 + size + footer
+
+
+def count_seconds(audio: bytes) -> float | None:
+    """Return how long a stream of frames is, header claims aside; None where there is anything but frames and tags."""
+    at, end = _after_tags(audio), len(audio)
+    if audio[-_ID3V1_BYTES:].startswith(b"TAG"):
+        end -= _ID3V1_BYTES
+    first = parse_header(audio, at)
+    if first is None:
+        return None
+    if _describes_others(audio[at : at + first.length], first):
+        at += first.length
+    samples, like = 0, (first.sample_rate, first.channels)
+    while at < end:
+        frame = parse_header(audio, at)
+        if frame is None or (frame.sample_rate, frame.channels) != like:
+            return None
+        samples += frame.samples
+        at += frame.length
+    return samples / first.sample_rate if at == end else None
+
+
+def _after_tags(audio: bytes) -> int:
+    at = 0
+    while tag := id3v2_length(audio[at : at + _ID3V2_HEADER_BYTES]):
+        at += tag
+    return at
+
+
+def _describes_others(frame: bytes, header: FrameHeader) -> bool:
+    """Tell whether a stream's first frame holds no sound, but what an encoder says of those that follow."""
+    at = HEADER_BYTES + header.side_info_bytes
+    return frame[at : at + 4] in {b"Xing", b"Info"} or frame[36:40] == b"VBRI"

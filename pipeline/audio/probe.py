@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.audio.decode import open_container
 from pipeline.audio.formats import Coding, SpeechFormat, parse_format
+from pipeline.audio.mpeg import count_seconds
 from pipeline.audio.rejection import AudioRejected, rejected
 from pipeline.audio.sniff import SNIFF_BYTES, Container, looks_like, sniff
 
@@ -37,6 +38,15 @@ def probe_speech(audio: bytes, format: str) -> SpeechProbe:  # noqa: A002 - the 
     if not probe.seconds:
         raise _not_audio("the audio holds no sound", "0 s")
     return probe
+
+
+def count_speech_seconds(audio: bytes, format: str) -> float:  # noqa: A002 - as above
+    """Return how long `audio` is, as `probe_speech` says it, and sooner where its frames can simply be counted.
+
+    Raises `AudioRejected` where it is empty or no audio.
+    """
+    is_mp3 = recognise(audio, parse_format(format)) is Coding.MP3
+    return (count_seconds(audio) if is_mp3 else None) or probe_speech(audio, format).seconds
 
 
 def recognise(audio: bytes, wanted: SpeechFormat) -> Coding:

@@ -60,13 +60,13 @@ def _speak(provider: VoiceProvider, job: Job, text: str, over: Callable[[], None
 
 def _checked(answer: SpeechResult, audio_format: str) -> Spoken:
     try:
-        sound = audio.probe_speech(answer.audio, audio_format)
+        seconds = audio.count_speech_seconds(answer.audio, audio_format)
     except audio.AudioRejected as error:
         raise ProviderFailed(
             f"the provider's answer is no audio: {error}", charged_micros=answer.cost.charged_micros
         ) from error
     cost = answer.cost
-    return Spoken(answer.audio, answer.content_type, sound.seconds, cost.charged_micros, cost.chars_billed)
+    return Spoken(answer.audio, answer.content_type, seconds, cost.charged_micros, cost.chars_billed)
 
 
 def _missed_whole(parts: list[Spoken], missed: Missed) -> Missed:
@@ -79,7 +79,7 @@ def _joined(job: Job, parts: list[Spoken]) -> Spoken | Missed:
     cost = _sum([part.cost for part in parts])
     try:
         whole = audio.join([part.audio for part in parts], job.format, job.pauses)
-        seconds = audio.probe_speech(whole, job.format).seconds
+        seconds = audio.count_speech_seconds(whole, job.format)
     except audio.AudioRejected as error:
         return Missed(error.code, error.message, cost)
     return Spoken(whole, parts[0].content_type, seconds, cost, _sum([part.chars for part in parts]))

@@ -9,6 +9,7 @@ from pipeline.audio import (
     AudioRejected,
     Coding,
     SpeechFormat,
+    count_speech_seconds,
     decode_speech,
     encode_speech,
     join,
@@ -17,9 +18,21 @@ from pipeline.audio import (
     probe_speech,
     silence_share,
 )
+from pipeline.audio.mpeg import count_seconds
 from pipeline.audio.ulaw import decode, encode
 from pipeline.errors import UsageError
-from tests.support.recordings import mp3_bytes, pcm_bytes, silence, speech_like, tone, truncated, wav_bytes, xing_claims
+from tests.support.recordings import (
+    mp3_bytes,
+    pcm_bytes,
+    silence,
+    speech_like,
+    tagged,
+    tone,
+    truncated,
+    wav_bytes,
+    with_cover,
+    xing_claims,
+)
 
 FORMATS = ["mp3", "mp3_44100_128", "mp3_22050_32", "wav", "wav_24000", "m4a", "pcm_16000", "pcm_24000", "ulaw_8000"]
 SPEECH = speech_like(5, 44_100)
@@ -81,6 +94,58 @@ def test_what_a_header_claims_does_not_count() -> None:
     assert probe_speech(truncated(spoken("wav"), 0.5), "wav").seconds == pytest.approx(2.5, abs=0.2)
 
 
+MP3, SLOWER = encode_speech(SPEECH[None], 44_100, "mp3"), mp3_bytes(SPEECH[::2], 22_050)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_seconds_alone_are_those_of_the_probe(name: str) -> None:
+    audio = spoken(name)
+    assert count_speech_seconds(audio, name) == pytest.approx(probe_speech(audio, name).seconds, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        MP3,
+        SLOWER,
+        mp3_bytes(np.stack([SPEECH, SPEECH])),
+        tagged(MP3, "words"),
+        with_cover(MP3),
+        MP3 + b"TAG" + bytes(125),
+        xing_claims(MP3, 20),
+    ],
+    ids=["speech", "another rate", "stereo", "tagged", "cover", "old tag", "false claims"],
+)
+def test_the_frames_of_an_mp3_are_counted(audio: bytes) -> None:
+    assert count_seconds(audio) == pytest.approx(probe_speech(audio, "mp3").seconds, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        truncated(MP3, 0.5),
+        MP3 + b"{}" * 40,
+        MP3[:9_000] + b"junk" * 25 + MP3[9_000:],
+        MP3 + SLOWER,
+        MP3[:-1],
+        MP3 + bytes(1_000),
+    ],
+    ids=["cut", "words after", "junk within", "two rates", "a byte short", "zeros after"],
+)
+def test_where_there_is_more_than_frames_the_decoder_is_asked(audio: bytes) -> None:
+    assert count_seconds(audio) is None
+    assert count_speech_seconds(audio, "mp3") == probe_speech(audio, "mp3").seconds
+
+
+@pytest.mark.parametrize(
+    "audio", [b"", b"ID3\x03\0\0\0\0\0\0", b"\xff\xfb", bytes(500), b"ID3\x03\0\0\x7f\x7f\x7f\x7f"]
+)
+def test_without_a_frame_nothing_is_counted(audio: bytes) -> None:
+    assert count_seconds(audio) is None
+    with pytest.raises(AudioRejected):
+        count_speech_seconds(audio, "mp3")
+
+
 def test_content_decides_between_containers() -> None:
     assert probe_speech(spoken("wav"), "mp3").coding is Coding.WAV
     assert probe_speech(spoken("wav"), "pcm_24000").coding is Coding.WAV
@@ -91,7 +156,7 @@ def test_content_decides_between_containers() -> None:
     "body", [b"", b'{"error": {"code": "overloaded"}}', b"<html><body>502</body></html>"], ids=["empty", "json", "html"]
 )
 def test_an_answer_that_is_no_audio_is_refused(name: str, body: bytes) -> None:
-    for use in (probe_speech, measure_speech, silence_share):
+    for use in (probe_speech, count_speech_seconds, measure_speech, silence_share):
         with pytest.raises(AudioRejected) as caught:
             use(body, name)
         assert caught.value.problems[0].code == "not_audio"
