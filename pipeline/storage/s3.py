@@ -34,6 +34,7 @@ from pipeline.storage.port import (
 )
 from pipeline.storage.s3_direct import AGENT, AskAgain, DirectCalls
 from pipeline.storage.s3_errors import code_of, status_of, translate
+from pipeline.storage.sigv4 import Credentials
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -248,20 +249,18 @@ class S3Store:
 
     @cached_property
     def _direct(self) -> DirectCalls | None:
-        """What each line needs, at a third of the SDK's cost; None where only the SDK knows where to, or as whom."""
+        """What each line needs, at a fifth of the cost; None where only the SDK knows where to, how or as whom."""
         access_key, secret_key = self._keys
-        if not (self._endpoint and access_key and secret_key):
+        endpoint = self._endpoint
+        if not (endpoint and access_key and secret_key) or _is_proxied(endpoint):
             return None
         return DirectCalls(
-            f"{self._endpoint}/{self.bucket}",
-            access_key=access_key,
-            secret_key=secret_key,
-            region=self._region,
+            f"{endpoint}/{self.bucket}",
+            Credentials(access_key, secret_key, self._region),
             checksums=self._checksums == "when_supported",
             timeouts=self._timeouts,
             connections=CONNECTIONS,
-            proxies={} if _is_loopback(self._endpoint) else get_environ_proxies(self._endpoint),
-            verify=_core_session().get_config_variable("ca_bundle") or True,
+            authorities=_core_session().get_config_variable("ca_bundle"),
         )
 
     @property
@@ -367,3 +366,8 @@ def _is_loopback(endpoint: str) -> bool:
     with contextlib.suppress(ValueError):
         return ip_address(host).is_loopback
     return host == "localhost"
+
+
+def _is_proxied(endpoint: str) -> bool:
+    # Of an office's proxies those that the SDK would use: one for the endpoint's own scheme.
+    return not _is_loopback(endpoint) and urlsplit(endpoint).scheme in get_environ_proxies(endpoint)

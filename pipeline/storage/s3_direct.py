@@ -1,8 +1,7 @@
-"""Writes and looks that are made for every line, past the SDK's model of operations.
+"""Writes and looks that are made for every line, past the SDK and its model of operations.
 
-They use the SDK's own signer and its own HTTP session, and leave out what it does between the two for each call:
-endpoint rules, some ten events, serialisers, parsers. `docs/decisions/0021-short-calls-to-the-bucket.md` says what
-that costs a line. Refusals are told in the SDK's own errors; a look that told nothing is left to the SDK to repeat.
+`docs/decisions/0021-short-calls-to-the-bucket.md` says what the SDK costs a line. Refusals are told in the SDK's own
+errors; a look that told nothing is left to the SDK to repeat.
 """
 
 import base64
@@ -12,15 +11,22 @@ import zlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest, AWSResponse
-from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.httpsession import URLLib3Session
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+from botocore.httpsession import get_cert_path
+from urllib3 import BaseHTTPResponse, Timeout, connection_from_url, exceptions
 
 from pipeline.storage.port import ObjectInfo
+from pipeline.storage.sigv4 import Credentials, signed_headers
 
 AGENT = "callsheet"
 METADATA = "x-amz-meta-"
@@ -28,6 +34,13 @@ REFUSALS = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDE
 CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
 AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 """Headers and body go out as two writes, the second of which would wait for the answer to the first."""
+FAILURES: Mapping[type[exceptions.HTTPError], type[BotoCoreError]] = {
+    exceptions.NewConnectionError: EndpointConnectionError,
+    exceptions.ConnectTimeoutError: ConnectTimeoutError,
+    exceptions.ReadTimeoutError: ReadTimeoutError,
+    exceptions.ProtocolError: ConnectionClosedError,
+}
+"""What the SDK calls a failure of the connection; all others are its `HTTPClientError`."""
 
 
 class AskAgain(Exception):
@@ -37,25 +50,33 @@ class AskAgain(Exception):
 class DirectCalls:
     """Signed calls to one bucket of a service that is addressed by path. Safe for threads."""
 
-    def __init__(  # noqa: PLR0913 - one keyword a setting
+    def __init__(
         self,
         bucket_url: str,
+        credentials: Credentials,
         *,
-        access_key: str,
-        secret_key: str,
-        region: str,
         checksums: bool,
         timeouts: tuple[float, float],
         connections: int,
-        proxies: Mapping[str, str],
-        verify: str | bool,
+        authorities: str | None,
     ) -> None:
-        self._bucket_url = bucket_url
-        self._signer = S3SigV4Auth(Credentials(access_key, secret_key), "s3", region)
+        split = urlsplit(bucket_url)
+        self._url, self._path = bucket_url, split.path
+        self._host = split.netloc.removesuffix({"http": ":80", "https": ":443"}[split.scheme])
+        self._credentials = credentials
         self._checksums = checksums
-        # The SDK gives its own session the same; the stubs know of fewer types.
-        options: dict[str, Any] = {"verify": verify, "timeout": timeouts, "socket_options": AT_ONCE}
-        self._http = URLLib3Session(proxies=dict(proxies), max_pool_connections=connections, **options)
+        connect_seconds, read_seconds = timeouts
+        trust: dict[str, Any] = (
+            {"ca_certs": authorities or get_cert_path(verify=True)} if split.scheme == "https" else {}
+        )
+        self._http = connection_from_url(
+            bucket_url,
+            timeout=Timeout(connect=connect_seconds, read=read_seconds),
+            maxsize=connections,
+            retries=False,
+            socket_options=AT_ONCE,
+            **trust,
+        )
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -72,7 +93,7 @@ class DirectCalls:
             answer = self._send("HEAD", key, b"", {})
         except BotoCoreError as error:
             raise AskAgain from error
-        status, headers = answer.status_code, answer.headers
+        status, headers = answer.status, answer.headers
         if status == HTTPStatus.NOT_FOUND:
             return None
         if status == HTTPStatus.OK:
@@ -88,20 +109,24 @@ class DirectCalls:
             ClientError: the service refused it, or failed.
             BotoCoreError: it was not reached, or did not answer.
         """
-        headers = {"Content-Type": content_type, "If-None-Match": "*"}
+        headers = {"content-type": content_type, "if-none-match": "*"}
         headers |= {f"{METADATA}{name}": value for name, value in metadata.items()}
         if self._checksums:
             headers["x-amz-sdk-checksum-algorithm"] = "CRC32"
             headers["x-amz-checksum-crc32"] = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
         answer = self._send("PUT", key, body, headers)
-        if answer.status_code != HTTPStatus.OK:
+        if answer.status != HTTPStatus.OK:
             raise _refusal(answer, "PutObject")
 
-    def _send(self, method: str, key: str, body: bytes, headers: dict[str, str]) -> AWSResponse:
-        url = f"{self._bucket_url}/{quote(key, safe='/~')}"
-        request = AWSRequest(method, url, {"User-Agent": AGENT, **headers}, body)
-        self._signer.add_auth(request)
-        return self._http.send(request.prepare())
+    def _send(self, method: str, key: str, body: bytes, headers: Mapping[str, str]) -> BaseHTTPResponse:
+        path = f"{self._path}/{quote(key, safe='/~')}"
+        signed = signed_headers(method, self._host, path, self._credentials, headers, body)
+        signed["user-agent"] = AGENT
+        try:
+            return self._http.urlopen(method, path, body or None, signed, redirect=False)
+        except exceptions.HTTPError as failure:
+            kind = next((ours for theirs, ours in FAILURES.items() if isinstance(failure, theirs)), HTTPClientError)
+            raise kind(endpoint_url=self._url, error=failure) from failure
 
 
 def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
@@ -110,10 +135,10 @@ def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(METADATA): value for name, value in named if name.startswith(METADATA)}
 
 
-def _refusal(answer: AWSResponse, operation: str) -> ClientError:
-    found = CODE.search(answer.content)
-    code = found[1].decode("ascii", "replace") if found else str(answer.status_code)
+def _refusal(answer: BaseHTTPResponse, operation: str) -> ClientError:
+    found = CODE.search(answer.data)
+    code = found[1].decode("ascii", "replace") if found else str(answer.status)
     return ClientError(
-        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": answer.status_code}},  # type: ignore[typeddict-item]
+        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": answer.status}},  # type: ignore[typeddict-item]
         operation,
     )

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from pipeline.storage.sigv4 import Credentials, signed_headers
 from workers.stack.ports import LOOPBACK
-from workers.stack.sigv4 import Credentials, signed_headers
 
 PATIENCE_SECONDS = 1.0
 
