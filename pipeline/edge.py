@@ -9,6 +9,7 @@ from itertools import groupby
 from threading import BoundedSemaphore
 from typing import Any, Generic, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -80,6 +81,12 @@ class Edge:
         """Run a transaction that only reads."""
         with self.database.read() as session:
             yield session
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """Ask one question of the rows, outside any session: the least there is to a read."""
+        with self.database.glance() as connection:
+            yield connection
 
     @contextmanager
     def write(self, *, first: bool = False) -> Iterator[Session]:

@@ -52,7 +52,8 @@ class SimulatedDatabase(Database):
         self.engine = create_engine("sqlite://", creator=lambda: self.raw, poolclass=StaticPool)
         event.listen(self.engine, "begin", _begin)
         self._writes = sessionmaker(self.engine, expire_on_commit=False)
-        self._reads = sessionmaker(self.engine.execution_options(**{READ_ONLY: True}), autoflush=False)
+        self._glances = self.engine.execution_options(**{READ_ONLY: True})
+        self._reads = sessionmaker(self._glances, autoflush=False)
         self._template = sqlite3.connect(":memory:", check_same_thread=False)
         self._away_until = 0
         upgrade(self)
@@ -89,6 +90,13 @@ class SimulatedDatabase(Database):
         self._reach("read")
         with self._inside(), super().read() as session:
             yield session
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """Ask one question."""
+        self._reach("read")
+        with self._inside(), super().glance() as connection:
+            yield connection
 
     @contextmanager
     def look(self) -> Iterator[Session]:

@@ -40,8 +40,8 @@ def stop_run(edge: Edge, run_id: str) -> None:
 def speak(edge: Edge, take_id: str) -> None:
     """Speak one take: find it stored, or claim, call, store and settle it."""
     crash.here("before_intent")
-    with edge.read() as session:
-        job = speech.job(session, take_id, max_chars=edge.provider.capabilities().max_chars)
+    with edge.glance() as connection:
+        job = speech.job(connection, take_id, max_chars=edge.provider.capabilities().max_chars)
     if job is None:
         return
     crash.here("intent_committed")

@@ -3,6 +3,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -15,15 +16,34 @@ from tests.support import factories
 
 
 def test_a_failed_write_leaves_no_trace(database: Database) -> None:
-    def fail() -> None:
-        with database.write() as session:
-            factories.account(session, name="gone")
-            raise RuntimeError
-
     with pytest.raises(RuntimeError):
-        fail()
+        _fail_to_write(database)
     with database.read() as session:
         assert session.scalars(select(Account)).all() == []
+
+
+def test_a_glance_sees_what_is_committed_and_leaves_its_connection_as_it_was(database: Database) -> None:
+    alone = Database(database.url.render_as_string(hide_password=False), pool_size=1)
+    with alone.write() as session:
+        factories.account(session, name="kept")
+    for _ in range(2):
+        with alone.glance() as connection:
+            assert connection.scalars(select(Account.name)).all() == ["kept"]
+        with pytest.raises(RuntimeError):
+            _fail_to_write(alone)
+    alone.close()
+
+
+@pytest.mark.parametrize("maker", ["postgresql"], indirect=True)  # SQLite cannot read outside a transaction
+def test_a_glance_is_one_round_trip(database: Database) -> None:
+    with database.glance() as connection:
+        assert connection.scalars(select(Account.name)).all() == []
+        driver: Any = connection.connection.dbapi_connection
+        assert driver.info.transaction_status.name == "IDLE"
+    with database.engine.connect() as connection:
+        connection.execute(select(Account.name))
+        driver = connection.connection.dbapi_connection
+        assert driver.info.transaction_status.name == "INTRANS"
 
 
 def test_the_databases_clock_is_the_machines_in_milliseconds(database: Database) -> None:
@@ -85,6 +105,12 @@ def test_a_database_that_does_not_answer_says_why(tmp_path: object) -> None:
     with pytest.raises(SQLAlchemyError), away.read() as session:
         session.execute(text("SELECT 1"))
     away.close()
+
+
+def _fail_to_write(database: Database) -> None:
+    with database.write() as session:
+        factories.account(session, name="gone")
+        raise RuntimeError
 
 
 def _names(database: Database) -> list[str]:

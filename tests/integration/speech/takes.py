@@ -15,8 +15,8 @@ PRICE = 100 * len(TEXT)
 
 def asked(stage: Stage, take_id: str) -> speech.Job:
     """Return what a dispatched take asks for."""
-    with stage.database.read() as session:
-        job = speech.job(session, take_id, max_chars=CAPABILITIES.max_chars)
+    with stage.database.glance() as connection:
+        job = speech.job(connection, take_id, max_chars=CAPABILITIES.max_chars)
     assert job is not None
     return job
 

@@ -180,8 +180,8 @@ def test_parts_that_do_not_fit_together_fail_with_their_cost(stage: Stage, take:
 
 def test_between_the_parts_the_pace_is_kept(stage: Stage, take: str) -> None:
     waits = []
-    with stage.database.read() as session:
-        job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
+    with stage.database.glance() as connection:
+        job = speech.job(connection, take, max_chars=CAPABILITIES.max_chars)
     assert job is not None
     keeper = stage.keeper(job, speech.Claim(1))
     speech.call(stage.provider, keeper, lambda _: waits.append(len(stage.provider.speech_calls)))
@@ -189,8 +189,8 @@ def test_between_the_parts_the_pace_is_kept(stage: Stage, take: str) -> None:
 
 
 def test_the_lease_is_as_long_as_all_parts_may_take(stage: Stage, take: str) -> None:
-    with stage.database.read() as session:
-        job = speech.job(session, take, max_chars=CAPABILITIES.max_chars)
+    with stage.database.glance() as connection:
+        job = speech.job(connection, take, max_chars=CAPABILITIES.max_chars)
     assert job is not None
     assert job.parts == PARTS
     assert begin(stage, job) is not None
