@@ -22,7 +22,7 @@ C = TypeVar("C")
 
 AT_ONCE = 32
 """For how many calls one transaction asks."""
-ROUND_SECONDS = 0.05
+ROUND_SECONDS = 0.1
 """While calls are under way, claims are asked for so often: together they cost hardly more than one."""
 LOOK_SECONDS = 0.02
 """How soon to look again for a slot where this process has fewer than its share; a call ends when it ends."""
