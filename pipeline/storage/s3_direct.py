@@ -1,6 +1,6 @@
 """Writes and looks that are made for every line, past the SDK and its model of operations.
 
-`docs/decisions/0021-short-calls-to-the-bucket.md` says what the SDK costs a line. Refusals are told in the SDK's own
+`docs/decisions/0022-a-line-stays-near-the-floor.md` says what the SDK costs a line. Refusals are told in the SDK's own
 errors; a look that told nothing is left to the SDK to repeat.
 """
 
@@ -21,6 +21,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     HTTPClientError,
     ReadTimeoutError,
+    SSLError,
 )
 from botocore.httpsession import get_cert_path
 from urllib3 import BaseHTTPResponse, Timeout, connection_from_url, exceptions
@@ -39,6 +40,7 @@ FAILURES: Mapping[type[exceptions.HTTPError], type[BotoCoreError]] = {
     exceptions.ConnectTimeoutError: ConnectTimeoutError,
     exceptions.ReadTimeoutError: ReadTimeoutError,
     exceptions.ProtocolError: ConnectionClosedError,
+    exceptions.SSLError: SSLError,
 }
 """What the SDK calls a failure of the connection; all others are its `HTTPClientError`."""
 

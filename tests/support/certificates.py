@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from cryptography import x509
@@ -45,6 +46,17 @@ def signer(folder: Path, *, kind: str = "p256", ends_in_days: float = 30, usable
     made.root.write_bytes(root.public_bytes(Encoding.PEM))
     made.key.write_bytes(pem(private))
     return made
+
+
+def server(folder: Path) -> Path:
+    """Write a key and the certificate that a server at 127.0.0.1 has given itself, in one file."""
+    private, now, name = key("p256"), datetime.now(UTC), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+    dated = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    signed = dated.add_extension(address, critical=False).sign(private, hashes.SHA256())
+    (folder / "server.pem").write_bytes(pem(private) + signed.public_bytes(Encoding.PEM))
+    return folder / "server.pem"
 
 
 def pem(private: Key, passphrase: bytes | None = None) -> bytes:
