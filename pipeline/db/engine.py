@@ -1,4 +1,4 @@
-"""One engine for SQLite and PostgreSQL, and the two kinds of transaction: `write` and `read`."""
+"""One engine for SQLite and PostgreSQL, and the kinds of transaction: `write`, `read`, and a `glance` that is none."""
 
 import sqlite3
 import time
