@@ -14,7 +14,7 @@ from pipeline.errors import EnvironmentFault
 from pipeline.provider.answers import clock_ms, document, retry_after
 from pipeline.provider.calls import ADVICE, MAKING, Call, Rule, classify
 from pipeline.provider.errors import Ambiguous, ProviderError, ProviderFailed, Refused
-from pipeline.provider.exchange import Answer, Timeouts, exchange, open_client
+from pipeline.provider.exchange import Answer, Timeouts, exchange, open_transport
 
 LONGEST_AUDIO_BYTES = 128 << 20
 LONGEST_JSON_BYTES = 16 << 20
@@ -72,22 +72,21 @@ class ProviderClient:
         self._timeouts = timeouts
         self._proxy = proxy
         self._lock = Lock()
-        self._pooled: httpx.Client | None = None
+        self._pooled: httpx.HTTPTransport | None = None
 
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:
-            client, self._pooled = self._pooled, None
-        if client is not None:
-            client.close()
+            transport, self._pooled = self._pooled, None
+        if transport is not None:
+            transport.close()
 
     def make(self, call: Call, path: str, **content: Any) -> Answer:  # noqa: ANN401 - httpx's own
         """POST what makes a voice, or leads to one, on a connection nothing else has used or will use."""
-        timeout = self._timeouts.waiting(self._timeouts.voice)
-        with open_client(timeout, proxy=self._proxy, keep_alive=False) as client:
-            request = self._request(client, call, "POST", path, **content)
-            request.headers["Connection"] = "close"
-            return self._exchange(client, call, request)
+        request = self._request(call, "POST", path, self._timeouts.voice, **content)
+        request.headers["Connection"] = "close"
+        with open_transport(proxy=self._proxy, keep_alive=False) as transport:
+            return self._exchange(transport, call, request)
 
     def speak(self, path: str, said: Mapping[str, object]) -> Answer:
         """POST a line to be spoken, on a pooled connection."""
@@ -144,6 +143,7 @@ class ProviderClient:
             "Authorization": f"Bearer {self._key}",
             # A compressed answer that breaks off cannot be read as far as it came.
             "Accept-Encoding": "identity",
+            "Accept": "*/*",
             "User-Agent": "callsheet",
         }
 
@@ -155,31 +155,27 @@ class ProviderClient:
         return said, clock_ms(answer.headers)
 
     def _reuse(self, call: Call, method: str, path: str, silence: float, **content: Any) -> Answer:  # noqa: ANN401 - httpx's own
-        client = self._shared_client()
-        timeout = self._timeouts.waiting(silence)
-        return self._exchange(client, call, self._request(client, call, method, path, timeout=timeout, **content))
+        return self._exchange(self._shared_transport(), call, self._request(call, method, path, silence, **content))
 
-    def _request(self, client: httpx.Client, call: Call, method: str, path: str, **content: Any) -> httpx.Request:  # noqa: ANN401 - httpx's own
+    def _request(self, call: Call, method: str, path: str, silence: float, **content: Any) -> httpx.Request:  # noqa: ANN401 - httpx's own
         content.setdefault("headers", self._headers)
+        extensions = {"timeout": self._timeouts.waiting(silence), **({"trace": _trace} if call in PAID else {})}
         try:
-            return client.build_request(method, self._base_url + path, **content)
+            return httpx.Request(method, self._base_url + path, extensions=extensions, **content)
         except ValueError as error:
             raise Refused(f"The {call} cannot be written as a form: {error}. Nothing was sent.") from error
 
-    def _shared_client(self) -> httpx.Client:
+    def _shared_transport(self) -> httpx.HTTPTransport:
         with self._lock:
             if self._pooled is None:
-                timeout = self._timeouts.waiting(self._timeouts.read)
-                self._pooled = open_client(timeout, proxy=self._proxy, keep_alive=True)
+                self._pooled = open_transport(proxy=self._proxy, keep_alive=True)
             return self._pooled
 
-    def _exchange(self, client: httpx.Client, call: Call, request: httpx.Request) -> Answer:
+    def _exchange(self, transport: httpx.HTTPTransport, call: Call, request: httpx.Request) -> Answer:
         max_bytes = LONGEST_AUDIO_BYTES if call is Call.SPEECH else LONGEST_JSON_BYTES
         silence = request.extensions["timeout"]["read"]
-        if call in PAID:
-            request.extensions["trace"] = _trace
         try:
-            return exchange(client, request, max_bytes=max_bytes, body_seconds=silence)
+            return exchange(transport, request, max_bytes=max_bytes, body_seconds=silence)
         except httpx.RequestError as failure:
             meaning = classify(self._dialect.rules, call, failure=type(failure))
             how = f"gave no answer to the {call} ({_named(failure)})"

@@ -26,9 +26,9 @@ class Timeouts:
     speech: float = 60.0
     read: float = 30.0
 
-    def waiting(self, silence: float) -> httpx.Timeout:
-        """Return httpx's form of these, with `silence` as the longest pause in the answer."""
-        return httpx.Timeout(connect=self.connect, pool=self.pool, write=self.write, read=silence)
+    def waiting(self, silence: float) -> dict[str, float]:
+        """Return the transport's form of these, with `silence` as the longest pause in the answer."""
+        return {"connect": self.connect, "pool": self.pool, "write": self.write, "read": silence}
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,15 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def open_client(timeout: httpx.Timeout, *, proxy: str | None, keep_alive: bool) -> httpx.Client:
-    """Return a client that sends each request once, to the host it names."""
+def open_transport(*, proxy: str | None, keep_alive: bool) -> httpx.HTTPTransport:
+    """Return what sends each request once, to the host it names: httpx without its client's cookies and redirects."""
     connections = SPEECH_CONNECTIONS if keep_alive else 1
-    return httpx.Client(
+    return httpx.HTTPTransport(
         http1=True,
         http2=False,
-        follow_redirects=False,
         trust_env=False,
         proxy=proxy,
         verify=_trust(),
-        timeout=timeout,
         limits=httpx.Limits(
             max_connections=connections,
             max_keepalive_connections=connections if keep_alive else 0,
@@ -75,7 +73,7 @@ def open_client(timeout: httpx.Timeout, *, proxy: str | None, keep_alive: bool) 
     )
 
 
-def exchange(client: httpx.Client, request: httpx.Request, *, max_bytes: int, body_seconds: float) -> Answer:
+def exchange(transport: httpx.HTTPTransport, request: httpx.Request, *, max_bytes: int, body_seconds: float) -> Answer:
     """Send `request` once and read what comes back, as far as it comes.
 
     The headers of a paid call say what it cost, so they are kept even where the body breaks off, is longer
@@ -84,7 +82,7 @@ def exchange(client: httpx.Client, request: httpx.Request, *, max_bytes: int, bo
     Raises:
         httpx.RequestError: no status line was read.
     """
-    response = client.send(request, stream=True)
+    response = transport.handle_request(request)
     body = bytearray()
     failure: httpx.RequestError | None = None
     deadline = time.monotonic() + body_seconds
