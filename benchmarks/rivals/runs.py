@@ -24,6 +24,14 @@ SECONDS = 300.0
 SENDING = "benchmarks.rivals.sending"
 
 
+class Unfinished(RuntimeError):
+    """Some lines are still not spoken, `done` of `count` are."""
+
+    def __init__(self, done: int, count: int, seconds: float) -> None:
+        super().__init__(f"{done} of {count} lines are spoken after {seconds:.0f} s")
+        self.done, self.count = done, count
+
+
 @dataclass(frozen=True)
 class Bench:
     """What a rival works on: the lines' table, and where everything else is."""
@@ -44,12 +52,12 @@ class Bench:
         with self.database.read() as session:
             return session.scalar(text(errand.COUNT), {"first": first, "past": first + count}) or 0
 
-    def wait(self, first: int, count: int) -> None:
-        """Wait until these lines are spoken."""
-        deadline = time.monotonic() + SECONDS
+    def wait(self, first: int, count: int, *, seconds: float = SECONDS) -> None:
+        """Wait until these lines are spoken; raises `Unfinished`."""
+        deadline = time.monotonic() + seconds
         while (done := self.count_done(first, count)) < count:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{done} of {count} lines are spoken after {SECONDS:.0f} s")
+                raise Unfinished(done, count, seconds)
             time.sleep(0.1)
 
     def environment(self, **more: str) -> Mapping[str, str]:
