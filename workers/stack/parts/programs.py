@@ -20,6 +20,7 @@ ROWS = (
     "sqlalchemy.dialects.sqlite.pysqlite",
     "httpcore",
     "sqlalchemy.orm:configure_mappers",
+    "pipeline.provider.exchange:trust",
 )
 TASKS = (
     *("celery.apps.worker", "celery.worker.consumer", "celery.worker.control", "celery.concurrency.thread"),
